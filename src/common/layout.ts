@@ -1,0 +1,75 @@
+/**
+ * Where everything lives in the machine's one linear memory (a WebAssembly.Memory).
+ *
+ * Invariants: the memory is created at full size and never grown; every host offset is a
+ * non-negative int32; generated code addresses CPU state by the constants here, so they are the
+ * same for every machine, and a task that is not running has its state saved elsewhere.
+ *
+ *   0x000000  never used (an offset of 0 means "nothing")
+ *   0x001000  CPU state: the guest's registers (layout: frontend) and the engine words below
+ *   0x002000  scratch: where a page-crossing access is assembled
+ *   0x004000  temps: 16 bytes per IR temp
+ *   0x010000  TLB: 1,024 entries of 32 bytes
+ *   0x020000  constant pool of translated code: 8 bytes per constant
+ *   0x200000  guest RAM, in frames of 4 KiB
+ */
+
+export const PAGE_SHIFT = 12;
+export const PAGE_SIZE = 4096;
+/** 2 MiB pages: 512 frames. */
+export const HUGE_PAGE_FRAMES = 512;
+
+export const STATE_BASE = 0x1000;
+export const STATE_SIZE = 0x1000;
+export const SCRATCH_BASE = 0x2000;
+export const SCRATCH_SIZE = 0x1000;
+export const TEMP_BASE = 0x4000;
+/** Bytes per IR temp: a v256 temp takes two. */
+export const TEMP_SIZE = 16;
+export const MAX_TEMPS = 0xc000 / TEMP_SIZE;
+export const TLB_BASE = 0x10000;
+export const TLB_ENTRIES = 1024;
+/** Bytes per TLB entry; the fields are int32 words. */
+export const TLB_ENTRY_SIZE = 32;
+export const CONST_POOL_BASE = 0x20000;
+export const CONST_POOL_END = 0x200000;
+export const RAM_BASE = 0x200000;
+
+/**
+ * TLB entry, in int32 words. A tag is `page address (low 32 bits) | generation`, the generation
+ * being 1..4095 in the twelve bits that a page address leaves free, so that a flush is a new
+ * generation and an entry never needs clearing (0 matches nothing). An access of `size` bytes
+ * at hi:lo hits when
+ *
+ *     tag === ((lo + size - 1) & -4096 | generation)  &&  word[TLB_HI] === hi
+ *
+ * with the entry chosen by `lo >>> 12`: an access that crosses a page fails the compare.
+ * The host offset is then `lo + word[TLB_ADDEND] | 0`.
+ */
+export const TLB_READ = 0;
+export const TLB_WRITE = 1;
+export const TLB_EXEC = 2;
+export const TLB_HI = 3;
+export const TLB_ADDEND = 4;
+/** Word index of the entry for `lo`: `(lo >>> TLB_INDEX_SHIFT & TLB_INDEX_MASK) + TLB_WORD`. */
+export const TLB_INDEX_SHIFT = 9;
+export const TLB_INDEX_MASK = (TLB_ENTRIES - 1) << 3;
+export const TLB_WORD = TLB_BASE >> 2;
+
+/** Engine words: int32 words at the end of the CPU state page, not part of a task's saved state. */
+export const ENGINE_WORD = (STATE_BASE + 0xf00) >> 2;
+/** TLB generation of the current address space (1..4095). */
+export const ENG_TLB_GEN = ENGINE_WORD + 0;
+/** Code generation: changes whenever an executable mapping of the address space is removed or altered. */
+export const ENG_CODE_GEN = ENGINE_WORD + 1;
+/** Guest instructions left before the engine must return to the scheduler (may go below 0). */
+export const ENG_BUDGET = ENGINE_WORD + 2;
+/** Why the engine stopped at a fault: exception vector (SDM vol. 3, table 6-1). */
+export const ENG_VECTOR = ENGINE_WORD + 3;
+/** Error code as the CPU would push it (for #PF: bit 0 present, 1 write, 2 user, 4 fetch). */
+export const ENG_ERROR = ENGINE_WORD + 4;
+/** Faulting address (CR2), low and high half. */
+export const ENG_FAULT_LO = ENGINE_WORD + 5;
+export const ENG_FAULT_HI = ENGINE_WORD + 6;
+/** Non-zero: the scheduler wants the engine back at the next block boundary. */
+export const ENG_STOP = ENGINE_WORD + 7;
