@@ -1,0 +1,19 @@
+/** All helpers of the x86 frontend, in the order of their numbers. */
+
+import type { HelperRow } from '../ir/helpers.ts';
+import { INT_HELPERS } from './helpers-int.ts';
+import { FP_HELPERS } from './helpers-fp.ts';
+import { STRING_HELPERS } from './helpers-string.ts';
+import { SYSTEM_HELPERS } from './helpers-system.ts';
+
+export const HELPERS: readonly HelperRow[] = [
+  ...SYSTEM_HELPERS,
+  ...INT_HELPERS,
+  ...STRING_HELPERS,
+  ...FP_HELPERS,
+];
+
+/** Helper numbers by name. */
+export const HELPER: Readonly<Record<string, number>> = Object.fromEntries(
+  HELPERS.map((h, i) => [h.name, i]),
+);
