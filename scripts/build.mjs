@@ -1,28 +1,45 @@
 /**
  * Compiles src/ to dist/ with declarations and source maps, copies what is not TypeScript beside it, and
- * leaves dist/.built for bootstrap.mjs. Plain JavaScript, because bootstrap.mjs runs it.
+ * leaves dist/.built for bootstrap.mjs. dist/ is replaced at the end, so a failed build leaves the old one.
+ * Plain JavaScript, because bootstrap.mjs runs it.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+/** Beside dist/, so that the paths inside source maps are right after the move. */
+const fresh = join(root, `.dist-${process.pid}`);
 const started = new Date();
 
-rmSync(dist, { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: ['ignore', 'inherit', 'inherit'],
-});
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
+const { status } = spawnSync(
+  process.execPath,
+  [compiler, '-p', 'tsconfig.build.json', '--outDir', fresh],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+);
 if (status !== 0) process.exit(1);
 
-cpSync(join(root, 'src'), dist, {
+cpSync(join(root, 'src'), fresh, {
   recursive: true,
   filter: (path) => statSync(path).isDirectory() || !path.endsWith('.ts'),
 });
-const command = join(dist, 'cli', 'main.js');
+const command = join(fresh, 'cli', 'main.js');
 if (existsSync(command)) chmodSync(command, 0o755);
-writeFileSync(join(dist, '.built'), `${started.toISOString()}\n`);
+const stamp = join(fresh, '.built');
+writeFileSync(stamp, '');
+utimesSync(stamp, started, started);
+rmSync(dist, { recursive: true, force: true });
+renameSync(fresh, dist);
