@@ -21,8 +21,8 @@ const MUST_FAIL: Record<string, readonly [verdict: string, says: string]> = {
   'exits-on-load': ['0 passed, ended without reporting', 'ended before its tests did'],
   'fails-assertion': ['1 passed, 1 failed', 'one is two'],
   'hangs-async': ['0 passed, 1 failed', 'timed out after 200 ms'],
-  'hangs-on-load': ['0 passed, timed out after 5 s', ''],
-  'hangs-sync': ['0 passed, timed out after 5 s', ''],
+  'hangs-on-load': ['0 passed, timed out after 8 s', ''],
+  'hangs-sync': ['0 passed, timed out after 8 s', ''],
   killed: ['0 passed, ended without reporting (signal SIGKILL)', ''],
   'late-test': ['0 passed, 1 failed', 'after the run had started'],
   'no-suite': ['0 passed, ended without reporting (status 0)', ''],
@@ -56,7 +56,7 @@ let everyFixture: string | undefined;
 
 /** One run over all fixtures, cut into what was printed about each file. */
 function sectionAbout(name: string): string {
-  everyFixture ??= run('--root', FIXTURES, '--timeout', '5', '.test.ts').output;
+  everyFixture ??= run('--root', FIXTURES, '--timeout', '8', '.test.ts').output;
   const sections = everyFixture.split(/^(?=(?:ok {2}|FAIL) )/m);
   return sections.find((section) => section.includes(`/${name}.test.ts: `)) ?? '';
 }
