@@ -1,0 +1,402 @@
+/**
+ * Vector operations that move bits without computing: moves, lane access, shifts of whole lanes
+ * and registers, shuffles, interleaves, blends, extensions.
+ *
+ * Invariant: all operands are read before the destination is written, for they may be one slot.
+ */
+
+import type { HelperEnv } from './helpers.ts';
+import type { SlotFn } from './slot-fn.ts';
+
+/** Copies of operands as bytes, for operations with arbitrary byte movement: a, then b. */
+const bytes: Uint8Array = new Uint8Array(32);
+const words: Int32Array = new Int32Array(bytes.buffer);
+const halves: Uint16Array = new Uint16Array(bytes.buffer);
+const signed8: Int8Array = new Int8Array(bytes.buffer);
+const signed16: Int16Array = new Int16Array(bytes.buffer);
+
+function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
+  I32[d] = w0;
+  I32[d + 1] = w1;
+  I32[d + 2] = w2;
+  I32[d + 3] = w3;
+  return 0;
+}
+
+function take(I32: Int32Array, a: number, at: number): void {
+  words[at] = I32[a]!;
+  words[at + 1] = I32[a + 1]!;
+  words[at + 2] = I32[a + 2]!;
+  words[at + 3] = I32[a + 3]!;
+}
+
+/** Lane `i` of `width` bits replaced. */
+function setLane(width: 8 | 16): SlotFn {
+  const perWord = 32 / width;
+  const mask = 2 ** width - 1;
+  return ({ I32 }, d, a, b, _c, imm) => {
+    const v = I32[b]! & mask;
+    const word = d + Math.floor(imm / perWord);
+    const shift = (imm % perWord) * width;
+    put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
+    I32[word] = (I32[word]! & ~(mask << shift)) | (v << shift);
+    return 0;
+  };
+}
+
+function integer(I32: Int32Array, d: number, v: number): 0 {
+  I32[d] = v;
+  I32[d + 1] = 0;
+  return 0;
+}
+
+const MOVES = {
+  vzero: ({ I32 }: HelperEnv, d: number) => put(I32, d, 0, 0, 0, 0),
+  'vmov.64': ({ I32 }, d, a) => {
+    const lo = I32[a]!;
+    I32[d + 1] = I32[a + 1]!;
+    I32[d] = lo;
+    return 0;
+  },
+  'vmov.32': ({ I32 }, d, a) => {
+    I32[d] = I32[a]!;
+    return 0;
+  },
+  'vzx.64': ({ I32 }, d, a) => put(I32, d, I32[a]!, I32[a + 1]!, 0, 0),
+  'vzx.32': ({ I32 }, d, a) => put(I32, d, I32[a]!, 0, 0, 0),
+  'vbits.64': ({ I32 }, d, a) => {
+    const lo = I32[a]!;
+    I32[d + 1] = I32[a + 1]!;
+    I32[d] = lo;
+    return 0;
+  },
+  'vbits.32': ({ I32 }, d, a) => integer(I32, d, I32[a]!),
+  'vget.64': ({ I32 }, d, a, _b, _c, imm) => {
+    const lo = I32[a + 2 * imm]!;
+    I32[d + 1] = I32[a + 2 * imm + 1]!;
+    I32[d] = lo;
+    return 0;
+  },
+  'vget.32': ({ I32 }, d, a, _b, _c, imm) => integer(I32, d, I32[a + imm]!),
+  'vget.16': ({ I32 }, d, a, _b, _c, imm) =>
+    integer(I32, d, (I32[a + (imm >> 1)]! >>> ((imm & 1) << 4)) & 0xffff),
+  'vget.8': ({ I32 }, d, a, _b, _c, imm) =>
+    integer(I32, d, (I32[a + (imm >> 2)]! >>> ((imm & 3) << 3)) & 0xff),
+  'vset.64': ({ I32 }, d, a, b, _c, imm) => {
+    const lo = I32[b]!;
+    const hi = I32[b + 1]!;
+    return imm === 0
+      ? put(I32, d, lo, hi, I32[a + 2]!, I32[a + 3]!)
+      : put(I32, d, I32[a]!, I32[a + 1]!, lo, hi);
+  },
+  'vset.32': ({ I32 }, d, a, b, _c, imm) => {
+    const v = I32[b]!;
+    put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
+    I32[d + imm] = v;
+    return 0;
+  },
+  'vset.16': setLane(16),
+  'vset.8': setLane(8),
+} satisfies Record<string, SlotFn>;
+
+/** A shift of every lane by the same count; `one` does a word of 16-bit or 32-bit lanes. */
+function shiftWords(one: (w: number, n: number) => number, limit: number, over: 'zero' | 'sign') {
+  return (I32: Int32Array, d: number, a: number, count: number): 0 => {
+    let n = count;
+    if (n >= limit) {
+      if (over === 'zero') return put(I32, d, 0, 0, 0, 0);
+      n = limit - 1;
+    }
+    return put(
+      I32,
+      d,
+      one(I32[a]!, n),
+      one(I32[a + 1]!, n),
+      one(I32[a + 2]!, n),
+      one(I32[a + 3]!, n),
+    );
+  };
+}
+
+function shl64(I32: Int32Array, d: number, a: number, n: number): 0 {
+  if (n >= 64) return put(I32, d, 0, 0, 0, 0);
+  if (n === 0) return put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
+  const l0 = I32[a]!;
+  const l1 = I32[a + 2]!;
+  if (n >= 32) return put(I32, d, 0, l0 << (n - 32), 0, l1 << (n - 32));
+  const h0 = (I32[a + 1]! << n) | (l0 >>> (32 - n));
+  const h1 = (I32[a + 3]! << n) | (l1 >>> (32 - n));
+  return put(I32, d, l0 << n, h0, l1 << n, h1);
+}
+
+function shr64(I32: Int32Array, d: number, a: number, n: number): 0 {
+  if (n >= 64) return put(I32, d, 0, 0, 0, 0);
+  if (n === 0) return put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
+  const h0 = I32[a + 1]!;
+  const h1 = I32[a + 3]!;
+  if (n >= 32) return put(I32, d, h0 >>> (n - 32), 0, h1 >>> (n - 32), 0);
+  const l0 = (I32[a]! >>> n) | (h0 << (32 - n));
+  const l1 = (I32[a + 2]! >>> n) | (h1 << (32 - n));
+  return put(I32, d, l0, h0 >>> n, l1, h1 >>> n);
+}
+
+type Shift = (I32: Int32Array, d: number, a: number, n: number) => 0;
+
+const shl16: Shift = shiftWords(
+  (w, n) => ((w << n) & 0xffff) | ((w >>> 16) << (16 + n)),
+  16,
+  'zero',
+);
+const shr16: Shift = shiftWords(
+  (w, n) => ((w & 0xffff) >>> n) | ((w >>> (16 + n)) << 16),
+  16,
+  'zero',
+);
+const sar16: Shift = shiftWords(
+  (w, n) => (((w << 16) >> (16 + n)) & 0xffff) | ((w >> (16 + n)) << 16),
+  16,
+  'sign',
+);
+const shl32: Shift = shiftWords((w, n) => w << n, 32, 'zero');
+const shr32: Shift = shiftWords((w, n) => w >>> n, 32, 'zero');
+const sar32: Shift = shiftWords((w, n) => w >> n, 32, 'sign');
+
+function byImm(shift: Shift): SlotFn {
+  return ({ I32 }, d, a, _b, _c, imm) => shift(I32, d, a, imm);
+}
+
+/** The count is the low 64 bits of b; anything from 64 up is the same. */
+function byRegister(shift: Shift): SlotFn {
+  return ({ I32 }, d, a, b) => {
+    const n = I32[b + 1] !== 0 || I32[b]! >>> 0 > 64 ? 64 : I32[b]!;
+    return shift(I32, d, a, n);
+  };
+}
+
+/** 16 bytes from offset `from` of the 32 in `bytes`; beyond them come zeros. */
+function window(I32: Int32Array, d: number, from: number): 0 {
+  for (let k = 0; k < 4; k++) {
+    let w = 0;
+    for (let i = 0; i < 4; i++) {
+      const at = from + 4 * k + i;
+      if (at >= 0 && at < 32) w |= bytes[at]! << (8 * i);
+    }
+    I32[d + k] = w;
+  }
+  return 0;
+}
+
+const SHIFTS = {
+  'vshli.i16x8': byImm(shl16),
+  'vshli.i32x4': byImm(shl32),
+  'vshli.i64x2': byImm(shl64),
+  'vshri.i16x8': byImm(shr16),
+  'vshri.i32x4': byImm(shr32),
+  'vshri.i64x2': byImm(shr64),
+  'vsari.i16x8': byImm(sar16),
+  'vsari.i32x4': byImm(sar32),
+  'vshl.i16x8': byRegister(shl16),
+  'vshl.i32x4': byRegister(shl32),
+  'vshl.i64x2': byRegister(shl64),
+  'vshr.i16x8': byRegister(shr16),
+  'vshr.i32x4': byRegister(shr32),
+  'vshr.i64x2': byRegister(shr64),
+  'vsar.i16x8': byRegister(sar16),
+  'vsar.i32x4': byRegister(sar32),
+  vshlb: ({ I32 }: HelperEnv, d: number, a: number, _b: number, _c: number, imm: number) => {
+    words.fill(0);
+    take(I32, a, 4);
+    return window(I32, d, 16 - Math.min(imm, 16));
+  },
+  vshrb: ({ I32 }, d, a, _b, _c, imm) => {
+    take(I32, a, 0);
+    words.fill(0, 4);
+    return window(I32, d, Math.min(imm, 16));
+  },
+  valign: ({ I32 }, d, a, b, _c, imm) => {
+    take(I32, b, 0);
+    take(I32, a, 4);
+    return window(I32, d, imm);
+  },
+} satisfies Record<string, SlotFn>;
+
+/** Two 16-bit lanes of a 64-bit half, chosen by the low 4 bits of `sel`. */
+function pick16(lo: number, hi: number, sel: number): number {
+  const one = (s: number): number => ((s & 2 ? hi : lo) >>> ((s & 1) << 4)) & 0xffff;
+  return one(sel) | (one(sel >> 2) << 16);
+}
+
+function interleave8(x: number, y: number, from: number): number {
+  const b = (w: number, i: number): number => (w >>> (8 * i)) & 255;
+  return b(x, from) | (b(y, from) << 8) | (b(x, from + 1) << 16) | (b(y, from + 1) << 24);
+}
+
+const interleave16lo = (x: number, y: number): number => (x & 0xffff) | (y << 16);
+const interleave16hi = (x: number, y: number): number => (x >>> 16) | (y & ~0xffff);
+
+/** Interleaves the halves of a and b that start at word `h`. */
+function unpack8(h: number): SlotFn {
+  return ({ I32 }, d, a, b) => {
+    const x0 = I32[a + h]!;
+    const x1 = I32[a + h + 1]!;
+    const y0 = I32[b + h]!;
+    const y1 = I32[b + h + 1]!;
+    const w1 = interleave8(x0, y0, 2);
+    const w3 = interleave8(x1, y1, 2);
+    return put(I32, d, interleave8(x0, y0, 0), w1, interleave8(x1, y1, 0), w3);
+  };
+}
+
+function unpack16(h: number): SlotFn {
+  return ({ I32 }, d, a, b) => {
+    const x0 = I32[a + h]!;
+    const x1 = I32[a + h + 1]!;
+    const y0 = I32[b + h]!;
+    const y1 = I32[b + h + 1]!;
+    const w1 = interleave16hi(x0, y0);
+    return put(I32, d, interleave16lo(x0, y0), w1, interleave16lo(x1, y1), interleave16hi(x1, y1));
+  };
+}
+
+function unpack32(h: number): SlotFn {
+  return ({ I32 }, d, a, b) =>
+    put(I32, d, I32[a + h]!, I32[b + h]!, I32[a + h + 1]!, I32[b + h + 1]!);
+}
+
+function unpack64(h: number): SlotFn {
+  return ({ I32 }, d, a, b) =>
+    put(I32, d, I32[a + h]!, I32[a + h + 1]!, I32[b + h]!, I32[b + h + 1]!);
+}
+
+/** imm: a bit per lane, set where b is taken; `perWord` and `wordsPerLane` describe the lanes. */
+function blend(mask: (imm: number, word: number) => number): SlotFn {
+  return ({ I32 }, d, a, b, _c, imm) => {
+    for (let k = 0; k < 4; k++) {
+      const m = mask(imm, k);
+      I32[d + k] = (I32[a + k]! & ~m) | (I32[b + k]! & m);
+    }
+    return 0;
+  };
+}
+
+function blendBySign(mask: (I32: Int32Array, c: number, word: number) => number): SlotFn {
+  return ({ I32 }, d, a, b, c) => {
+    const m0 = mask(I32, c, 0);
+    const m1 = mask(I32, c, 1);
+    const m2 = mask(I32, c, 2);
+    const m3 = mask(I32, c, 3);
+    I32[d] = (I32[a]! & ~m0) | (I32[b]! & m0);
+    I32[d + 1] = (I32[a + 1]! & ~m1) | (I32[b + 1]! & m1);
+    I32[d + 2] = (I32[a + 2]! & ~m2) | (I32[b + 2]! & m2);
+    I32[d + 3] = (I32[a + 3]! & ~m3) | (I32[b + 3]! & m3);
+    return 0;
+  };
+}
+
+const SHUFFLES = {
+  'vshuf.i32x4': ({ I32 }: HelperEnv, d: number, a: number, _b: number, _c: number, imm: number) =>
+    put(
+      I32,
+      d,
+      I32[a + (imm & 3)]!,
+      I32[a + ((imm >> 2) & 3)]!,
+      I32[a + ((imm >> 4) & 3)]!,
+      I32[a + ((imm >> 6) & 3)]!,
+    ),
+  'vshuflo.i16x8': ({ I32 }, d, a, _b, _c, imm) => {
+    const lo = I32[a]!;
+    const hi = I32[a + 1]!;
+    return put(I32, d, pick16(lo, hi, imm), pick16(lo, hi, imm >> 4), I32[a + 2]!, I32[a + 3]!);
+  },
+  'vshufhi.i16x8': ({ I32 }, d, a, _b, _c, imm) => {
+    const lo = I32[a + 2]!;
+    const hi = I32[a + 3]!;
+    return put(I32, d, I32[a]!, I32[a + 1]!, pick16(lo, hi, imm), pick16(lo, hi, imm >> 4));
+  },
+  'vshuf2.i32x4': ({ I32 }, d, a, b, _c, imm) =>
+    put(
+      I32,
+      d,
+      I32[a + (imm & 3)]!,
+      I32[a + ((imm >> 2) & 3)]!,
+      I32[b + ((imm >> 4) & 3)]!,
+      I32[b + ((imm >> 6) & 3)]!,
+    ),
+  'vshuf2.i64x2': ({ I32 }, d, a, b, _c, imm) => {
+    const x = a + ((imm & 1) << 1);
+    const y = b + (imm & 2);
+    return put(I32, d, I32[x]!, I32[x + 1]!, I32[y]!, I32[y + 1]!);
+  },
+  vshufb: ({ I32 }, d, a, b) => {
+    take(I32, a, 0);
+    take(I32, b, 4);
+    for (let i = 16; i < 32; i++) bytes[i] = bytes[i]! & 0x80 ? 0 : bytes[bytes[i]! & 15]!;
+    return put(I32, d, words[4]!, words[5]!, words[6]!, words[7]!);
+  },
+  'vunpcklo.i8x16': unpack8(0),
+  'vunpckhi.i8x16': unpack8(2),
+  'vunpcklo.i16x8': unpack16(0),
+  'vunpckhi.i16x8': unpack16(2),
+  'vunpcklo.i32x4': unpack32(0),
+  'vunpckhi.i32x4': unpack32(2),
+  'vunpcklo.i64x2': unpack64(0),
+  'vunpckhi.i64x2': unpack64(2),
+  'vblend.i16x8': blend(
+    (imm, k) => (-((imm >> (2 * k)) & 1) & 0xffff) | (-((imm >> (2 * k + 1)) & 1) << 16),
+  ),
+  'vblend.i32x4': blend((imm, k) => -((imm >> k) & 1)),
+  'vblend.i64x2': blend((imm, k) => -((imm >> (k >> 1)) & 1)),
+  'vblendv.i8x16': blendBySign((I32, c, k) => Math.imul((I32[c + k]! & 0x80808080) >>> 7, 255)),
+  'vblendv.i32x4': blendBySign((I32, c, k) => I32[c + k]! >> 31),
+  'vblendv.i64x2': blendBySign((I32, c, k) => I32[c + (k | 1)]! >> 31),
+  vinsertps: ({ I32 }, d, a, b, _c, imm) => {
+    take(I32, a, 0);
+    words[(imm >> 4) & 3] = I32[b + ((imm >> 6) & 3)]!;
+    for (let k = 0; k < 4; k++) I32[d + k] = imm & (1 << k) ? 0 : words[k]!;
+    return 0;
+  },
+} satisfies Record<string, SlotFn>;
+
+/** Extends the lowest lanes of a, seen through `from`, to words or pairs of words. */
+function extend(from: Int8Array | Uint8Array | Int16Array | Uint16Array, to: 32 | 64): SlotFn {
+  return ({ I32 }, d, a) => {
+    take(I32, a, 0);
+    if (to === 32) return put(I32, d, from[0]!, from[1]!, from[2]!, from[3]!);
+    return put(I32, d, from[0]!, from[0]! >> 31, from[1]!, from[1]! >> 31);
+  };
+}
+
+function extend8to16(from: Int8Array | Uint8Array): SlotFn {
+  return ({ I32 }, d, a) => {
+    take(I32, a, 0);
+    for (let k = 0; k < 4; k++) I32[d + k] = (from[2 * k]! & 0xffff) | (from[2 * k + 1]! << 16);
+    return 0;
+  };
+}
+
+const EXTENSIONS = {
+  'vsx.i8.i16': extend8to16(signed8),
+  'vsx.i8.i32': extend(signed8, 32),
+  'vsx.i8.i64': extend(signed8, 64),
+  'vsx.i16.i32': extend(signed16, 32),
+  'vsx.i16.i64': extend(signed16, 64),
+  'vsx.i32.i64': ({ I32 }: HelperEnv, d: number, a: number) => {
+    const hi = I32[a + 1]!;
+    return put(I32, d, I32[a]!, I32[a]! >> 31, hi, hi >> 31);
+  },
+  'vzx.i8.i16': extend8to16(bytes),
+  'vzx.i8.i32': extend(bytes, 32),
+  'vzx.i8.i64': extend(bytes, 64),
+  'vzx.i16.i32': extend(halves, 32),
+  'vzx.i16.i64': extend(halves, 64),
+  'vzx.i32.i64': ({ I32 }, d, a) => put(I32, d, I32[a]!, 0, I32[a + 1]!, 0),
+} satisfies Record<string, SlotFn>;
+
+type MoveOps = typeof MOVES & typeof SHIFTS & typeof SHUFFLES & typeof EXTENSIONS;
+
+export const MOVE_FNS: { readonly [K in keyof MoveOps]: SlotFn } = {
+  ...MOVES,
+  ...SHIFTS,
+  ...SHUFFLES,
+  ...EXTENSIONS,
+};
