@@ -1,0 +1,156 @@
+/**
+ * The kernel: everything that is there once per machine, and how the host starts programs.
+ *
+ * Invariants: process and task ids are unique over both maps and over the ids of living process groups and sessions;
+ * `init` is the first program (pid 1): orphans go to it, and when it ends every process ends.
+ */
+
+import type { LinearMemory } from '../common/memory.ts';
+import type { Mmu } from '../mmu/mmu.ts';
+import { Cred } from './cred/cred.ts';
+import { startProgram } from './exec/exec.ts';
+import { FutexTable } from './futex/futex.ts';
+import type { CpuPort, HostPort } from './ports.ts';
+import { exitProcess } from './process/exit.ts';
+import { PidTable } from './process/pids.ts';
+import type { Process } from './process/process.ts';
+import { type ControllingTty, Session } from './process/session.ts';
+import { Scheduler, type SliceResult } from './scheduler.ts';
+import { kernelInfo, type SigInfo } from './signal/siginfo.ts';
+import { sendToProcess, sendToTask } from './signal/send.ts';
+import type { Strace } from './syscall/strace.ts';
+import type { Task } from './task.ts';
+import { TimerQueue } from './time/timer-queue.ts';
+import type { OpenFile } from './vfs/types.ts';
+import { Vfs } from './vfs/vfs.ts';
+
+export interface KernelOptions {
+  readonly memory: LinearMemory;
+  readonly mmu: Mmu;
+  readonly cpu: CpuPort;
+  readonly host: HostPort;
+  readonly hostname?: string;
+}
+
+export interface SpawnOptions {
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly groups?: readonly number[];
+  /** Descriptors 0, 1, 2 …; null leaves one closed. */
+  readonly stdio?: readonly (OpenFile | null)[];
+  /** The terminal that shall control the new session. */
+  readonly tty?: ControllingTty;
+  readonly umask?: number;
+  /** Called once with the wait status (exit code << 8 | signal). */
+  readonly onExit?: (status: number) => void;
+}
+
+export class Kernel {
+  readonly memory: LinearMemory;
+  readonly mmu: Mmu;
+  readonly cpu: CpuPort;
+  readonly host: HostPort;
+  readonly pids: PidTable = new PidTable();
+  /** All tasks by thread id, zombies not included. */
+  readonly tasks: Map<number, Task> = new Map();
+  /** All processes by process id, zombies included. */
+  readonly processes: Map<number, Process> = new Map();
+  readonly timers: TimerQueue = new TimerQueue();
+  readonly scheduler: Scheduler;
+  readonly futexes: FutexTable = new FutexTable();
+  readonly vfs: Vfs;
+  /** Pid 1, from its start to its end. */
+  init: Process | null = null;
+  strace: Strace | null = null;
+  hostname: string;
+  domainname = '(none)';
+  /** Monotonic milliseconds at boot. */
+  readonly bootTime: number;
+  /** Forks since boot (/proc/stat). */
+  forks = 0;
+  private readonly logged = new Set<string>();
+
+  constructor(options: KernelOptions) {
+    this.memory = options.memory;
+    this.mmu = options.mmu;
+    this.cpu = options.cpu;
+    this.host = options.host;
+    this.hostname = options.hostname ?? 'kevlar';
+    this.bootTime = this.host.clock.monotonicMs();
+    this.scheduler = new Scheduler(this);
+    this.vfs = new Vfs(this);
+  }
+
+  get clock(): HostPort['clock'] {
+    return this.host.clock;
+  }
+
+  /** Monotonic milliseconds now. */
+  now(): number {
+    return this.host.clock.monotonicMs();
+  }
+
+  log(line: string): void {
+    this.host.log(line);
+  }
+
+  /** Logs a line the first time only. */
+  logOnce(line: string): void {
+    if (this.logged.has(line)) return;
+    this.logged.add(line);
+    this.host.log(line);
+  }
+
+  /** See Scheduler.runSlice. */
+  runSlice(limitMs?: number): SliceResult {
+    return this.scheduler.runSlice(limitMs);
+  }
+
+  /** Starts a program for the host: `argv[0]` is found as execvp(3) does. Throws LinuxError. */
+  spawn(argv: readonly string[], env: readonly string[], options: SpawnOptions = {}): Process {
+    return startProgram(this, argv, env, options);
+  }
+
+  /** Ends every process at once, as pid 1's end does. */
+  killAll(status: number): void {
+    for (const process of [...this.processes.values()]) exitProcess(process, status);
+  }
+
+  /** Sends a signal from the kernel itself, or the given one. */
+  sendSignalToTask(task: Task, sig: number, info: SigInfo = kernelInfo(sig)): void {
+    sendToTask(task, info);
+  }
+
+  sendSignalToProcess(process: Process, sig: number, info: SigInfo = kernelInfo(sig)): void {
+    sendToProcess(process, info);
+  }
+
+  /** @returns how many processes got the signal */
+  signalProcessGroup(pgid: number, sig: number, info: SigInfo = kernelInfo(sig)): number {
+    let n = 0;
+    for (const process of this.processes.values()) {
+      if (process.pgid !== pgid) continue;
+      if (!process.zombie) sendToProcess(process, info);
+      n++;
+    }
+    return n;
+  }
+
+  processById(pid: number): Process | null {
+    return this.processes.get(pid) ?? null;
+  }
+
+  /** CPU time used by a task: into its process's timers and limits. */
+  accountCpu(task: Task, ms: number): void {
+    task.process.timers?.account(ms);
+  }
+
+  credFor(options: SpawnOptions): Cred {
+    return Cred.forUser(options.uid ?? 0, options.gid ?? 0, options.groups ?? []);
+  }
+
+  newSession(sid: number): Session {
+    return new Session(sid);
+  }
+}

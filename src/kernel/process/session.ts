@@ -1,0 +1,24 @@
+/** A session (setsid(2)): process groups with at most one controlling terminal. */
+
+import type { Process } from './process.ts';
+
+/** What the kernel asks of a terminal that controls a session. Implemented by src/kernel/tty. */
+export interface ControllingTty {
+  /** Process group in the foreground; 0: none. */
+  foregroundPgid: number;
+  /** Device number, for /proc/PID/stat. */
+  readonly device: number;
+  /** The session's leader has exited: gives up the terminal (SIGHUP was sent by the kernel). */
+  disassociate(): void;
+}
+
+export class Session {
+  readonly sid: number;
+  /** Null after the leader has exited. */
+  leader: Process | null = null;
+  tty: ControllingTty | null = null;
+
+  constructor(sid: number) {
+    this.sid = sid;
+  }
+}

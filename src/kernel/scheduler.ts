@@ -1,0 +1,198 @@
+/**
+ * Which task runs: a round-robin queue, with time slices measured by the clock and enforced through
+ * the CPU's instruction budget.
+ *
+ * Invariants: `loaded` is the task whose registers are in the CPU, `space` the address space that
+ * is active; both change only in switchTo() and forget(). Nothing of a guest is on the JavaScript
+ * stack between two quanta, so runSlice() may return to the host at any of them.
+ */
+
+import type { Kernel } from './kernel.ts';
+import type { AddressSpace } from './mm/address-space.ts';
+import { CPU_STOP } from './ports.ts';
+import { deliverSignals } from './signal/deliver.ts';
+import { raiseException } from './signal/exceptions.ts';
+import { enterSyscall, retrySyscall } from './syscall/dispatch.ts';
+import { TASK_STATE, type Task } from './task.ts';
+
+/** What the host shall do before it calls runSlice() again. */
+export type SliceResult =
+  /** Call again soon: the slice is over, tasks are runnable. */
+  | { readonly kind: 'busy' }
+  /** Nothing is runnable before `deadline` (monotonic ms, maybe Infinity) or an event. */
+  | { readonly kind: 'idle'; readonly deadline: number }
+  /** No process is left. */
+  | { readonly kind: 'exited' };
+
+const BUSY: SliceResult = { kind: 'busy' };
+const EXITED: SliceResult = { kind: 'exited' };
+
+/** A task runs this long while others wait. */
+const QUANTUM_MS = 4;
+/** One run of the CPU should take about this long. */
+const RUN_MS = 2;
+const BUDGET_MIN = 10_000;
+const BUDGET_MAX = 50_000_000;
+/** System calls between two looks at the clock. */
+const SYSCALLS_PER_CHECK = 32;
+
+export class Scheduler {
+  private readonly kernel: Kernel;
+  private head: Task | null = null;
+  private tail: Task | null = null;
+  private loaded: Task | null = null;
+  private space: AddressSpace | null = null;
+  /** The task that runs now. */
+  current: Task | null = null;
+  private budget = 50_000;
+  private inSlice = false;
+  /** Called when there is work while the host may sleep. */
+  onWork: (() => void) | null = null;
+  contextSwitches = 0;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** Makes a task run in its turn. A task of a stopped process waits for SIGCONT instead. */
+  enqueue(task: Task): void {
+    if (task.queued || task === this.current || task.process.stopped) return;
+    if (task.state !== TASK_STATE.runnable) return;
+    task.queued = true;
+    task.nextRunning = null;
+    if (this.tail === null) this.head = task;
+    else this.tail.nextRunning = task;
+    this.tail = task;
+    if (!this.inSlice) this.onWork?.();
+  }
+
+  /** Removes a task (dead, stopped) from the queue. */
+  dequeue(task: Task): void {
+    if (!task.queued) return;
+    let previous: Task | null = null;
+    for (let t = this.head; t !== null; previous = t, t = t.nextRunning) {
+      if (t !== task) continue;
+      if (previous === null) this.head = t.nextRunning;
+      else previous.nextRunning = t.nextRunning;
+      if (this.tail === t) this.tail = previous;
+      break;
+    }
+    task.queued = false;
+    task.nextRunning = null;
+  }
+
+  get idle(): boolean {
+    return this.head === null;
+  }
+
+  /** Runs guests for about `limitMs`, then says what to wait for. */
+  runSlice(limitMs = 8): SliceResult {
+    const kernel = this.kernel;
+    const clock = kernel.host.clock;
+    let now = clock.monotonicMs();
+    const end = now + limitMs;
+    this.inSlice = true;
+    try {
+      do {
+        kernel.timers.run(now);
+        const task = this.take();
+        if (task === null) {
+          if (kernel.processes.size === 0) return EXITED;
+          return { kind: 'idle', deadline: kernel.timers.next };
+        }
+        now = this.runQuantum(task, now);
+      } while (now < end);
+      return BUSY;
+    } finally {
+      this.inSlice = false;
+    }
+  }
+
+  private take(): Task | null {
+    const task = this.head;
+    if (task === null) return null;
+    this.head = task.nextRunning;
+    if (this.head === null) this.tail = null;
+    task.nextRunning = null;
+    task.queued = false;
+    return task;
+  }
+
+  /** Runs one task until it blocks, ends, or has used its quantum. @returns the time now */
+  private runQuantum(task: Task, start: number): number {
+    this.switchTo(task);
+    this.current = task;
+    let now = start;
+    try {
+      now = this.runTask(task, start);
+    } finally {
+      this.current = null;
+    }
+    task.userMs += now - start;
+    this.kernel.accountCpu(task, now - start);
+    this.enqueue(task);
+    return now;
+  }
+
+  private runTask(task: Task, start: number): number {
+    const { cpu, timers } = this.kernel;
+    const clock = this.kernel.host.clock;
+    let syscalls = 0;
+    let runStart = start;
+    if (task.inSyscall) retrySyscall(task);
+    for (;;) {
+      if (task.state !== TASK_STATE.runnable || task.process.stopped) return clock.monotonicMs();
+      if (task.signalFlag || task.sys.restart !== 0) {
+        deliverSignals(task);
+        continue;
+      }
+      const stop = cpu.run(this.budget);
+      if (stop === CPU_STOP.syscall) {
+        enterSyscall(task);
+        if (++syscalls % SYSCALLS_PER_CHECK !== 0) continue;
+      } else if (stop === CPU_STOP.exception) raiseException(task);
+      const now = clock.monotonicMs();
+      if (stop === CPU_STOP.budget) this.adaptBudget(now - runStart);
+      runStart = now;
+      if (now - start >= QUANTUM_MS || timers.next <= now) return now;
+    }
+  }
+
+  /** Keeps a run of the CPU near RUN_MS, whatever the engine's speed. */
+  private adaptBudget(ms: number): void {
+    const ideal = ms <= 0 ? this.budget * 2 : (this.budget * RUN_MS) / ms;
+    const bounded = Math.min(Math.max(ideal, this.budget / 2), this.budget * 2);
+    this.budget = Math.round(Math.min(Math.max(bounded, BUDGET_MIN), BUDGET_MAX));
+  }
+
+  /** Loads a task's registers and address space, if they are not. */
+  switchTo(task: Task): void {
+    if (this.loaded !== task) {
+      const cpu = this.kernel.cpu;
+      if (this.loaded !== null) cpu.saveState(this.loaded.registers);
+      cpu.loadState(task.registers);
+      this.loaded = task;
+      this.contextSwitches++;
+    }
+    this.useSpace(task.mm);
+  }
+
+  useSpace(space: AddressSpace): void {
+    if (this.space === space) return;
+    this.kernel.mmu.activate(space.tables);
+    this.space = space;
+  }
+
+  /** The address space is about to be destroyed. */
+  forgetSpace(space: AddressSpace): void {
+    if (this.space !== space) return;
+    this.kernel.mmu.activate(null);
+    this.space = null;
+  }
+
+  /** The task is dead: its registers need not be saved. */
+  forget(task: Task): void {
+    this.dequeue(task);
+    if (this.loaded === task) this.loaded = null;
+  }
+}

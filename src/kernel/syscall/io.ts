@@ -1,0 +1,126 @@
+/**
+ * User buffers as sinks and sources of read- and write-like calls.
+ *
+ * Invariants: at most MAX_RW_COUNT bytes a call; a fault after some bytes ends the transfer
+ * (remaining becomes 0), a fault before the first byte throws EFAULT, as Linux does.
+ */
+
+import { PAGE_SIZE } from '../../common/layout.ts';
+import { EFAULT, EINVAL, linuxError } from '../errno.ts';
+import type { UserMemory } from '../mm/user-memory.ts';
+import type { IoSink, IoSource } from '../vfs/types.ts';
+
+/** MAX_RW_COUNT of Linux: INT_MAX rounded down to a page. */
+export const MAX_RW_COUNT = 0x7ffff000;
+const UIO_MAXIOV = 1024;
+const TASK_SIZE = 0x7ffffffff000;
+
+export interface Segment {
+  base: number;
+  length: number;
+}
+
+/** Reads an array of struct iovec with the checks of import_iovec(). */
+export function readIovec(mem: UserMemory, iov: number, count: number): Segment[] {
+  if (count < 0 || count > UIO_MAXIOV) throw linuxError(EINVAL);
+  const bytes = new Uint8Array(count * 16);
+  if (count > 0) mem.copyIn(iov, bytes);
+  const d = new DataView(bytes.buffer);
+  const segments: Segment[] = [];
+  for (let i = 0; i < count; i++) {
+    const hi = d.getInt32(i * 16 + 12, true);
+    if (hi < 0) throw linuxError(EINVAL);
+    const base = d.getUint32(i * 16 + 4, true) * 4294967296 + d.getUint32(i * 16, true);
+    const length = hi * 4294967296 + d.getUint32(i * 16 + 8, true);
+    if (length > 0 && base + length > TASK_SIZE) throw linuxError(EFAULT);
+    segments.push({ base, length });
+  }
+  return segments;
+}
+
+/** The position in a list of segments; subclasses move bytes. */
+abstract class UserBuffer {
+  remaining = 0;
+  private moved = 0;
+  private index = 0;
+  private offset = 0;
+  protected readonly mem: UserMemory;
+  private readonly segments: readonly Segment[];
+
+  constructor(mem: UserMemory, segments: readonly Segment[]) {
+    this.mem = mem;
+    this.segments = segments;
+    for (const s of segments) this.remaining += s.length;
+    this.remaining = Math.min(this.remaining, MAX_RW_COUNT);
+  }
+
+  protected abstract move(addr: number, bytes: Uint8Array, start: number, end: number): void;
+
+  protected transfer(bytes: Uint8Array, start: number, end: number): number {
+    const wanted = Math.min(end - start, this.remaining);
+    let done = 0;
+    while (done < wanted) {
+      const segment = this.segments[this.index] as Segment;
+      const left = segment.length - this.offset;
+      if (left === 0) {
+        this.index++;
+        this.offset = 0;
+        continue;
+      }
+      const length = Math.min(left, wanted - done);
+      const n = this.movePages(segment.base + this.offset, bytes, start + done, length);
+      done += n;
+      this.offset += n;
+      this.moved += n;
+      this.remaining -= n;
+      if (n < length) {
+        this.remaining = 0;
+        if (this.moved === 0) throw linuxError(EFAULT);
+        break;
+      }
+    }
+    return done;
+  }
+
+  /** Moves at once, or after a fault page by page as far as it goes. */
+  private movePages(addr: number, bytes: Uint8Array, start: number, length: number): number {
+    try {
+      this.move(addr, bytes, start, start + length);
+      return length;
+    } catch (e) {
+      if (e !== linuxError(EFAULT)) throw e;
+    }
+    let done = 0;
+    while (done < length) {
+      const n = Math.min(PAGE_SIZE - ((addr + done) % PAGE_SIZE), length - done);
+      try {
+        this.move(addr + done, bytes, start + done, start + done + n);
+      } catch (e) {
+        if (e !== linuxError(EFAULT)) throw e;
+        return done;
+      }
+      done += n;
+    }
+    return done;
+  }
+}
+
+export class UserSink extends UserBuffer implements IoSink {
+  protected move(addr: number, bytes: Uint8Array, start: number, end: number): void {
+    this.mem.copyOut(addr, bytes, start, end);
+  }
+
+  put(src: Uint8Array, start: number, end: number): number {
+    return this.transfer(src, start, end);
+  }
+}
+
+export class UserSource extends UserBuffer implements IoSource {
+  protected move(addr: number, bytes: Uint8Array, start: number, end: number): void {
+    this.mem.copyIn(addr, bytes, start, end);
+  }
+
+  take(dst: Uint8Array, start: number, end: number): number {
+    return this.transfer(dst, start, end);
+  }
+}
