@@ -136,6 +136,12 @@ export interface Inode {
   setxattr(name: string, value: Uint8Array, flags: number): void;
   listxattr(): string[];
   removexattr(name: string): void;
+  /** O_TMPFILE: a regular file without a name in this directory. */
+  tmpfile?(mode: number, uid: number, gid: number): Inode;
+  /** Before a write to the page cache: reserves space, or throws ENOSPC / EDQUOT. */
+  prepareWrite?(offset: number, length: number): void;
+  /** SEEK_DATA (3) / SEEK_HOLE (4) below the size; without it a file is all data. -1: no data follows. */
+  seekSparse?(offset: number, whence: number): number;
   /** fallocate(2). */
   fallocate(mode: number, offset: number, length: number): void;
   /** Makes data and metadata durable. */
@@ -163,6 +169,10 @@ export interface FileSystem {
   readonly dev: number;
   readonly readOnly: boolean;
   readonly root: Inode;
+  /** Its directories change without the VFS (host volumes, procfs): names are looked up every time. */
+  readonly uncached?: boolean;
+  /** Options that /proc/mounts shows after those of the mount, e.g. "size=1024k". */
+  readonly options?: string;
   statfs(): StatFs;
   sync(): void;
 }
@@ -212,6 +222,10 @@ export interface OpenFile {
   pollQueues(): readonly WaitQueue[];
   /** getdents: see Inode.readdir. */
   readdir(sys: Sys, emit: (e: DirEntry) => boolean): void;
+  /** fstat of a file without an inode; without it the type follows from describe(). */
+  stat?(): Stat;
+  /** open(2) of /proc/PID/fd/N for a file without a path (a pipe); without it ENXIO. */
+  reopen?(sys: Sys, flags: number): OpenFile;
   fsync(dataOnly: boolean): void;
   /** One more / one fewer reference (descriptor, mapping, SCM_RIGHTS); the last one closes. */
   retain(): void;
