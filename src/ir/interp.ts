@@ -1,0 +1,233 @@
+/**
+ * The IR interpreter: reference semantics and tier 0. Owns the micro-code arena, the table of blocks
+ * and the jump cache; the dispatcher (src/machine) decides what runs.
+ *
+ * Invariants: a block's micro code is never moved or reused while the arena lives; killing a block
+ * overwrites its head, so that links and cache entries to it lead back to the dispatcher; when arena
+ * or constant pool are full, `clear` drops everything at once.
+ */
+
+import { ENG_BUDGET } from '../common/layout.ts';
+import { panic } from '../common/panic.ts';
+import type { IrBlock } from './block.ts';
+import type { HelperEnv, HelperRow } from './helpers.ts';
+import {
+  EXIT_LINK,
+  EXIT_REGION,
+  INTERP_PARAMS,
+  interpreterSource,
+  JUMP_CACHE_ENTRIES,
+} from './interp-source.ts';
+import { M_DEAD, M_EXIT, M_HEAD, M_REGION, MICRO_OPS } from './micro.ts';
+import { ConstPool, MicroLowering } from './micro-lower.ts';
+import { EXIT, OPS, type OpRow, type SlotOpName, STRIDE } from './ops.ts';
+import { SLOT_FNS, type SlotFn } from './slot-ops.ts';
+import type { StateLayout } from './types.ts';
+
+export { EXIT_LINK, EXIT_REGION };
+
+/** Where the interpreter stopped. */
+export interface InterpStop {
+  /** Arena index of the micro operation (or, after EXIT_LINK, of the link's words). */
+  p: number;
+  block: number;
+}
+
+/** A block in micro code. */
+export interface InterpBlock {
+  readonly id: number;
+  readonly pcLo: number;
+  readonly pcHi: number;
+  readonly insnCount: number;
+  /** Arena index of the head. */
+  readonly start: number;
+  readonly end: number;
+  readonly insnOf: Int32Array;
+  readonly pendingOf: Int32Array | null;
+  readonly pendingCc: readonly number[];
+  readonly ir: IrBlock;
+}
+
+const SLOT_BY_MICRO: readonly (SlotFn | null)[] = MICRO_OPS.map((m) =>
+  m.kind === 'slot' ? SLOT_FNS[(OPS[m.op] as OpRow).name as SlotOpName] : null,
+);
+
+export interface InterpOptions {
+  /** Words of micro code; default 4 Mi (16 MB). */
+  readonly arenaWords?: number;
+  /** Executions after which a block stops with EXIT.hot; 0: never. */
+  readonly hotThreshold?: number;
+}
+
+export class Interpreter {
+  readonly at: InterpStop = { p: 0, block: 0 };
+  /** Executions left until a block counts as hot, by block id. */
+  readonly hits: Int32Array;
+  blocks: (InterpBlock | null)[] = [null];
+  private readonly env: HelperEnv;
+  private readonly layout: StateLayout;
+  private readonly C: Int32Array;
+  private readonly jumpCache: Int32Array = new Int32Array(JUMP_CACHE_ENTRIES * 4);
+  private readonly pool: ConstPool;
+  private readonly lowering: MicroLowering;
+  private readonly run: (p: number) => number;
+  private readonly hotThreshold: number;
+  private next: number = STRIDE;
+
+  constructor(
+    env: HelperEnv,
+    layout: StateLayout,
+    helpers: readonly HelperRow[],
+    options: InterpOptions = {},
+  ) {
+    this.env = env;
+    this.layout = layout;
+    this.C = new Int32Array(options.arenaWords ?? 1 << 22);
+    this.hits = new Int32Array(this.C.length / (STRIDE * 3) + 1);
+    this.hotThreshold = options.hotThreshold ?? 0;
+    this.pool = new ConstPool(env.I32);
+    this.lowering = new MicroLowering(layout, this.pool);
+    const word = (v: number): number => this.wordOf(v);
+    const factory = new Function(...INTERP_PARAMS, interpreterSource());
+    this.run = factory(
+      env.I32,
+      env.U8,
+      env.D,
+      env,
+      env.mem,
+      this.C,
+      this.hits,
+      this.jumpCache,
+      helpers.map((h) => h.fn),
+      SLOT_BY_MICRO,
+      this.at,
+      word(layout.pc),
+      word(layout.ccKind),
+      word(layout.ccA),
+      word(layout.ccB),
+      word(layout.ccC),
+    ) as (p: number) => number;
+  }
+
+  /** True when `add` may not be called before `clear`. */
+  get full(): boolean {
+    return (
+      this.pool.full ||
+      this.next > this.C.length - 0x8000 ||
+      this.blocks.length > this.hits.length - 8
+    );
+  }
+
+  /** Lowers a block. The caller has checked `full`. */
+  add(ir: IrBlock): InterpBlock {
+    const id = this.blocks.length;
+    const start = this.next;
+    const low = this.lowering;
+    this.next = low.lower(ir, id, this.C, start);
+    const block: InterpBlock = {
+      id,
+      pcLo: ir.pcLo,
+      pcHi: ir.pcHi,
+      insnCount: ir.insnCount,
+      start,
+      end: this.next,
+      insnOf: low.insnOf.slice(0, low.microCount),
+      pendingOf: ir.pending === null ? null : low.pendingOf.slice(0, low.microCount),
+      pendingCc: ir.pendingCc,
+      ir,
+    };
+    this.blocks.push(block);
+    this.hits[id] = this.hotThreshold === 0 ? 0x7fffffff : this.hotThreshold;
+    return block;
+  }
+
+  /** Makes the block unreachable: whoever jumps to it comes back to the dispatcher. */
+  kill(block: InterpBlock): void {
+    this.C[block.start] = M_DEAD;
+    this.blocks[block.id] = null;
+  }
+
+  /** From now on entering the block returns EXIT_REGION (or not any more). */
+  setRegion(block: InterpBlock, on: boolean): void {
+    if (this.blocks[block.id] === block) this.C[block.start] = on ? M_REGION : M_HEAD;
+  }
+
+  /** Drops all blocks. */
+  clear(): void {
+    this.blocks = [null];
+    this.next = STRIDE;
+    this.pool.clear();
+    this.jumpCache.fill(0);
+  }
+
+  /** Runs from a block. @returns an EXIT code, EXIT_REGION or EXIT_LINK; see `at` */
+  enter(block: InterpBlock): number {
+    const r = this.run(block.start);
+    if (r === EXIT.exception || r === EXIT.selfModify) this.settle();
+    return r;
+  }
+
+  /** Makes the link at `site` (at.p after EXIT_LINK) lead to `to` while the code generation lasts. */
+  link(site: number, to: InterpBlock, codeGen: number): void {
+    this.C[site] = to.start;
+    this.C[site + 1] = codeGen;
+  }
+
+  /** Remembers an indirect branch target. */
+  cacheJump(to: InterpBlock, codeGen: number): void {
+    const i = ((to.pcLo ^ (to.pcLo >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 2;
+    const jc = this.jumpCache;
+    jc[i] = to.pcLo;
+    jc[i + 1] = to.pcHi;
+    jc[i + 2] = codeGen;
+    jc[i + 3] = to.start;
+  }
+
+  /** Guest instructions of the block that were completed before micro operation at.p. */
+  completedAt(block: InterpBlock): number {
+    return (block.insnOf[this.microIndex(block)] as number) >>> 16;
+  }
+
+  /** Index of the micro op at at.p: every op before a terminator is one STRIDE. */
+  private microIndex(block: InterpBlock): number {
+    return (this.at.p - block.start) / STRIDE;
+  }
+
+  /** After a fault: pc of the instruction, and the condition codes that a pass had deferred. */
+  private settle(): void {
+    const block = this.blocks[this.at.block];
+    if (block == null) panic('fault outside any block');
+    const i = this.microIndex(block);
+    const insn = block.insnOf[i] as number;
+    if (this.C[this.at.p] === M_EXIT) return;
+    const { I32 } = this.env;
+    const pc = this.wordOf(this.layout.pc);
+    const lo = (block.pcLo + (insn & 0xffff)) | 0;
+    I32[pc] = lo;
+    I32[pc + 1] = block.pcHi + (lo >>> 0 < block.pcLo >>> 0 ? 1 : 0);
+    I32[ENG_BUDGET] = (I32[ENG_BUDGET] as number) + block.insnCount - (insn >>> 16);
+    this.applyPending(block, i);
+  }
+
+  private wordOf(v: number): number {
+    return (this.layout.vars[v]?.offset as number) >> 2;
+  }
+
+  private applyPending(block: InterpBlock, i: number): void {
+    const k = block.pendingOf === null ? 0 : (block.pendingOf[i] as number);
+    if (k === 0) return;
+    const { I32 } = this.env;
+    const { layout } = this;
+    const at = (k - 1) * 4;
+    const vars = [layout.ccA, layout.ccB, layout.ccC];
+    I32[this.wordOf(layout.ccKind)] = block.pendingCc[at] as number;
+    for (let j = 0; j < 3; j++) {
+      const ref = block.pendingCc[at + 1 + j] as number;
+      if (ref === -1) continue;
+      const from = this.lowering.word(ref, block.ir);
+      const to = this.wordOf(vars[j] as number);
+      I32[to] = I32[from] as number;
+      I32[to + 1] = I32[from + 1] as number;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Micro code: IR with its refs resolved to word indices of memory slots, in one Int32Array arena.
+ * This is what the interpreter executes. Here: the numbering of micro operations (an IR op, or a
+ * variant of it for a common operand shape), and their layout.
+ *
+ * A micro operation is STRIDE words like an IR instruction; terminators with links take two.
+ *
+ *     head     HEAD  block-id  insn-count  pc-lo   pc-hi   -
+ *     int, mem op    d         a           b       c|raw   imm
+ *     branch   op    a         b           cond    -       -  | linkT genT linkF genF pcT pcF
+ *     jump     op    -         -           -       -       -  | link  gen  -     -    pc  -
+ *     jumpind  op    a         -           -       -       -
+ *     exit     op    a         reason      -       -       -
+ *
+ * Links hold arena indices of other blocks' heads (0: none) and are valid while `gen` is the current
+ * code generation. A dead block's head is overwritten, so a stale link can only reach a live head.
+ */
+
+import { COND_NAMES, OPS, type OpRow } from './ops.ts';
+
+export type MicroKind =
+  | 'head'
+  | 'dead'
+  | 'region'
+  | 'int'
+  | 'load'
+  | 'store'
+  | 'slot'
+  | 'ccset'
+  | 'call'
+  | 'jump'
+  | 'brcmp32'
+  | 'brcmp64'
+  | 'branch'
+  | 'jumpind'
+  | 'exit';
+
+export interface MicroOp {
+  readonly kind: MicroKind;
+  /** The IR op it executes, or -1. */
+  readonly op: number;
+  /** Memory ops and lea: whether base, index take part; scale. brcmp: condition. */
+  readonly hasIndex: boolean;
+  readonly scale: number;
+  readonly cond: number;
+}
+
+const micro: MicroOp[] = [];
+
+function add(kind: MicroKind, op = -1, hasIndex = false, scale = 0, cond = 0): number {
+  return micro.push({ kind, op, hasIndex, scale, cond }) - 1;
+}
+
+export const M_HEAD: number = add('head');
+export const M_DEAD: number = add('dead');
+export const M_REGION: number = add('region');
+export const M_JUMP: number = add('jump');
+export const M_BRANCH: number = add('branch');
+export const M_JUMPIND: number = add('jumpind');
+export const M_EXIT: number = add('exit');
+export const M_CCSET: number = add('ccset');
+export const M_CALL: number = add('call');
+/** First of ten (by condition) compare-and-branch operations. */
+export const M_BRCMP32: number = micro.length;
+for (let c = 0; c < COND_NAMES.length; c++) add('brcmp32', -1, false, 0, c);
+export const M_BRCMP64: number = micro.length;
+for (let c = 0; c < COND_NAMES.length; c++) add('brcmp64', -1, false, 0, c);
+/** First of ten (by condition) set operations; the condition is in the micro op, not in imm. */
+export const M_SET32: number = micro.length;
+const set32 = OPS.findIndex((r) => r.name === 'set.i32');
+const set64 = OPS.findIndex((r) => r.name === 'set.i64');
+for (let c = 0; c < COND_NAMES.length; c++) add('int', set32, false, 0, c);
+export const M_SET64: number = micro.length;
+for (let c = 0; c < COND_NAMES.length; c++) add('int', set64, false, 0, c);
+
+/**
+ * First micro op of each IR op; -1 for ops that have none. Memory ops and lea have five: base only,
+ * then base + index with scale 0 to 3.
+ */
+export const MICRO_OF: Int32Array = new Int32Array(OPS.length).fill(-1);
+OPS.forEach((r: OpRow, op) => {
+  if (op === set32 || op === set64) return;
+  if (r.cls === 'int' && r.name !== 'lea.i64') MICRO_OF[op] = add('int', op);
+  else if (r.cls === 'slot') MICRO_OF[op] = add('slot', op);
+  else if (r.cls === 'mem' || r.name === 'lea.i64') {
+    const kind = r.effect === 'load' ? 'load' : r.effect === 'store' ? 'store' : 'int';
+    MICRO_OF[op] = add(kind, op);
+    for (let scale = 0; scale < 4; scale++) add(kind, op, true, scale);
+  }
+});
+
+export const MICRO_OPS: readonly MicroOp[] = micro;
