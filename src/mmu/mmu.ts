@@ -1,0 +1,264 @@
+/**
+ * Guest memory as the CPU sees it: the slow paths behind the TLB check of generated code, with
+ * x86's rules for what faults and how (SDM vol. 3, 4.6 access rights, 4.7 page-fault exceptions,
+ * 6.15 interrupt 14). Has the shape of GuestAccess (ir/helpers.ts), which engines call.
+ *
+ * Invariants: a store that crosses a page checks both pages before it writes a byte; a store that
+ * would change bytes of translated code writes nothing and returns -2, unless allowSelfModify;
+ * results are host offsets (>= 0), 0 for done, or negative with the engine words set. Nothing is
+ * allocated here.
+ *
+ * `vpn << 12` and back: page numbers have 35 bits, so int32 operations see their low 20 only.
+ */
+
+import {
+  ENG_ERROR,
+  ENG_FAULT_HI,
+  ENG_FAULT_LO,
+  ENG_VECTOR,
+  PAGE_SIZE,
+  SCRATCH_BASE,
+  SCRATCH_SIZE,
+  TLB_EXEC,
+  TLB_READ,
+  TLB_WRITE,
+} from '../common/layout.ts';
+import type { LinearMemory } from '../common/memory.ts';
+import { panic } from '../common/panic.ts';
+import { frameHost, hostFrame } from './frames.ts';
+import { FAULT_FIXED, FAULT_MAPERR, type PageTables } from './page-tables.ts';
+import type { Paging } from './paging.ts';
+import {
+  ACCESS_FETCH,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  FAULT_PRESENT,
+  FAULT_USER,
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_PRESENT,
+  PTE_WRITABLE,
+  pteAllows,
+  pteFrame,
+} from './pte.ts';
+
+const VECTOR_GP = 13;
+const VECTOR_PF = 14;
+/** Results of a store. */
+const FAULTED = -1;
+const SELF_MODIFY = -2;
+/** A handler that keeps claiming success without giving the right is broken. */
+const MAX_TRIES = 8;
+
+export class Mmu {
+  readonly paging: Paging;
+  /** Stores into translated code are done and invalidate it, instead of returning -2. */
+  allowSelfModify = false;
+  /** FAULT_* of the last page fault that became an exception: which signal it is. */
+  lastFault: number = FAULT_MAPERR;
+
+  private readonly memory: LinearMemory;
+  private scratch: number = SCRATCH_BASE;
+
+  constructor(paging: Paging) {
+    this.paging = paging;
+    this.memory = paging.memory;
+  }
+
+  read(lo: number, hi: number, size: number): number {
+    const inPage = PAGE_SIZE - (lo & (PAGE_SIZE - 1));
+    if (size > inPage) return this.readCrossing(lo, hi, size, inPage);
+    return this.translate(lo, hi, ACCESS_READ);
+  }
+
+  write8(lo: number, hi: number, v: number): number {
+    const host = this.writable(lo, hi, 1);
+    if (host < 0) return host;
+    this.memory.U8[host] = v;
+    return 0;
+  }
+
+  write16(lo: number, hi: number, v: number): number {
+    if ((lo & 0xfff) > 0xffe) return this.storeCrossing(lo, hi, v, 0, 2);
+    const host = this.writable(lo, hi, 2);
+    if (host < 0) return host;
+    this.memory.D.setInt16(host, v, true);
+    return 0;
+  }
+
+  write32(lo: number, hi: number, v: number): number {
+    if ((lo & 0xfff) > 0xffc) return this.storeCrossing(lo, hi, v, 0, 4);
+    const host = this.writable(lo, hi, 4);
+    if (host < 0) return host;
+    this.memory.D.setInt32(host, v, true);
+    return 0;
+  }
+
+  write64(lo: number, hi: number, vlo: number, vhi: number): number {
+    if ((lo & 0xfff) > 0xff8) return this.storeCrossing(lo, hi, vlo, vhi, 8);
+    const host = this.writable(lo, hi, 8);
+    if (host < 0) return host;
+    this.memory.D.setInt32(host, vlo, true);
+    this.memory.D.setInt32(host + 4, vhi, true);
+    return 0;
+  }
+
+  writeBytes(lo: number, hi: number, from: number, size: number): number {
+    const inPage = PAGE_SIZE - (lo & (PAGE_SIZE - 1));
+    if (size > inPage) return this.writeCrossing(lo, hi, from, size, inPage);
+    const host = this.writable(lo, hi, size);
+    if (host < 0) return host;
+    this.memory.U8.copyWithin(host, from, from + size);
+    return 0;
+  }
+
+  writable(lo: number, hi: number, size: number): number {
+    const host = this.translate(lo, hi, ACCESS_WRITE);
+    if (host < 0) return host;
+    const frame = hostFrame(host);
+    if (this.paging.codeFrames[frame] === 0) return host;
+    return this.checkCode(host, frame, size) ? host : SELF_MODIFY;
+  }
+
+  raise(vector: number, error: number): number {
+    this.memory.I32[ENG_VECTOR] = vector;
+    this.memory.I32[ENG_ERROR] = error;
+    return FAULTED;
+  }
+
+  /** Translates for instruction fetch. @returns host offset of the byte at hi:lo, or -1 */
+  fetch(lo: number, hi: number): number {
+    return this.translate(lo, hi, ACCESS_FETCH);
+  }
+
+  /** The frame of a host offset that `fetch` returned. */
+  frameOf(host: number): number {
+    return hostFrame(host);
+  }
+
+  /** Stores into this frame must ask the code tracker from now on. */
+  protectCode(frame: number): void {
+    this.paging.protectCode(frame);
+  }
+
+  unprotectCode(frame: number): void {
+    this.paging.unprotectCode(frame);
+  }
+
+  activate(space: PageTables | null): void {
+    this.paging.activate(space);
+  }
+
+  /** Host offset of hi:lo for `access`, filling the TLB; -1 after setting the engine words. */
+  private translate(lo: number, hi: number, access: number): number {
+    const space = this.paging.current;
+    if (space === null) return panic('memory access without an address space');
+    const field =
+      access === ACCESS_READ ? TLB_READ : access === ACCESS_WRITE ? TLB_WRITE : TLB_EXEC;
+    const hit = this.paging.tlb.lookup(lo, hi, space.tlbGeneration, field);
+    if (hit >= 0) return hit;
+    // User addresses have hi in 0..0x7fff; the other canonical half belongs to the kernel.
+    if (hi >>> 15 !== 0) return this.notUser(lo, hi, access);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const pte = space.lookup(lo, hi);
+      if (pteAllows(pte, access)) return this.fill(space, lo, hi, access, pte);
+      const result = space.handler.fault(hi * 0x1_0000_0000 + (lo >>> 0), access);
+      if (result !== FAULT_FIXED) {
+        return this.pageFault(lo, hi, access | (pte & PTE_PRESENT), result);
+      }
+    }
+    return panic(`fault at ${hi.toString(16)}:${(lo >>> 0).toString(16)} is never fixed`);
+  }
+
+  private fill(space: PageTables, lo: number, hi: number, access: number, pte: number): number {
+    const frame = pteFrame(pte);
+    const host = frameHost(frame) + (lo & (PAGE_SIZE - 1));
+    const { tlb, codeFrames } = this.paging;
+    const used = access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
+    if ((pte & used) !== used) {
+      this.paging.touch(space, hi * 0x100000 + (lo >>> 12), used);
+    }
+    const generation = space.tlbGeneration;
+    if (access === ACCESS_FETCH) tlb.fill(lo, hi, generation, TLB_EXEC, host);
+    else tlb.fill(lo, hi, generation, TLB_READ, host);
+    // A page that is dirty already gets its write right along with the read right.
+    const writable = access === ACCESS_WRITE || (pte & PTE_DIRTY) !== 0;
+    if (writable && (pte & PTE_WRITABLE) !== 0 && codeFrames[frame] === 0) {
+      tlb.fill(lo, hi, generation, TLB_WRITE, host);
+    }
+    return host;
+  }
+
+  /** Addresses beyond the user half: #GP(0) if not canonical, else the kernel's, which is never mapped. */
+  private notUser(lo: number, hi: number, access: number): number {
+    if (hi >> 15 !== -1) return this.raise(VECTOR_GP, 0);
+    // Linux reports kernel addresses as protection faults, mapped or not (arch/x86/mm/fault.c).
+    return this.pageFault(lo, hi, access | FAULT_PRESENT, FAULT_MAPERR);
+  }
+
+  private pageFault(lo: number, hi: number, bits: number, result: number): number {
+    const I32 = this.memory.I32;
+    I32[ENG_FAULT_LO] = lo;
+    I32[ENG_FAULT_HI] = hi;
+    this.lastFault = result;
+    return this.raise(VECTOR_PF, bits | FAULT_USER);
+  }
+
+  /** Whether a store may go ahead, after invalidating what it changes if that is wanted. */
+  private checkCode(host: number, frame: number, size: number): boolean {
+    const from = host & (PAGE_SIZE - 1);
+    if (!this.paging.tracker.overlaps(frame, from, from + size)) return true;
+    if (!this.allowSelfModify) return false;
+    this.paging.tracker.invalidate(frame, from, from + size, 'store');
+    return true;
+  }
+
+  private readCrossing(lo: number, hi: number, size: number, inPage: number): number {
+    const first = this.translate(lo, hi, ACCESS_READ);
+    if (first < 0) return first;
+    const nextLo = (lo + inPage) | 0;
+    const second = this.translate(nextLo, nextLo === 0 ? (hi + 1) | 0 : hi, ACCESS_READ);
+    if (second < 0) return second;
+    const at = this.takeScratch(size);
+    this.memory.U8.copyWithin(at, first, first + inPage);
+    this.memory.U8.copyWithin(at + inPage, second, second + size - inPage);
+    return at;
+  }
+
+  private storeCrossing(lo: number, hi: number, vlo: number, vhi: number, size: number): number {
+    const from = this.takeScratch(8);
+    this.memory.D.setInt32(from, vlo, true);
+    this.memory.D.setInt32(from + 4, vhi, true);
+    return this.writeCrossing(lo, hi, from, size, PAGE_SIZE - (lo & (PAGE_SIZE - 1)));
+  }
+
+  private writeCrossing(
+    lo: number,
+    hi: number,
+    from: number,
+    size: number,
+    inPage: number,
+  ): number {
+    const nextLo = (lo + inPage) | 0;
+    const nextHi = nextLo === 0 ? (hi + 1) | 0 : hi;
+    let first = this.translate(lo, hi, ACCESS_WRITE);
+    if (first < 0) return first;
+    const second = this.writable(nextLo, nextHi, size - inPage);
+    if (second < 0) return second;
+    // The second page's fault may have moved the first one to another frame.
+    first = this.writable(lo, hi, inPage);
+    if (first < 0) return first;
+    this.memory.U8.copyWithin(first, from, from + inPage);
+    this.memory.U8.copyWithin(second, from + inPage, from + size);
+    return 0;
+  }
+
+  /** Room for an assembled access; the last few stay valid, for instructions with two operands. */
+  private takeScratch(size: number): number {
+    const room = (size + 63) & ~63;
+    if (this.scratch + room > SCRATCH_BASE + SCRATCH_SIZE) this.scratch = SCRATCH_BASE;
+    const at = this.scratch;
+    this.scratch += room;
+    return at;
+  }
+}

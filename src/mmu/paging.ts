@@ -1,0 +1,234 @@
+/**
+ * Everything that hangs on page table entries, and the one function that changes one: `setPte`
+ * keeps frame references, reverse map, TLB, code generations and the log in step (SDM vol. 3,
+ * 4.10.4 lists what an operating system has to invalidate).
+ *
+ * Invariants, all checked by audit.ts: references of a frame = entries naming it + 1 if a page
+ * cache owns it; the TLB has no right that the entry does not give; a page of code has no write
+ * right in the TLB; two page tables have the same code generation only if no executable entry of
+ * one was removed or changed since they were equal.
+ */
+
+import { ENG_CODE_GEN, ENG_TLB_GEN, HUGE_PAGE_FRAMES, PAGE_SIZE } from '../common/layout.ts';
+import type { LinearMemory } from '../common/memory.ts';
+import { panic } from '../common/panic.ts';
+import { FrameAllocator, ZERO_FRAME } from './frames.ts';
+import { PageTables } from './page-tables.ts';
+import { PTE_HUGE, PTE_NX, PTE_PRESENT, pteFrame } from './pte.ts';
+import { PteLog } from './pte-log.ts';
+import { ReverseMap } from './rmap.ts';
+import { Tlb } from './tlb.ts';
+
+/** The code cache, as seen from memory. Ranges are offsets within the frame, end exclusive. */
+export interface CodeTracker {
+  /** Whether a translation was made from any of these bytes. */
+  overlaps(frame: number, from: number, to: number): boolean;
+  /** Forgets every translation made from any of these bytes. */
+  invalidate(frame: number, from: number, to: number, reason: string): void;
+}
+
+const NO_CODE: CodeTracker = { overlaps: () => false, invalidate: () => {} };
+
+export class Paging {
+  readonly memory: LinearMemory;
+  readonly frames: FrameAllocator;
+  readonly rmap: ReverseMap;
+  readonly tlb: Tlb;
+  readonly log: PteLog = new PteLog();
+  readonly spaces: Map<number, PageTables> = new Map();
+  /** 1: the frame holds translated code. */
+  readonly codeFrames: Uint8Array;
+  tracker: CodeTracker = NO_CODE;
+  current: PageTables | null = null;
+
+  private lastSpace = 0;
+  private lastCodeGeneration = 0;
+
+  constructor(memory: LinearMemory) {
+    this.memory = memory;
+    this.frames = new FrameAllocator(memory);
+    this.rmap = new ReverseMap(this.frames.total);
+    this.tlb = new Tlb(memory.I32);
+    this.codeFrames = new Uint8Array(this.frames.total);
+    this.frames.onFree = (frame) => {
+      if (this.codeFrames[frame] === 0) return;
+      this.contentChanges(frame, 0, PAGE_SIZE, 'frame freed');
+      this.codeFrames[frame] = 0;
+    };
+  }
+
+  createSpace(): PageTables {
+    const space = new PageTables(++this.lastSpace);
+    space.codeGeneration = ++this.lastCodeGeneration;
+    this.spaces.set(space.id, space);
+    return space;
+  }
+
+  /** Unmaps everything; the page tables must not be used again. */
+  destroySpace(space: PageTables): void {
+    this.clearRange(space, 0, Number.MAX_SAFE_INTEGER);
+    this.spaces.delete(space.id);
+    if (this.current === space) this.activate(null);
+  }
+
+  /** Makes `space` the one that runs. */
+  activate(space: PageTables | null): void {
+    this.current = space;
+    const { I32 } = this.memory;
+    if (space === null) {
+      // No entry has generation 0 in its tags, so that nothing hits.
+      I32[ENG_TLB_GEN] = 0;
+      I32[ENG_CODE_GEN] = 0;
+      return;
+    }
+    if (space.tlbEpoch !== this.tlb.epoch) {
+      space.tlbGeneration = this.tlb.newGeneration();
+      space.tlbEpoch = this.tlb.epoch;
+    }
+    I32[ENG_TLB_GEN] = space.tlbGeneration;
+    I32[ENG_CODE_GEN] = space.codeGeneration;
+  }
+
+  /**
+   * Changes the entry of one page; 0 unmaps it. The new entry takes its own reference to the frame.
+   * A 2 MiB page around it is split first.
+   */
+  setPte(space: PageTables, vpn: number, pte: number): void {
+    const table = Math.floor(vpn / HUGE_PAGE_FRAMES);
+    if (space.huge.size !== 0 && space.huge.has(table)) this.split(space, table);
+    let leaf = space.leaves.get(table);
+    if (leaf === undefined) {
+      if (pte === 0) return;
+      leaf = new Int32Array(HUGE_PAGE_FRAMES);
+      space.leaves.set(table, leaf);
+    }
+    const slot = vpn & (HUGE_PAGE_FRAMES - 1);
+    const old = leaf[slot]!;
+    leaf[slot] = pte;
+    this.changed(space, vpn, old, pte);
+  }
+
+  /** Maps 512 frames from `pte`'s on as a 2 MiB page where nothing is mapped. */
+  setHugePte(space: PageTables, table: number, pte: number): void {
+    if (space.leaves.has(table) || space.huge.has(table)) panic('2 MiB page over mapped pages');
+    space.huge.set(table, pte | PTE_HUGE);
+    for (let i = 0; i < HUGE_PAGE_FRAMES; i++) {
+      const vpn = table * HUGE_PAGE_FRAMES + i;
+      this.changed(space, vpn, 0, (pte & ~PTE_HUGE) + (i << 12));
+    }
+  }
+
+  /** Sets accessed and dirty bits: no right changes, so nothing is flushed. */
+  touch(space: PageTables, vpn: number, bits: number): void {
+    const table = Math.floor(vpn / HUGE_PAGE_FRAMES);
+    const leaf = space.leaves.get(table);
+    if (leaf !== undefined) leaf[vpn & (HUGE_PAGE_FRAMES - 1)]! |= bits;
+    else if (space.huge.has(table)) space.huge.set(table, space.huge.get(table)! | bits);
+  }
+
+  /** Replaces a 2 MiB page by 512 pages that map the same: no right changes. */
+  split(space: PageTables, table: number): void {
+    const pte = space.huge.get(table);
+    if (pte === undefined) return;
+    const leaf = new Int32Array(HUGE_PAGE_FRAMES);
+    for (let i = 0; i < HUGE_PAGE_FRAMES; i++) leaf[i] = (pte & ~PTE_HUGE) + (i << 12);
+    space.huge.delete(table);
+    space.leaves.set(table, leaf);
+  }
+
+  /** Unmaps pages [from, to) and frees the leaf tables inside. */
+  clearRange(space: PageTables, from: number, to: number): void {
+    this.forEachMapped(space, from, to, (vpn) => this.setPte(space, vpn, 0));
+    const firstTable = Math.ceil(from / HUGE_PAGE_FRAMES);
+    const endTable = Math.floor(to / HUGE_PAGE_FRAMES);
+    if (endTable - firstTable < space.leaves.size) {
+      for (let t = firstTable; t < endTable; t++) space.leaves.delete(t);
+      return;
+    }
+    for (const t of space.leaves.keys()) {
+      if (t >= firstTable && t < endTable) space.leaves.delete(t);
+    }
+  }
+
+  /** Visits every non-empty entry of pages [from, to); `visit` may change the one it is given. */
+  forEachMapped(
+    space: PageTables,
+    from: number,
+    to: number,
+    visit: (vpn: number, pte: number) => void,
+  ): void {
+    for (const table of this.tablesIn(space, from, to)) {
+      const first = table * HUGE_PAGE_FRAMES;
+      const end = Math.min(to, first + HUGE_PAGE_FRAMES);
+      for (let vpn = Math.max(from, first); vpn < end; vpn++) {
+        const pte = space.get(vpn);
+        if (pte !== 0) visit(vpn, pte);
+      }
+    }
+  }
+
+  /** From now on stores into the frame take the slow path, which asks the tracker. */
+  protectCode(frame: number): void {
+    if (this.codeFrames[frame] === 1) return;
+    this.codeFrames[frame] = 1;
+    this.rmap.forEach(frame, (id, vpn) => {
+      const space = this.spaces.get(id);
+      if (space === undefined || space.tlbEpoch !== this.tlb.epoch) return;
+      this.tlb.killWrite(vpn << 12, Math.floor(vpn / 0x100000), space.tlbGeneration);
+    });
+  }
+
+  /** The frame holds no translations any more. */
+  unprotectCode(frame: number): void {
+    this.codeFrames[frame] = 0;
+  }
+
+  /** To be called before anything but a guest store changes bytes of a frame. */
+  contentChanges(frame: number, from: number, to: number, reason: string): void {
+    if (this.codeFrames[frame] === 1) this.tracker.invalidate(frame, from, to, reason);
+  }
+
+  private changed(space: PageTables, vpn: number, old: number, pte: number): void {
+    if (this.log.enabled) this.log.record(space.id, vpn, old, pte);
+    if ((old & PTE_PRESENT) !== 0 && space.tlbEpoch === this.tlb.epoch) {
+      this.tlb.kill(vpn << 12, Math.floor(vpn / 0x100000), space.tlbGeneration);
+    }
+    const oldFrame = old === 0 ? ZERO_FRAME : pteFrame(old);
+    const newFrame = pte === 0 ? ZERO_FRAME : pteFrame(pte);
+    const moved = oldFrame !== newFrame || (old === 0) !== (pte === 0);
+    const wasCode = (old & (PTE_PRESENT | PTE_NX)) === PTE_PRESENT;
+    if (wasCode && (moved || (pte & (PTE_PRESENT | PTE_NX)) !== PTE_PRESENT)) {
+      this.freshCodeGeneration(space);
+    }
+    if (oldFrame === newFrame) return;
+    if (newFrame !== ZERO_FRAME) {
+      this.frames.retain(newFrame);
+      this.rmap.add(newFrame, space.id, vpn);
+      space.resident++;
+    }
+    if (oldFrame !== ZERO_FRAME) {
+      this.rmap.remove(oldFrame, space.id, vpn);
+      this.frames.release(oldFrame);
+      space.resident--;
+    }
+  }
+
+  private freshCodeGeneration(space: PageTables): void {
+    space.codeGeneration = ++this.lastCodeGeneration;
+    if (space === this.current) this.memory.I32[ENG_CODE_GEN] = space.codeGeneration;
+  }
+
+  /** Numbers of the tables that exist and have pages in [from, to), whichever way is shorter. */
+  private tablesIn(space: PageTables, from: number, to: number): number[] {
+    const first = Math.floor(from / HUGE_PAGE_FRAMES);
+    const end = Math.ceil(to / HUGE_PAGE_FRAMES);
+    const out: number[] = [];
+    if (end - first <= space.leaves.size + space.huge.size) {
+      for (let t = first; t < end; t++) if (space.leaves.has(t) || space.huge.has(t)) out.push(t);
+      return out;
+    }
+    for (const t of space.leaves.keys()) if (t >= first && t < end) out.push(t);
+    for (const t of space.huge.keys()) if (t >= first && t < end) out.push(t);
+    return out;
+  }
+}

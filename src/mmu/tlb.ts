@@ -1,0 +1,138 @@
+/**
+ * The software TLB in linear memory, which generated code checks in line (format: common/layout.ts).
+ * Filled and emptied here only; generated code reads it.
+ *
+ * Invariants: an entry serves one page of one generation: its tags are that page or 0. Generations
+ * are 1..4095, each given to one address space until the allocator wraps; the wrap clears every
+ * entry and starts a new epoch, in which all earlier generations are void.
+ */
+
+import {
+  TLB_ADDEND,
+  TLB_BASE,
+  TLB_ENTRIES,
+  TLB_ENTRY_SIZE,
+  TLB_EXEC,
+  TLB_HI,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+  TLB_READ,
+  TLB_WORD,
+  TLB_WRITE,
+} from '../common/layout.ts';
+
+const MAX_GENERATION = 4095;
+const PAGE_MASK = -4096;
+
+/** Word index of the entry that serves the page of `lo`. */
+export function tlbEntry(lo: number): number {
+  return ((lo >>> TLB_INDEX_SHIFT) & TLB_INDEX_MASK) + TLB_WORD;
+}
+
+/** One valid entry, for the audit. */
+export interface TlbEntryView {
+  readonly generation: number;
+  readonly vpn: number;
+  readonly host: number;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly exec: boolean;
+}
+
+export class Tlb {
+  epoch = 1;
+  private last = 0;
+  private readonly I32: Int32Array;
+
+  constructor(I32: Int32Array) {
+    this.I32 = I32;
+    this.clear();
+  }
+
+  /** A generation no entry has. May start a new epoch. */
+  newGeneration(): number {
+    if (this.last === MAX_GENERATION) {
+      this.clear();
+      this.epoch++;
+      this.last = 0;
+    }
+    return ++this.last;
+  }
+
+  clear(): void {
+    const words = (TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2;
+    this.I32.fill(0, TLB_BASE >> 2, (TLB_BASE >> 2) + words);
+  }
+
+  /** Adds the right `field` (TLB_READ, TLB_WRITE, TLB_EXEC) for the page of hi:lo at `host`. */
+  fill(lo: number, hi: number, generation: number, field: number, host: number): void {
+    const I32 = this.I32;
+    const e = tlbEntry(lo);
+    const tag = (lo & PAGE_MASK) | generation;
+    const addend = ((host & PAGE_MASK) - (lo & PAGE_MASK)) | 0;
+    if (I32[e + TLB_HI] !== hi || I32[e + TLB_ADDEND] !== addend) this.reset(e, hi, addend);
+    else {
+      if (I32[e + TLB_READ] !== tag) I32[e + TLB_READ] = 0;
+      if (I32[e + TLB_WRITE] !== tag) I32[e + TLB_WRITE] = 0;
+      if (I32[e + TLB_EXEC] !== tag) I32[e + TLB_EXEC] = 0;
+    }
+    I32[e + field] = tag;
+  }
+
+  /** Host offset of hi:lo if the entry has the right `field` for that page, else -1. */
+  lookup(lo: number, hi: number, generation: number, field: number): number {
+    const I32 = this.I32;
+    const e = tlbEntry(lo);
+    const hit = I32[e + field] === ((lo & PAGE_MASK) | generation) && I32[e + TLB_HI] === hi;
+    return hit ? (lo + I32[e + TLB_ADDEND]!) | 0 : -1;
+  }
+
+  /** Forgets one page of one generation. */
+  kill(lo: number, hi: number, generation: number): void {
+    const I32 = this.I32;
+    const e = tlbEntry(lo);
+    if (I32[e + TLB_HI] !== hi) return;
+    const tag = (lo & PAGE_MASK) | generation;
+    if (I32[e + TLB_READ] === tag) I32[e + TLB_READ] = 0;
+    if (I32[e + TLB_WRITE] === tag) I32[e + TLB_WRITE] = 0;
+    if (I32[e + TLB_EXEC] === tag) I32[e + TLB_EXEC] = 0;
+  }
+
+  /** Makes stores to one page of one generation take the slow path. */
+  killWrite(lo: number, hi: number, generation: number): void {
+    const e = tlbEntry(lo);
+    const I32 = this.I32;
+    const hit = I32[e + TLB_WRITE] === ((lo & PAGE_MASK) | generation) && I32[e + TLB_HI] === hi;
+    if (hit) I32[e + TLB_WRITE] = 0;
+  }
+
+  /** Every valid entry, decoded. */
+  entries(): TlbEntryView[] {
+    const out: TlbEntryView[] = [];
+    for (let e = TLB_WORD; e < TLB_WORD + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2); e += 8) {
+      const read = this.I32[e + TLB_READ]!;
+      const write = this.I32[e + TLB_WRITE]!;
+      const exec = this.I32[e + TLB_EXEC]!;
+      const tag = read || write || exec;
+      if (tag === 0) continue;
+      const page = tag & PAGE_MASK;
+      out.push({
+        generation: tag & MAX_GENERATION,
+        vpn: this.I32[e + TLB_HI]! * 0x100000 + (page >>> 12),
+        host: (page + this.I32[e + TLB_ADDEND]!) | 0,
+        read: read !== 0,
+        write: write !== 0,
+        exec: exec !== 0,
+      });
+    }
+    return out;
+  }
+
+  private reset(e: number, hi: number, addend: number): void {
+    this.I32[e + TLB_READ] = 0;
+    this.I32[e + TLB_WRITE] = 0;
+    this.I32[e + TLB_EXEC] = 0;
+    this.I32[e + TLB_HI] = hi;
+    this.I32[e + TLB_ADDEND] = addend;
+  }
+}
