@@ -1,0 +1,300 @@
+/**
+ * The page cache of one file: page index → frame. read(2), write(2) and mmap all use these frames,
+ * so they agree at every moment (Linux: mm/filemap.c, mm/truncate.c).
+ *
+ * Invariants: the cache holds one reference to each of its frames; bytes of the last page beyond
+ * the file's size are zero except for what stores through shared mappings put there, and are zero
+ * again before the file grows over them; a page that a shared mapping may write is dirty, because
+ * the fault that made it writable said so, and write-back takes the right away again.
+ *
+ * Without `readPage` (tmpfs, shared anonymous memory) the cache is the file: holes read as zeros
+ * and nothing is ever dropped.
+ */
+
+import { PAGE_SIZE } from '../../common/layout.ts';
+import { FRAME_CACHE, frameHost, ZERO_FRAME } from '../../mmu/frames.ts';
+import type { Paging } from '../../mmu/paging.ts';
+import { PTE_DIRTY, PTE_WRITABLE } from '../../mmu/pte.ts';
+import { ENOMEM, LinuxError, linuxError } from '../errno.ts';
+import type { FilePages, IoSink, IoSource } from '../vfs/types.ts';
+
+/** The file behind a cache. */
+export interface PageFiller {
+  /** Current size of the file in bytes. */
+  readonly size: number;
+  /** Fills a page at a host offset of linear memory; the tail beyond the size is cleared by the cache. */
+  readPage?(index: number, host: number): void;
+  /** Writes the first `length` bytes of a page back. */
+  writePage?(index: number, host: number, length: number): void;
+}
+
+/** A mapping of the file. */
+export interface FileMapper {
+  /** Unmaps pages [from, to) of the file, private copies included. */
+  unmapFilePages(from: number, to: number): void;
+}
+
+export class PageCache implements FilePages {
+  readonly mappers: Set<FileMapper> = new Set();
+  private readonly paging: Paging;
+  private readonly filler: PageFiller;
+  private readonly pages = new Map<number, number>();
+  private readonly dirty = new Set<number>();
+  private readonly unregister: () => void;
+
+  constructor(paging: Paging, filler: PageFiller) {
+    this.paging = paging;
+    this.filler = filler;
+    const droppable = filler.readPage !== undefined;
+    this.unregister = droppable ? paging.frames.addReclaimer(() => this.dropClean()) : () => {};
+  }
+
+  get size(): number {
+    return this.filler.size;
+  }
+
+  /** Pages in memory. */
+  get resident(): number {
+    return this.pages.size;
+  }
+
+  get dirtyPages(): number {
+    return this.dirty.size;
+  }
+
+  /** The frame of page `index`, filled from the file if absent; -1: out of memory. */
+  frame(index: number, forWrite: boolean): number {
+    let frame = this.pages.get(index);
+    if (frame === undefined) {
+      frame = this.fill(index);
+      if (frame < 0) return -1;
+    }
+    if (forWrite) this.dirty.add(index);
+    return frame;
+  }
+
+  /** The frame of page `index`, or -1 if it is not in memory. */
+  peek(index: number): number {
+    return this.pages.get(index) ?? -1;
+  }
+
+  isDirty(index: number): boolean {
+    return this.dirty.has(index);
+  }
+
+  read(offset: number, length: number, to: IoSink): number {
+    let done = 0;
+    while (done < length) {
+      const at = offset + done;
+      const start = at % PAGE_SIZE;
+      const n = Math.min(length - done, PAGE_SIZE - start);
+      const taken = this.put(Math.floor(at / PAGE_SIZE), start, n, to, done > 0);
+      done += taken;
+      if (taken < n) break;
+    }
+    return done;
+  }
+
+  write(offset: number, length: number, from: IoSource): number {
+    if (offset + length > this.filler.size) this.clearTail(this.filler.size);
+    let done = 0;
+    while (done < length) {
+      const at = offset + done;
+      const start = at % PAGE_SIZE;
+      const n = Math.min(length - done, PAGE_SIZE - start);
+      const given = this.take(Math.floor(at / PAGE_SIZE), start, n, from, done > 0);
+      done += given;
+      if (given < n) break;
+    }
+    this.limitDirty();
+    return done;
+  }
+
+  /** To be called before the file's size changes. */
+  truncate(size: number): void {
+    if (size >= this.filler.size) {
+      this.clearTail(this.filler.size);
+      return;
+    }
+    const firstGone = Math.ceil(size / PAGE_SIZE);
+    for (const mapper of this.mappers) mapper.unmapFilePages(firstGone, Number.MAX_SAFE_INTEGER);
+    for (const [index, frame] of this.pages) {
+      if (index < firstGone) continue;
+      this.paging.contentChanges(frame, 0, PAGE_SIZE, 'truncate');
+      this.forget(index, frame);
+    }
+    this.clearTail(size);
+  }
+
+  /** Frees whole pages [from, to): the file has a hole there (fallocate, MADV_REMOVE). */
+  punch(from: number, to: number): void {
+    for (const mapper of this.mappers) mapper.unmapFilePages(from, to);
+    for (const [index, frame] of this.pages) {
+      if (index >= from && index < to) this.forget(index, frame);
+    }
+  }
+
+  sync(): void {
+    this.writeBack(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Frees pages that are clean, unmapped and can be read again. @returns how many */
+  dropClean(): number {
+    if (this.filler.readPage === undefined) return 0;
+    let dropped = 0;
+    for (const [index, frame] of this.pages) {
+      if (this.dirty.has(index) || this.paging.frames.refs[frame] !== 1) continue;
+      this.forget(index, frame);
+      dropped++;
+    }
+    return dropped;
+  }
+
+  /** The file is gone: frees everything, dirty or not. Nothing may have it mapped. */
+  dispose(): void {
+    this.unregister();
+    for (const [index, frame] of this.pages) this.forget(index, frame);
+  }
+
+  /** Differences between clean pages and the file, for the audit. */
+  compareWithFile(): string[] {
+    const out: string[] = [];
+    const { frames, memory } = this.paging;
+    if (this.filler.readPage === undefined) return out;
+    const scratch = frames.alloc(FRAME_CACHE);
+    if (scratch < 0) return out;
+    const expected = frameHost(scratch);
+    for (const [index, frame] of this.pages) {
+      const length = Math.min(PAGE_SIZE, this.filler.size - index * PAGE_SIZE);
+      if (this.dirty.has(index) || length <= 0) continue;
+      this.filler.readPage(index, expected);
+      const host = frameHost(frame);
+      for (let i = 0; i < length; i++) {
+        if (memory.U8[host + i] === memory.U8[expected + i]) continue;
+        out.push(`clean page ${index} (frame ${frame}) differs from its file at byte ${i}`);
+        break;
+      }
+    }
+    frames.discard(scratch);
+    return out;
+  }
+
+  private fill(index: number): number {
+    const { frames, memory } = this.paging;
+    const inFile = index * PAGE_SIZE < this.filler.size;
+    if (this.filler.readPage === undefined || !inFile) {
+      const zeroed = frames.allocZeroed(FRAME_CACHE);
+      if (zeroed >= 0) this.adopt(index, zeroed);
+      return zeroed;
+    }
+    const frame = frames.alloc(FRAME_CACHE);
+    if (frame < 0) return -1;
+    const host = frameHost(frame);
+    try {
+      this.filler.readPage(index, host);
+    } catch (e) {
+      frames.discard(frame);
+      throw e;
+    }
+    const length = this.filler.size - index * PAGE_SIZE;
+    if (length < PAGE_SIZE) memory.U8.fill(0, host + length, host + PAGE_SIZE);
+    this.adopt(index, frame);
+    return frame;
+  }
+
+  private adopt(index: number, frame: number): void {
+    this.paging.frames.retain(frame);
+    this.pages.set(index, frame);
+  }
+
+  private forget(index: number, frame: number): void {
+    this.pages.delete(index);
+    this.dirty.delete(index);
+    this.paging.frames.release(frame);
+  }
+
+  /** Hands bytes of a page to a sink. The page is held meanwhile: the sink may need memory. */
+  private put(index: number, start: number, n: number, to: IoSink, partial: boolean): number {
+    const hole = this.filler.readPage === undefined && !this.pages.has(index);
+    const frame = hole ? ZERO_FRAME : this.frame(index, false);
+    if (frame < 0) return outOfMemory(partial);
+    const host = frameHost(frame) + start;
+    this.paging.frames.retain(frame);
+    try {
+      return to.put(this.paging.memory.U8, host, host + n);
+    } catch (e) {
+      return shortened(e, partial);
+    } finally {
+      this.paging.frames.release(frame);
+    }
+  }
+
+  private take(index: number, start: number, n: number, from: IoSource, partial: boolean): number {
+    const frame = this.frame(index, true);
+    if (frame < 0) return outOfMemory(partial);
+    const host = frameHost(frame) + start;
+    this.paging.contentChanges(frame, start, start + n, 'write');
+    this.paging.frames.retain(frame);
+    try {
+      return from.take(this.paging.memory.U8, host, host + n);
+    } catch (e) {
+      return shortened(e, partial);
+    } finally {
+      this.paging.frames.release(frame);
+    }
+  }
+
+  /** Clears the last page of a file of `size` bytes beyond its end. */
+  private clearTail(size: number): void {
+    const used = size % PAGE_SIZE;
+    const frame = used === 0 ? undefined : this.pages.get(Math.floor(size / PAGE_SIZE));
+    if (frame === undefined) return;
+    this.paging.contentChanges(frame, used, PAGE_SIZE, 'truncate');
+    const host = frameHost(frame);
+    this.paging.memory.U8.fill(0, host + used, host + PAGE_SIZE);
+  }
+
+  /** Keeps dirty pages below a quarter of memory, so that there is always something to drop. */
+  private limitDirty(): void {
+    if (this.filler.writePage === undefined) return;
+    if (this.dirty.size * 4 < this.paging.frames.total) return;
+    // Pages beyond the size wait: the caller of write() has not set the new size yet.
+    this.writeBack(Math.floor(this.filler.size / PAGE_SIZE));
+  }
+
+  /** Writes back dirty pages below `end` that are inside the file. */
+  private writeBack(end: number): void {
+    if (this.filler.writePage === undefined) return;
+    const order = [...this.dirty].filter((index) => index < end).sort((a, b) => a - b);
+    for (const index of order) {
+      const length = Math.min(PAGE_SIZE, this.filler.size - index * PAGE_SIZE);
+      if (length <= 0) continue;
+      const frame = this.pages.get(index)!;
+      this.writeProtect(frame);
+      this.filler.writePage(index, frameHost(frame), length);
+      this.dirty.delete(index);
+    }
+  }
+
+  /** The next store through any mapping faults, and marks the page dirty again. */
+  private writeProtect(frame: number): void {
+    const { paging } = this;
+    paging.rmap.forEach(frame, (id, vpn) => {
+      const space = paging.spaces.get(id);
+      const pte = space?.get(vpn) ?? 0;
+      if (space === undefined || (pte & PTE_WRITABLE) === 0) return;
+      paging.setPte(space, vpn, pte & ~(PTE_WRITABLE | PTE_DIRTY));
+    });
+  }
+}
+
+/** A transfer that got somewhere reports how far; only one that got nowhere fails. */
+function shortened(e: unknown, partial: boolean): number {
+  if (partial && e instanceof LinuxError) return 0;
+  throw e;
+}
+
+function outOfMemory(partial: boolean): number {
+  if (partial) return 0;
+  throw linuxError(ENOMEM);
+}

@@ -1,0 +1,143 @@
+/**
+ * The areas of an address space, sorted by address and never overlapping. Splitting and merging
+ * happen here, so that references to mapped files and their lists of mappers stay right.
+ */
+
+import { PAGE_SIZE } from '../../common/layout.ts';
+import { panic } from '../../common/panic.ts';
+import { MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
+import { type AreaOwner, VM_GROWSDOWN, Vma } from './vma.ts';
+
+export class VmaList {
+  readonly items: Vma[] = [];
+  /** Pages in all areas. */
+  totalPages = 0;
+  private readonly owner: AreaOwner;
+
+  constructor(owner: AreaOwner) {
+    this.owner = owner;
+  }
+
+  /** Index of the first area that ends above `va`; items.length if there is none. */
+  indexAbove(va: number): number {
+    const { items } = this;
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const mid = (low + high) >>> 1;
+      if (items[mid]!.end > va) high = mid;
+      else low = mid + 1;
+    }
+    return low;
+  }
+
+  /** The area that contains `va`. */
+  find(va: number): Vma | null {
+    const vma = this.items[this.indexAbove(va)];
+    return vma !== undefined && vma.start <= va ? vma : null;
+  }
+
+  overlaps(start: number, end: number): boolean {
+    const vma = this.items[this.indexAbove(start)];
+    return vma !== undefined && vma.start < end;
+  }
+
+  /** The areas that overlap [start, end). */
+  within(start: number, end: number): Vma[] {
+    const out: Vma[] = [];
+    for (let i = this.indexAbove(start); i < this.items.length; i++) {
+      const vma = this.items[i]!;
+      if (vma.start >= end) break;
+      out.push(vma);
+    }
+    return out;
+  }
+
+  /** Whether every page of [start, end) is in some area. */
+  covers(start: number, end: number): boolean {
+    let at = start;
+    for (let i = this.indexAbove(start); at < end; i++) {
+      const vma = this.items[i];
+      if (vma === undefined || vma.start > at) return false;
+      at = vma.end;
+    }
+    return true;
+  }
+
+  insert(vma: Vma): void {
+    const i = this.indexAbove(vma.start);
+    const next = this.items[i];
+    if (next !== undefined && next.start < vma.end) panic(`area overlaps another: ${vma.start}`);
+    this.items.splice(i, 0, vma);
+    this.totalPages += vma.pages;
+    if (vma.file !== null) {
+      vma.file.retain();
+      vma.file.pages.mappers.add(vma);
+    }
+  }
+
+  remove(vma: Vma): void {
+    const i = this.indexAbove(vma.start);
+    if (this.items[i] !== vma) panic('area is not in the list');
+    this.items.splice(i, 1);
+    this.totalPages -= vma.pages;
+    if (vma.file !== null) {
+      vma.file.pages.mappers.delete(vma);
+      vma.file.release();
+    }
+  }
+
+  /** Makes `va` a boundary between areas. */
+  splitAt(va: number): void {
+    const vma = this.find(va);
+    if (vma === null || vma.start === va) return;
+    const { owner } = this;
+    const { end, prot, flags, file, name } = vma;
+    const upper = new Vma(owner, va, end, prot, flags, file, vma.filePageAt(va), name);
+    this.resize(vma, vma.start, va);
+    this.insert(upper);
+  }
+
+  /** Moves the bounds of an area; `filePage` stays that of its start. */
+  resize(vma: Vma, start: number, end: number): void {
+    this.totalPages -= vma.pages;
+    if (vma.file !== null) vma.filePage += (start - vma.start) / PAGE_SIZE;
+    vma.start = start;
+    vma.end = end;
+    this.totalPages += vma.pages;
+  }
+
+  /** Merges neighbours that are alike, from the one before `start` to the one after `end`. */
+  mergeAround(start: number, end: number): void {
+    let i = Math.max(0, this.indexAbove(start) - 1);
+    while (i + 1 < this.items.length && this.items[i]!.start <= end) {
+      const vma = this.items[i]!;
+      const next = this.items[i + 1]!;
+      if (vma.mergesWith(next)) {
+        const newEnd = next.end;
+        this.remove(next);
+        this.resize(vma, vma.start, newEnd);
+      } else i++;
+    }
+  }
+
+  /** Lowest address an area below `vma` may reach up to: a stack keeps its guard gap. */
+  gapStart(vma: Vma): number {
+    if ((vma.flags & VM_GROWSDOWN) === 0) return vma.start;
+    return Math.max(0, vma.start - STACK_GUARD_GAP);
+  }
+
+  /** The highest free range of `length` bytes in [floor, ceiling), or -1. */
+  findTopDown(length: number, floor: number, ceiling: number): number {
+    const { items } = this;
+    let top = ceiling;
+    for (let i = this.indexAbove(ceiling - 1); i >= 0; i--) {
+      const vma = items[i];
+      if (vma === undefined) continue;
+      if (vma.end <= top && top - Math.max(vma.end, floor) >= length) return top - length;
+      top = Math.min(top, this.gapStart(vma));
+      if (top - floor < length) return -1;
+    }
+    return top - length >= Math.max(floor, MMAP_MIN_ADDR) ? top - length : -1;
+  }
+}
