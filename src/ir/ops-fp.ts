@@ -47,8 +47,6 @@ export const FP_OPS = [
   ...forms('fcmp', 2, 'predicate'),
   /** To an integral value; imm is that of ROUNDPS. */
   ...forms('fround', 1, 'rounding'),
-  /** a * b + c with one rounding; imm: bit 0 negates the product, bit 1 the addend. */
-  ...forms('fma', 3, 'negate'),
   fp('vfaddsub.f32x4', 'v128', ['v128', 'v128']),
   fp('vfaddsub.f64x2', 'v128', ['v128', 'v128']),
   fp('vfhadd.f32x4', 'v128', ['v128', 'v128']),

@@ -1,0 +1,493 @@
+/**
+ * Floating-point operations through soft-float: every rounding mode, NaN, denormal and exception.
+ * The fast paths (slot-fp.ts) come here whenever a result could differ from what JavaScript's own
+ * arithmetic gives, or a flag would have to be set.
+ *
+ * Invariant: results go to `out` first and to the destination only when no unmasked exception
+ * was raised. Flags of packed operations are those of all lanes together (SDM vol. 1, 11.5.2).
+ */
+
+import {
+  commitFlags,
+  DAZ,
+  DE,
+  FP_ENV_WORD,
+  FTZ,
+  IE,
+  MASK_SHIFT,
+  OE,
+  PE,
+  RC_SHIFT,
+  UE,
+  ZE,
+} from './fp-env.ts';
+import type { HelperEnv } from './helpers.ts';
+import type { SlotFn } from './slot-fn.ts';
+import { addNum, compareNum, divNum, mulNum, sqrtNum } from './softfloat/arith.ts';
+import { flagDenormals, nanSse, quiet } from './softfloat/nan.ts';
+import {
+  CLS,
+  copyNum,
+  DENORMAL,
+  EXP,
+  F32,
+  F64,
+  FINITE,
+  flushDenormal,
+  HI,
+  LO,
+  loadF32,
+  loadF64,
+  NAN,
+  type Num,
+  newNum,
+  normalize,
+  packF32,
+  packF64,
+  SIGN,
+  SNAN,
+  setSpecial,
+  ZERO,
+} from './softfloat/num.ts';
+import {
+  clearFlags,
+  fpFlags,
+  raiseFlags,
+  round,
+  roundToIntegral,
+  toInteger,
+} from './softfloat/round.ts';
+
+const X: Num = newNum();
+const Y: Num = newNum();
+const R: Num = newNum();
+const out: Int32Array = new Int32Array(4);
+
+/** Computes r from x and y (unary: x alone), unrounded, raising pre-computation flags. */
+export type Kernel = (x: Num, y: Num, r: Num, rc: number, imm: number) => void;
+
+/** Lanes of one value or of a whole register. */
+export type Lane = 'f32' | 'f64';
+
+function load(I32: Int32Array, at: number, lane: Lane, r: Num, mx: number): void {
+  if (lane === 'f32') loadF32(I32[at]!, r);
+  else loadF64(I32[at]!, I32[at + 1]!, r);
+  if (mx & DAZ) flushDenormal(r);
+}
+
+function rounding(mx: number): number {
+  return (mx >> RC_SHIFT) & 3;
+}
+
+/** Rounds R to the lane's format and packs it at out[at]. */
+function finish(lane: Lane, mx: number, at: number): void {
+  const unmasked = ~(mx >> MASK_SHIFT);
+  // Nothing is computed after an unmasked invalid, denormal or divide-by-zero.
+  if (fpFlags & unmasked & (IE | DE | ZE)) return;
+  const flush = (mx & FTZ) !== 0 && (unmasked & UE) === 0;
+  round(R, lane === 'f32' ? F32 : F64, rounding(mx), unmasked & (OE | UE), flush);
+  if (lane === 'f32') out[at] = packF32(R);
+  else packF64(R, out, at);
+}
+
+function deliver(env: HelperEnv, d: number, words: number): number {
+  if (commitFlags(env, fpFlags) < 0) return -1;
+  for (let k = 0; k < words; k++) env.I32[d + k] = out[k]!;
+  return 0;
+}
+
+/** An operation on lanes one by one; `words` is the size of the destination. */
+export function lanewise(kernel: Kernel, lane: Lane, words: number): SlotFn {
+  const step = lane === 'f32' ? 1 : 2;
+  return (env, d, a, b, _c, imm) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    const rc = rounding(mx);
+    let flags = 0;
+    for (let k = 0; k < words; k += step) {
+      clearFlags();
+      load(I32, a + k, lane, X, mx);
+      // A unary operation has no b; its kernel does not look at Y.
+      if (b >= 0) load(I32, b + k, lane, Y, mx);
+      kernel(X, Y, R, rc, imm);
+      finish(lane, mx, k);
+      flags |= fpFlags;
+    }
+    clearFlags();
+    raiseFlags(flags);
+    return deliver(env, d, words);
+  };
+}
+
+export const addKernel: Kernel = (x, y, r, rc) => {
+  if (nanSse(x, y, r)) return;
+  flagDenormals(x, y);
+  addNum(x, y, r, rc, false);
+};
+
+export const subKernel: Kernel = (x, y, r, rc) => {
+  if (nanSse(x, y, r)) return;
+  flagDenormals(x, y);
+  addNum(x, y, r, rc, true);
+};
+
+export const mulKernel: Kernel = (x, y, r) => {
+  if (nanSse(x, y, r)) return;
+  flagDenormals(x, y);
+  mulNum(x, y, r);
+};
+
+export const divKernel: Kernel = (x, y, r) => {
+  if (nanSse(x, y, r)) return;
+  if (y[CLS] !== ZERO) flagDenormals(x, y);
+  divNum(x, y, r);
+};
+
+export const sqrtKernel: Kernel = (x, _y, r) => {
+  if (nanSse(x, x, r)) return;
+  if (x[SIGN] === 0) flagDenormals(x, x);
+  sqrtNum(x, r);
+};
+
+/** The second operand as it is, unless the first is strictly smaller (or greater). */
+function extreme(sign: number): Kernel {
+  return (x, y, r) => {
+    if (x[CLS]! >= NAN || y[CLS]! >= NAN) {
+      raiseFlags(IE);
+      copyNum(y, r);
+      return;
+    }
+    flagDenormals(x, y);
+    copyNum(compareNum(x, y) === sign ? x : y, r);
+  };
+}
+
+/** Minimum and maximum are exact: rounding only brings a denormal into its packed form. */
+function extremeLanes(sign: number, lane: Lane, words: number): SlotFn {
+  const kernel = extreme(sign);
+  return lanewiseRaw(
+    (x, y, r, at) => {
+      kernel(x, y, r, 0, 0);
+      round(r, lane === 'f32' ? F32 : F64, 0, 0, false);
+      if (lane === 'f32') out[at] = packF32(r);
+      else packF64(r, out, at);
+    },
+    lane,
+    words,
+  );
+}
+
+/** Like lanewise, for what delivers exact bits: `each` writes out[at] itself. */
+function lanewiseRaw(
+  each: (x: Num, y: Num, r: Num, at: number, imm: number, rc: number) => void,
+  lane: Lane,
+  words: number,
+): SlotFn {
+  const step = lane === 'f32' ? 1 : 2;
+  return (env, d, a, b, _c, imm) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    clearFlags();
+    for (let k = 0; k < words; k += step) {
+      load(I32, a + k, lane, X, mx);
+      if (b >= 0) load(I32, b + k, lane, Y, mx);
+      each(X, Y, R, k, imm, rounding(mx));
+    }
+    return deliver(env, d, words);
+  };
+}
+
+// Relations as bits: less, equal, greater, unordered.
+const LT = 1;
+const EQ = 2;
+const GT = 4;
+const UN = 8;
+/** The relations for which each predicate of CMPPS holds; 16 to 31 differ in signalling only. */
+const PREDICATES = [
+  EQ,
+  LT,
+  LT | EQ,
+  UN,
+  LT | GT | UN,
+  EQ | GT | UN,
+  GT | UN,
+  LT | EQ | GT,
+  EQ | UN,
+  LT | UN,
+  LT | EQ | UN,
+  0,
+  LT | GT,
+  EQ | GT,
+  GT,
+  LT | EQ | GT | UN,
+] as const;
+/** Predicates below 16 that signal on a quiet NaN; from 16 up it is the others. */
+const SIGNALLING = 0b0110_0110_0110_0110;
+
+export function predicateHolds(imm: number, relation: number): boolean {
+  return (PREDICATES[imm & 15]! & relation) !== 0;
+}
+
+/** Relation of x and y; raises IE for SNaNs, and for QNaNs if `signal`. */
+function relation(x: Num, y: Num, signal: boolean): number {
+  if (x[CLS]! >= NAN || y[CLS]! >= NAN) {
+    if (signal || x[CLS] === SNAN || y[CLS] === SNAN) raiseFlags(IE);
+    return UN;
+  }
+  flagDenormals(x, y);
+  const c = compareNum(x, y);
+  return c < 0 ? LT : c > 0 ? GT : EQ;
+}
+
+function compareLanes(lane: Lane, words: number): SlotFn {
+  return lanewiseRaw(
+    (x, y, _r, at, imm) => {
+      const signal = ((SIGNALLING >> (imm & 15)) & 1) !== ((imm >> 4) & 1);
+      const m = predicateHolds(imm, relation(x, y, signal)) ? -1 : 0;
+      out[at] = m;
+      if (lane === 'f64') out[at + 1] = m;
+    },
+    lane,
+    words,
+  );
+}
+
+/** imm of ROUNDPS: bits 1:0 the mode, bit 2 use the environment's, bit 3 no PE. */
+function roundLanes(lane: Lane, words: number): SlotFn {
+  return lanewiseRaw(
+    (x, _y, r, at, imm, envRc) => {
+      if (!nanSse(x, x, r)) {
+        copyNum(x, r);
+        if (roundToIntegral(r, imm & 4 ? envRc : imm & 3) && (imm & 8) === 0) raiseFlags(PE);
+      }
+      if (lane === 'f32') out[at] = packF32(r);
+      else packF64(r, out, at);
+    },
+    lane,
+    words,
+  );
+}
+
+type Forms<P extends string> = Record<
+  `${P}.f32` | `${P}.f64` | `v${P}.f32x4` | `v${P}.f64x2`,
+  SlotFn
+>;
+
+function forms<P extends string>(name: P, make: (lane: Lane, words: number) => SlotFn): Forms<P> {
+  return {
+    [`${name}.f32`]: make('f32', 1),
+    [`${name}.f64`]: make('f64', 2),
+    [`v${name}.f32x4`]: make('f32', 4),
+    [`v${name}.f64x2`]: make('f64', 4),
+  } as Forms<P>;
+}
+
+export const SLOW_ARITH = {
+  ...forms('fadd', (l, w) => lanewise(addKernel, l, w)),
+  ...forms('fsub', (l, w) => lanewise(subKernel, l, w)),
+  ...forms('fmul', (l, w) => lanewise(mulKernel, l, w)),
+  ...forms('fdiv', (l, w) => lanewise(divKernel, l, w)),
+  ...forms('fsqrt', (l, w) => lanewise(sqrtKernel, l, w)),
+  ...forms('fmin', (l, w) => extremeLanes(-1, l, w)),
+  ...forms('fmax', (l, w) => extremeLanes(1, l, w)),
+  ...forms('fcmp', compareLanes),
+  ...forms('fround', roundLanes),
+};
+
+/** ZF PF CF of UCOMISD (imm 0) and COMISD (imm 1). */
+export function compareFlags(lane: Lane): SlotFn {
+  return (env, d, a, b, _c, imm) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    clearFlags();
+    load(I32, a, lane, X, mx);
+    load(I32, b, lane, Y, mx);
+    const rel = relation(X, Y, imm === 1);
+    out[0] = rel === UN ? 0x45 : rel === EQ ? 0x40 : rel === LT ? 1 : 0;
+    out[1] = 0;
+    return deliver(env, d, 2);
+  };
+}
+
+/** Lanes of different operations: `kernels[i & 1]` for lane i, over pairs chosen by the caller. */
+export function pairwise(
+  lane: Lane,
+  kernelOf: (i: number) => Kernel,
+  left: (a: number, b: number, i: number) => number,
+  right: (a: number, b: number, i: number) => number,
+): SlotFn {
+  const step = lane === 'f32' ? 1 : 2;
+  return (env, d, a, b) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    let flags = 0;
+    for (let i = 0; i * step < 4; i++) {
+      clearFlags();
+      load(I32, left(a, b, i), lane, X, mx);
+      load(I32, right(a, b, i), lane, Y, mx);
+      kernelOf(i)(X, Y, R, rounding(mx), 0);
+      finish(lane, mx, i * step);
+      flags |= fpFlags;
+    }
+    clearFlags();
+    raiseFlags(flags);
+    return deliver(env, d, 4);
+  };
+}
+
+/** Between the floating-point formats. `lanes` results from the lowest lanes, the rest zeroed. */
+export function convertFormat(from: Lane, to: Lane, lanes: number, words: number): SlotFn {
+  const fromStep = from === 'f32' ? 1 : 2;
+  const toStep = to === 'f32' ? 1 : 2;
+  return (env, d, a) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    let flags = 0;
+    out.fill(0);
+    for (let i = 0; i < lanes; i++) {
+      clearFlags();
+      load(I32, a + i * fromStep, from, X, mx);
+      if (!nanSse(X, X, R)) {
+        flagDenormals(X, X);
+        copyNum(X, R);
+      }
+      finish(to, mx, i * toStep);
+      flags |= fpFlags;
+    }
+    clearFlags();
+    raiseFlags(flags);
+    return deliver(env, d, words);
+  };
+}
+
+/** Sets r to a signed integer. */
+export function fromInt(lo: number, hi: number, r: Num): void {
+  const negative = hi < 0;
+  const l = negative ? -lo | 0 : lo;
+  const h = negative ? (~hi + (lo === 0 ? 1 : 0)) | 0 : hi;
+  setSpecial(r, (l | h) === 0 ? ZERO : FINITE, negative ? 1 : 0);
+  r[DENORMAL] = 0;
+  if ((l | h) === 0) return;
+  r[EXP] = 63;
+  r[HI] = h;
+  r[LO] = l;
+  normalize(r);
+}
+
+/** From integers of 1 or 2 words. */
+export function convertFromInt(intWords: 1 | 2, to: Lane, lanes: number, words: number): SlotFn {
+  const toStep = to === 'f32' ? 1 : 2;
+  return (env, d, a) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    clearFlags();
+    for (let i = 0; i < lanes; i++) {
+      const lo = I32[a + i * intWords]!;
+      fromInt(lo, intWords === 2 ? I32[a + 2 * i + 1]! : lo >> 31, R);
+      finish(to, mx, i * toStep);
+    }
+    return deliver(env, d, words);
+  };
+}
+
+/**
+ * Rounds x to a signed integer of `bits` bits, to out[at] (64 bits: and out[at + 1]).
+ * Out of range, infinite or NaN: the integer indefinite, invalid.
+ */
+export function numToInt(x: Num, bits: 16 | 32 | 64, rc: number, to: Int32Array, at: number): void {
+  let valid = x[CLS] === ZERO;
+  let lo = 0;
+  let hi = 0;
+  let inexact = false;
+  if (x[CLS] === FINITE && x[EXP]! < 64) {
+    inexact = toInteger(x, rc);
+    lo = x[LO]!;
+    hi = x[HI]!;
+    valid = fits(lo, hi, x[SIGN]!, bits);
+    if (x[SIGN] !== 0) {
+      hi = (~hi + (lo === 0 ? 1 : 0)) | 0;
+      lo = -lo | 0;
+    }
+  }
+  if (!valid) {
+    raiseFlags(IE);
+    lo = bits === 64 ? 0 : bits === 32 ? 0x80000000 | 0 : -0x8000;
+    hi = 0x80000000 | 0;
+  } else if (inexact) raiseFlags(PE);
+  to[at] = lo;
+  if (bits === 64) to[at + 1] = hi;
+}
+
+/** Whether a magnitude with a sign is in the range of a signed integer. */
+function fits(lo: number, hi: number, sign: number, bits: 16 | 32 | 64): boolean {
+  if (bits === 64) return hi >= 0 || (sign !== 0 && hi === -0x80000000 && lo === 0);
+  return hi === 0 && lo >>> 0 < 2 ** (bits - 1) + sign;
+}
+
+/** To integers; imm 1 truncates. `zero`: words of the destination after the results are zeroed. */
+export function convertToInt(from: Lane, bits: 32 | 64, lanes: number, words: number): SlotFn {
+  const fromStep = from === 'f32' ? 1 : 2;
+  return (env, d, a, _b, _c, imm) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    clearFlags();
+    out.fill(0);
+    for (let i = 0; i < lanes; i++) {
+      load(I32, a + i * fromStep, from, X, mx);
+      numToInt(X, bits, imm === 1 ? 3 : rounding(mx), out, i * (bits >> 5));
+    }
+    return deliver(env, d, words);
+  };
+}
+
+const products: Int32Array = new Int32Array(4);
+
+/** DPPS and DPPD: products of the lanes in imm[7:4], summed pairwise, to the lanes in imm[3:0]. */
+export function dotProduct(lane: Lane): SlotFn {
+  const step = lane === 'f32' ? 1 : 2;
+  const n = 4 / step;
+  const combine = (
+    mx: number,
+    kernel: Kernel,
+    src: Int32Array,
+    a: number,
+    b: number,
+    at: number,
+  ): void => {
+    const before = fpFlags;
+    clearFlags();
+    load(src, a, lane, X, mx);
+    load(src, b, lane, Y, mx);
+    kernel(X, Y, R, rounding(mx), 0);
+    finish(lane, mx, at);
+    raiseFlags(before);
+  };
+  return (env, d, a, b, _c, imm) => {
+    const { I32 } = env;
+    const mx = I32[FP_ENV_WORD]!;
+    clearFlags();
+    for (let i = 0; i < n; i++) {
+      const at = i * step;
+      out.fill(0, at, at + step);
+      if (imm & (16 << i)) {
+        products.set(I32.subarray(a + at, a + at + step), 0);
+        products.set(I32.subarray(b + at, b + at + step), 2);
+        combine(mx, mulKernel, products, 0, 2, at);
+      }
+    }
+    products.set(out);
+    combine(mx, addKernel, products, 0, step, 0);
+    if (n === 4) {
+      combine(mx, addKernel, products, 2, 3, 1);
+      products.set(out);
+      combine(mx, addKernel, products, 0, 1, 0);
+    }
+    products.set(out);
+    for (let i = 0; i < n; i++) {
+      for (let k = 0; k < step; k++) out[i * step + k] = imm & (1 << i) ? products[k]! : 0;
+    }
+    return deliver(env, d, 4);
+  };
+}
+
+export { quiet };

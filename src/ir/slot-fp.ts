@@ -1,0 +1,257 @@
+/**
+ * Floating-point operations of the SSE kind: JavaScript's own arithmetic where it provably gives
+ * the same bits and flags, soft-float (slot-fp-slow.ts) everywhere else.
+ *
+ * Fast arithmetic needs: the environment has the default modes and masks and PE is already set
+ * (so an inexact result changes nothing), no operand is a NaN or a denormal, and the result is
+ * finite and above the smallest normal number (tininess is judged after rounding, so the smallest
+ * normal itself goes the slow way), or an exact zero. f32 results are computed in double and
+ * rounded once more, which is correct for + - * / and the square root.
+ *
+ * A template is text, so that a backend can emit it in line: `$SLOW` stands for the statement that
+ * calls the operation's function and handles its exception.
+ */
+
+import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
+import type { SlotFn } from './slot-fn.ts';
+import { APPROX_FNS } from './slot-fp-approx.ts';
+import {
+  addKernel,
+  compareFlags,
+  convertFormat,
+  convertFromInt,
+  convertToInt,
+  dotProduct,
+  type Kernel,
+  pairwise,
+  SLOW_ARITH,
+  subKernel,
+} from './slot-fp-slow.ts';
+import type { InlineText } from './slot-vec.ts';
+
+const MIN_F64 = '2.2250738585072014e-308';
+const MAX_F64 = '1.7976931348623157e308';
+const MIN_F32 = '1.1754943508222875e-38';
+const MAX_F32 = '3.4028234663852886e38';
+
+/** Expression over x and y, and when a zero result `r` is exact. */
+const ARITH: Record<string, readonly [string, string]> = {
+  fadd: ['x + y', 'r === 0'],
+  fsub: ['x - y', 'r === 0'],
+  fmul: ['x * y', 'r === 0 && (x === 0 || y === 0)'],
+  fdiv: ['x / y', 'r === 0 && x === 0'],
+};
+
+const ENV_OK = `(I32[${FP_ENV_WORD}] & ${FAST_MASK}) === ${FAST_VALUE}`;
+
+interface Shape {
+  readonly lane: 'f32' | 'f64';
+  readonly lanes: number;
+}
+
+const SHAPES: Record<string, Shape> = {
+  f32: { lane: 'f32', lanes: 1 },
+  f64: { lane: 'f64', lanes: 1 },
+  f32x4: { lane: 'f32', lanes: 4 },
+  f64x2: { lane: 'f64', lanes: 2 },
+};
+
+function element(lane: string, slot: string, i: number): string {
+  return lane === 'f32' ? `F32[${slot} + ${i}]` : `F64[(${slot} >> 1) + ${i}]`;
+}
+
+function binaryText(op: string, shape: Shape, d: string, a: string, b: string): string {
+  const [expr, zero] = ARITH[op] as readonly [string, string];
+  const { lane, lanes } = shape;
+  const f32 = lane === 'f32';
+  const min = f32 ? MIN_F32 : MIN_F64;
+  const max = f32 ? MAX_F32 : MAX_F64;
+  let text = '';
+  let stores = '';
+  const tests = [ENV_OK];
+  for (let i = 0; i < lanes; i++) {
+    const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
+    const value = f32 ? `Math.fround(${expr})` : expr;
+    text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
+    tests.push(
+      at(`(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`),
+      at(`(Math.abs(r) > ${min} && Math.abs(r) <= ${max} || ${zero})`),
+    );
+    stores += at(` ${element(lane, d, i)} = r;`);
+  }
+  return `${text}if (${tests.join(' && ')}) {${stores} } else { $SLOW }`;
+}
+
+function sqrtText(shape: Shape, d: string, a: string): string {
+  const f32 = shape.lane === 'f32';
+  const x = element(shape.lane, a, 0);
+  const root = f32 ? 'Math.fround(Math.sqrt(x))' : 'Math.sqrt(x)';
+  const range = f32 ? `x >= ${MIN_F32} && x <= ${MAX_F32}` : `x >= ${MIN_F64} && x <= ${MAX_F64}`;
+  const store = `${element(shape.lane, d, 0)} = ${root};`;
+  return `const x = ${x}; if (${ENV_OK} && ${range}) { ${store} } else { $SLOW }`;
+}
+
+/** ZF PF CF for operands that are neither NaNs nor denormals. */
+function compareText(shape: Shape, d: string, a: string, b: string): string {
+  const min = shape.lane === 'f32' ? MIN_F32 : MIN_F64;
+  const operands = `const x = ${element(shape.lane, a, 0)}, y = ${element(shape.lane, b, 0)}; `;
+  const test = `(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`;
+  const result = `I32[${d}] = x < y ? 1 : x > y ? 0 : 64; I32[${d} + 1] = 0;`;
+  return `${operands}if (${test}) { ${result} } else { $SLOW }`;
+}
+
+/** Minimum and maximum: y unless x is strictly beyond it. */
+function extremeText(op: string, shape: Shape, d: string, a: string, b: string): string {
+  const min = shape.lane === 'f32' ? MIN_F32 : MIN_F64;
+  const operands = `const x = ${element(shape.lane, a, 0)}, y = ${element(shape.lane, b, 0)}; `;
+  const test = `(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`;
+  const result = `${element(shape.lane, d, 0)} = x ${op === 'fmin' ? '<' : '>'} y ? x : y;`;
+  return `${operands}if (${test}) { ${result} } else { $SLOW }`;
+}
+
+const FROM_INT: Record<string, string> = {
+  // 32 bits are exact in a double; 64 bits are rounded once, by the addition.
+  'cvt.f64.i32': 'F64[$d >> 1] = I32[$a];',
+  'cvt.f64.i64': `if (${ENV_OK}) F64[$d >> 1] = I32[$a + 1] * 4294967296 + (I32[$a] >>> 0); else { $SLOW }`,
+  'cvt.f32.i32': `if (${ENV_OK}) F32[$d] = I32[$a]; else { $SLOW }`,
+};
+
+function toInt32Text(lane: string, d: string, a: string): string {
+  const store = `I32[${d}] = x; I32[${d} + 1] = 0;`;
+  const test = `${ENV_OK} && x > -2147483649 && x < 2147483648`;
+  return `const x = ${element(lane, a, 0)}; if (${test}) { ${store} } else { $SLOW }`;
+}
+
+function toInt64Text(lane: string, d: string, a: string): string {
+  const store = `const t = Math.trunc(x), h = Math.floor(t / 4294967296); I32[${d}] = t - h * 4294967296; I32[${d} + 1] = h;`;
+  const test = `${ENV_OK} && x >= -9223372036854775808 && x < 9223372036854775808`;
+  return `const x = ${element(lane, a, 0)}; if (${test}) { ${store} } else { $SLOW }`;
+}
+
+/** f64 to f32, for what stays normal; f32 to f64, which is exact. */
+function formatText(to: string, d: string, a: string): string {
+  if (to === 'f64') {
+    const test = `(Math.abs(x) >= ${MIN_F32} || x === 0) && Math.abs(x) <= ${MAX_F32}`;
+    return `const x = F32[${a}]; if (${test}) F64[${d} >> 1] = x; else { $SLOW }`;
+  }
+  const test = `${ENV_OK} && (Math.abs(r) > ${MIN_F32} && Math.abs(r) <= ${MAX_F32} || x === 0)`;
+  return `const x = F64[${a} >> 1], r = Math.fround(x); if (${test}) F32[${d}] = r; else { $SLOW }`;
+}
+
+/** Fast text by op name; the truncating conversions are fast with imm 1 only. */
+function fastTexts(): Map<string, InlineText> {
+  const texts = new Map<string, InlineText>();
+  for (const [type, shape] of Object.entries(SHAPES)) {
+    const prefix = shape.lanes === 1 ? '' : 'v';
+    for (const op of Object.keys(ARITH)) {
+      texts.set(`${prefix}${op}.${type}`, (d, a, b) => binaryText(op, shape, d, a, b));
+    }
+    if (shape.lanes > 1) continue;
+    texts.set(`fsqrt.${type}`, (d, a) => sqrtText(shape, d, a));
+    texts.set(`fcom.${type}`, (d, a, b) => compareText(shape, d, a, b));
+    texts.set(`fmin.${type}`, (d, a, b) => extremeText('fmin', shape, d, a, b));
+    texts.set(`fmax.${type}`, (d, a, b) => extremeText('fmax', shape, d, a, b));
+    texts.set(`cvt.i32.${type}`, (d, a, _b, _c, imm) =>
+      imm === 1 ? toInt32Text(type, d, a) : '$SLOW',
+    );
+    texts.set(`cvt.i64.${type}`, (d, a, _b, _c, imm) =>
+      imm === 1 ? toInt64Text(type, d, a) : '$SLOW',
+    );
+  }
+  for (const [op, text] of Object.entries(FROM_INT)) {
+    texts.set(op, (d, a) => text.replaceAll('$d', d).replaceAll('$a', a));
+  }
+  texts.set('cvt.f64.f32', (d, a) => formatText('f64', d, a));
+  texts.set('cvt.f32.f64', (d, a) => formatText('f32', d, a));
+  return texts;
+}
+
+const FAST_TEXTS: Map<string, InlineText> = fastTexts();
+
+/** The fast paths as in-line text (blocks of statements). */
+export const FP_INLINE: Record<string, InlineText> = Object.fromEntries(
+  [...FAST_TEXTS].map(([op, text]): [string, InlineText] => [
+    op,
+    (d, a, b, c, imm) => `{ ${text(d, a, b, c, imm)} }`,
+  ]),
+);
+
+/** A function that tries the fast path and falls back to `slow`. */
+function withFast(op: string, slow: SlotFn): SlotFn {
+  const text = FAST_TEXTS.get(op);
+  if (text === undefined) return slow;
+  const call = 'return slow(env, d, a, b, c, imm);';
+  const body = text('d', 'a', 'b', 'c', 1).replaceAll('$SLOW', call);
+  const guard = /^cvt\.i/.test(op) ? `if (imm !== 1) ${call} ` : '';
+  const name = op.replace(/\W/g, '_');
+  const source = `return function ${name}(env, d, a, b, c, imm) { const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
+  return new Function('slow', source)(slow) as SlotFn;
+}
+
+function accelerate<T extends Record<string, SlotFn>>(fns: T): { readonly [K in keyof T]: SlotFn } {
+  return Object.fromEntries(Object.entries(fns).map(([op, slow]) => [op, withFast(op, slow)])) as {
+    [K in keyof T]: SlotFn;
+  };
+}
+
+const alternate = (i: number): Kernel => (i & 1 ? addKernel : subKernel);
+const laneOf =
+  (step: number) =>
+  (s: number, i: number): number =>
+    s + i * step;
+/** Lane i of a horizontal operation combines a pair of a (low half) or b (high half). */
+function pairOf(lane: 'f32' | 'f64', second: 0 | 1) {
+  return (a: number, b: number, i: number): number => {
+    if (lane === 'f64') return (i === 0 ? a : b) + 2 * second;
+    return (i < 2 ? a : b) + 2 * (i & 1) + second;
+  };
+}
+
+function horizontal(lane: 'f32' | 'f64', kernel: Kernel): SlotFn {
+  return pairwise(lane, () => kernel, pairOf(lane, 0), pairOf(lane, 1));
+}
+
+function addSub(lane: 'f32' | 'f64'): SlotFn {
+  const at = laneOf(lane === 'f32' ? 1 : 2);
+  return pairwise(
+    lane,
+    alternate,
+    (a, _b, i) => at(a, i),
+    (_a, b, i) => at(b, i),
+  );
+}
+
+const SLOW = {
+  ...SLOW_ARITH,
+  'vfaddsub.f32x4': addSub('f32'),
+  'vfaddsub.f64x2': addSub('f64'),
+  'vfhadd.f32x4': horizontal('f32', addKernel),
+  'vfhadd.f64x2': horizontal('f64', addKernel),
+  'vfhsub.f32x4': horizontal('f32', subKernel),
+  'vfhsub.f64x2': horizontal('f64', subKernel),
+  'vfdot.f32x4': dotProduct('f32'),
+  'vfdot.f64x2': dotProduct('f64'),
+  'fcom.f32': compareFlags('f32'),
+  'fcom.f64': compareFlags('f64'),
+  'cvt.f32.f64': convertFormat('f64', 'f32', 1, 1),
+  'cvt.f64.f32': convertFormat('f32', 'f64', 1, 2),
+  'cvt.f64.i32': convertFromInt(1, 'f64', 1, 2),
+  'cvt.f64.i64': convertFromInt(2, 'f64', 1, 2),
+  'cvt.f32.i32': convertFromInt(1, 'f32', 1, 1),
+  'cvt.f32.i64': convertFromInt(2, 'f32', 1, 1),
+  'cvt.i32.f64': convertToInt('f64', 32, 1, 2),
+  'cvt.i32.f32': convertToInt('f32', 32, 1, 2),
+  'cvt.i64.f64': convertToInt('f64', 64, 1, 2),
+  'cvt.i64.f32': convertToInt('f32', 64, 1, 2),
+  'vcvt.f32x4.i32x4': convertFromInt(1, 'f32', 4, 4),
+  'vcvt.i32x4.f32x4': convertToInt('f32', 32, 4, 4),
+  'vcvt.f64x2.i32x2': convertFromInt(1, 'f64', 2, 4),
+  'vcvt.i32x2.f64x2': convertToInt('f64', 32, 2, 4),
+  'vcvt.f32x2.f64x2': convertFormat('f64', 'f32', 2, 4),
+  'vcvt.f64x2.f32x2': convertFormat('f32', 'f64', 2, 4),
+};
+
+export const FP_FNS: { readonly [K in keyof typeof SLOW]: SlotFn } & typeof APPROX_FNS = {
+  ...accelerate(SLOW),
+  ...APPROX_FNS,
+};

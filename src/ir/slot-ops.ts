@@ -1,0 +1,48 @@
+/**
+ * The semantics of all operations of class 'slot', by name: what the interpreter calls, and what
+ * backends call or emit in line.
+ */
+
+import type { SlotOpName } from './ops.ts';
+import type { SlotFn } from './slot-fn.ts';
+import { FP_FNS, FP_INLINE } from './slot-fp.ts';
+import { type InlineText, LANE_FNS, WORD_INLINE } from './slot-vec.ts';
+import { MOVE_FNS } from './slot-vec-move.ts';
+import { WIDE_FNS } from './slot-vec-wide.ts';
+
+export type { SlotFn } from './slot-fn.ts';
+export type { InlineText } from './slot-vec.ts';
+
+export const SLOT_FNS: Record<SlotOpName, SlotFn> = {
+  ...LANE_FNS,
+  ...MOVE_FNS,
+  ...WIDE_FNS,
+  ...FP_FNS,
+};
+
+const vmov: InlineText = (d, a) =>
+  `{ const w0 = I32[${a}], w1 = I32[${a} + 1], w2 = I32[${a} + 2], w3 = I32[${a} + 3]; I32[${d}] = w0; I32[${d} + 1] = w1; I32[${d} + 2] = w2; I32[${d} + 3] = w3; }`;
+const two: InlineText = (d, a) =>
+  `{ const w0 = I32[${a}], w1 = I32[${a} + 1]; I32[${d}] = w0; I32[${d} + 1] = w1; }`;
+
+/**
+ * Operations worth emitting in line: JavaScript statements (one block) over `I32`, `F32`, `F64`
+ * with word-index expressions. `$SLOW` in it stands for a statement that calls the operation's
+ * function (SLOT_FNS) with the same operands and leaves on -1; `Math` is the only global named.
+ */
+export const SLOT_INLINE: Partial<Record<SlotOpName, InlineText>> = {
+  ...FP_INLINE,
+  ...WORD_INLINE,
+  vzero: (d) => `{ I32[${d}] = 0; I32[${d} + 1] = 0; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
+  vmov,
+  'vmov.64': two,
+  'vbits.64': two,
+  'vmov.32': (d, a) => `{ I32[${d}] = I32[${a}]; }`,
+  'vbits.32': (d, a) => `{ I32[${d}] = I32[${a}]; I32[${d} + 1] = 0; }`,
+  'vget.32': (d, a, _b, _c, imm) => `{ I32[${d}] = I32[${a} + ${imm}]; I32[${d} + 1] = 0; }`,
+  'vget.64': (d, a, _b, _c, imm) => two(d, `${a} + ${2 * imm}`, '', '', 0),
+  'vzx.32': (d, a) =>
+    `{ I32[${d}] = I32[${a}]; I32[${d} + 1] = 0; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
+  'vzx.64': (d, a) =>
+    `{ const w0 = I32[${a}], w1 = I32[${a} + 1]; I32[${d}] = w0; I32[${d} + 1] = w1; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
+};
