@@ -1,0 +1,57 @@
+/** Integer operations: the semantic templates instantiated with locals and literals. */
+
+import { F_I32, FIELDS } from '../ir/fields.ts';
+import { type IntOpName, OP, OPS, type OpRow } from '../ir/ops.ts';
+import { NONE, type Ref } from '../ir/refs.ts';
+import { SEMANTICS, type SemInput, type SemResult } from '../ir/semantics.ts';
+import type { EmitContext, Halves } from './context.ts';
+
+/** The operands of the instruction at word index `at`, as templates want them. */
+export function templateInput(e: EmitContext, at: number): SemInput {
+  const { code } = e.ir;
+  const op = code[at]!;
+  const raw = op === OP['lea.i64'] || (OPS[op] as OpRow).cls === 'mem';
+  return {
+    al: e.lo(code[at + 2]!),
+    ah: e.hi(code[at + 2]!),
+    bl: e.lo(code[at + 3]!),
+    bh: e.hi(code[at + 3]!),
+    cl: raw ? '0' : e.lo(code[at + 4]!),
+    c: raw ? code[at + 4]! : 0,
+    imm: code[at + 5]!,
+  };
+}
+
+export function emitInt(e: EmitContext, at: number): void {
+  const { code } = e.ir;
+  const op = code[at]!;
+  const d = code[at + 1]!;
+  const x = templateInput(e, at);
+  const result = SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
+  const isI32 = FIELDS[op * 4] === F_I32;
+  e.high.step(e.ir, at);
+  if (d === NONE) return;
+  e.line(assign(result, destination(e, d), [x.al, x.ah, x.bl, x.bh, x.cl], isI32));
+}
+
+/** Where to write d; the high half of a temp that is known to be zero is never read, nor written. */
+export function destination(e: EmitContext, d: Ref): Halves {
+  const dest = e.define(d);
+  if (e.isIntTemp(d) && e.high.isZero(e.ir, d)) dest.h = '';
+  return dest;
+}
+
+/** Text that computes `r` into `dest`, whose names may be among the operands. */
+function assign(r: SemResult, dest: Halves, operands: readonly string[], isI32: boolean): string {
+  const { l, h } = dest;
+  const pre = r.pre ?? '';
+  if (r.lo === 's0' && pre !== '' && !operands.includes(l)) {
+    // Not through the scratch locals, but straight into the destination.
+    if (isI32) return `${pre.replace(/\bs0\b/g, l)}${h === '' ? '' : `${h}=0;`}`;
+    if (r.hi === 's1' && h !== '' && !operands.includes(h)) {
+      return pre.replace(/\bs0\b/g, l).replace(/\bs1\b/g, h);
+    }
+  }
+  const hi = h === '' ? '' : `${h}=${isI32 ? '0' : r.hi};`;
+  return `${pre}${l === r.lo ? '' : `${l}=${r.lo};`}${h === r.hi ? '' : hi}`;
+}

@@ -1,0 +1,154 @@
+/**
+ * Loads and stores: an inlined TLB check (layout.ts), the access through the DataView (guest data may
+ * be unaligned), and a slow path that calls GuestAccess. A load's slow path yields a host offset too,
+ * so the access itself is written once; a store's slow path stores by itself.
+ *
+ * `_g` caches the TLB generation; it is read again after everything that could change it.
+ */
+
+import {
+  ENG_TLB_GEN,
+  TLB_ADDEND,
+  TLB_HI,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+  TLB_READ,
+  TLB_WORD,
+  TLB_WRITE,
+} from '../common/layout.ts';
+import { panic } from '../common/panic.ts';
+import { MEM_ALIGN, type MemOpName, OPS, type OpRow } from '../ir/ops.ts';
+import { NONE } from '../ir/refs.ts';
+import { addressSemantics } from '../ir/semantics.ts';
+import type { EmitContext } from './context.ts';
+import { destination, templateInput } from './emit-int.ts';
+
+interface Load {
+  readonly size: number;
+  /** Result halves given host offset _o; `hi` null: sign of the low half. */
+  readonly lo: string;
+  readonly hi: string | null;
+}
+
+const LOADS: Partial<Record<MemOpName, Load>> = {
+  ld8u: { size: 1, lo: 'U8[_o]', hi: '0' },
+  ld8s: { size: 1, lo: 'U8[_o]<<24>>24', hi: '0' },
+  ld16u: { size: 2, lo: 'D.getUint16(_o,true)', hi: '0' },
+  ld16s: { size: 2, lo: 'D.getInt16(_o,true)', hi: '0' },
+  ld32: { size: 4, lo: 'D.getInt32(_o,true)', hi: '0' },
+  'ld8s.i64': { size: 1, lo: 'U8[_o]<<24>>24', hi: null },
+  'ld16s.i64': { size: 2, lo: 'D.getInt16(_o,true)', hi: null },
+  'ld32s.i64': { size: 4, lo: 'D.getInt32(_o,true)', hi: null },
+  ld64: { size: 8, lo: 'D.getInt32(_o,true)', hi: 'D.getInt32(_o+4,true)' },
+};
+
+/** Words of the accesses that move between guest memory and a memory slot. */
+const SLOT_WORDS: Partial<Record<MemOpName, number>> = { ld128: 4, ld256: 8, st128: 4, st256: 8 };
+
+const STORE_SIZE: Partial<Record<MemOpName, number>> = { st8: 1, st16: 2, st32: 4, st64: 8 };
+
+/** Computes the effective address. @returns text before, and the names or literals of its halves */
+function address(e: EmitContext, at: number): { pre: string; l: string; h: string } {
+  const r = addressSemantics(templateInput(e, at));
+  return { pre: r.pre ?? '', l: r.lo, h: r.hi };
+}
+
+/** `if(hit){_o=…;fast}else{slow}` for `size` bytes at h:l. */
+function translate(
+  l: string,
+  h: string,
+  size: number,
+  tag: number,
+  fast: string,
+  slow: string,
+): string {
+  const last = size === 1 ? l : `${l}+${size - 1}`;
+  const tagAt = tag === 0 ? '_e' : `_e+${tag}`;
+  return (
+    `_e=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
+    `if(I32[${tagAt}]===(${last}&-4096|_g)&&I32[_e+${TLB_HI}]===${h}){_o=${l}+I32[_e+${TLB_ADDEND}]|0;${fast}}` +
+    `else{${slow}}`
+  );
+}
+
+const NEW_GENERATION = `_g=I32[${ENG_TLB_GEN}];`;
+
+function alignCheck(e: EmitContext, at: number, l: string, size: number): string {
+  if (size < 16 || (e.ir.code[at + 4]! & MEM_ALIGN) === 0) return '';
+  return `if((${l}&${size - 1})!==0){_r=m.raise(13,0);${e.fault(at)}}`;
+}
+
+export function emitLoad(e: EmitContext, at: number): void {
+  const { code } = e.ir;
+  const name = (OPS[code[at]!] as OpRow).name as MemOpName;
+  const load = LOADS[name];
+  const words = SLOT_WORDS[name] ?? 0;
+  const size = load?.size ?? words * 4;
+  const { pre, l, h } = address(e, at);
+  const slow = `_o=m.read(${l},${h},${size})|0;if(_o<0){_r=-1;${e.fault(at)}}${NEW_GENERATION}`;
+  e.line(`${pre}${alignCheck(e, at, l, size)}${translate(l, h, size, TLB_READ, '', slow)}`);
+  const d = code[at + 1]!;
+  e.high.step(e.ir, at);
+  if (d === NONE) return;
+  if (load === undefined) {
+    e.line(copyWords(words, (i) => `I32[${e.slot(d) + i}]=D.getInt32(_o+${i * 4},true);`));
+    return;
+  }
+  const dest = destination(e, d);
+  const hi = load.hi ?? `${dest.l}>>31`;
+  e.line(`${dest.l}=${load.lo};${dest.h === '' ? '' : `${dest.h}=${hi};`}`);
+}
+
+function copyWords(words: number, one: (i: number) => string): string {
+  return Array.from({ length: words }, (_, i) => one(i)).join('');
+}
+
+export function emitStore(e: EmitContext, at: number): void {
+  const { code } = e.ir;
+  const name = (OPS[code[at]!] as OpRow).name as MemOpName;
+  const d = code[at + 1]!;
+  const words = SLOT_WORDS[name] ?? 0;
+  const size = STORE_SIZE[name] ?? words * 4;
+  const { pre, l, h } = address(e, at);
+  const { fast, call } = store(e, name, d, l, h, words);
+  const slow = `_r=${call}|0;if(_r!==0){${e.fault(at)}}${NEW_GENERATION}`;
+  const check = translate(l, h, size, TLB_WRITE, fast, slow);
+  e.line(`${pre}${alignCheck(e, at, l, size)}${check}`);
+}
+
+function store(
+  e: EmitContext,
+  name: MemOpName,
+  d: number,
+  l: string,
+  h: string,
+  words: number,
+): { fast: string; call: string } {
+  switch (name) {
+    case 'st8':
+      return { fast: `U8[_o]=${e.lo(d)};`, call: `m.write8(${l},${h},${e.lo(d)})` };
+    case 'st16':
+      return {
+        fast: `D.setInt16(_o,${e.lo(d)},true);`,
+        call: `m.write16(${l},${h},${e.lo(d)})`,
+      };
+    case 'st32':
+      return {
+        fast: `D.setInt32(_o,${e.lo(d)},true);`,
+        call: `m.write32(${l},${h},${e.lo(d)})`,
+      };
+    case 'st64':
+      return {
+        fast: `D.setInt32(_o,${e.lo(d)},true);D.setInt32(_o+4,${e.hi(d)},true);`,
+        call: `m.write64(${l},${h},${e.lo(d)},${e.hi(d)})`,
+      };
+    case 'st128':
+    case 'st256':
+      return {
+        fast: copyWords(words, (i) => `D.setInt32(_o+${i * 4},I32[${e.slot(d) + i}],true);`),
+        call: `m.writeBytes(${l},${h},${e.slot(d) * 4},${words * 4})`,
+      };
+    default:
+      return panic(`${name} is not a store`);
+  }
+}

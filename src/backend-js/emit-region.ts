@@ -1,0 +1,128 @@
+/**
+ * Region → JavaScript. The result is the body of a factory whose parameters are EMIT_PARAMS and
+ * which returns the region's function:
+ *
+ *     const h3=H[3];                          helpers and slot operations it calls
+ *     return function memcpy_0x401230(){
+ *     let _n=I32[budget],_g=…,…               budget, TLB generation, scratch
+ *     let rax_l=I32[…],rax_h=I32[…],…         guest registers the region uses
+ *     X:{ … _x=8;break X; … }                 the code; _x: index of an exit record in T
+ *     I32[…]=rax_l;…                          registers it may have written
+ *     …                                       pc, budget and return code from the exit record
+ *     }
+ *
+ * Return value: an EXIT code, or the number of a link (≥ 16); the pc is always stored. The
+ * parameters are never assigned, so V8 treats them as constants and embeds the views' addresses.
+ */
+
+import { ENG_BUDGET, ENG_TLB_GEN } from '../common/layout.ts';
+import type { Region } from '../ir/cfg/region.ts';
+import { structure } from '../ir/cfg/structure.ts';
+import { F_NONE, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
+import { EXIT, OP, STRIDE } from '../ir/ops.ts';
+import { isVar, NONE, refIndex } from '../ir/refs.ts';
+import { SCRATCH_DECL } from '../ir/semantics.ts';
+import { EmitContext, type EmitOptions } from './context.ts';
+import { ControlEmitter, NOWHERE } from './emit-control.ts';
+import { knownZeroOnEntry } from './high-halves.ts';
+
+/**
+ * Views of the machine's memory; helper environment and guest access; helper and slot functions by
+ * number; exit records.
+ */
+export const EMIT_PARAMS = ['I32', 'U8', 'F32', 'F64', 'D', 'env', 'm', 'H', 'S', 'T'] as const;
+
+export interface EmittedRegion {
+  readonly name: string;
+  /** Body of the factory function. */
+  readonly source: string;
+  /** Exit records: EXIT_WORDS each. */
+  readonly exits: Int32Array;
+  /** Per source line: block index << 16 | instruction index, low half 0xffff: belongs to none. */
+  readonly lines: Int32Array;
+  /** Index of the source line that `lines` begins at. */
+  readonly firstLine: number;
+}
+
+export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
+  const e = new EmitContext(region, options);
+  collectVariables(e);
+  const known = knownZeroOnEntry(region.blocks, e.high);
+  const tree = structure({ entry: 0, succ: region.blocks.map((b) => b.succ) });
+  new ControlEmitter(e, known).list(tree, NOWHERE);
+  const head = prologue(e);
+  return {
+    name: options.name,
+    source: `${head}\n${e.text()}\n${epilogue(e)}`,
+    exits: Int32Array.from(e.exits),
+    lines: e.lines(),
+    firstLine: head.split('\n').length,
+  };
+}
+
+function prologue(e: EmitContext): string {
+  const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
+  const registers = e.used.flatMap((v) => {
+    const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
+    return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];
+  });
+  const functions = [
+    ...[...e.helpersUsed].map((h) => `const h${h}=H[${h}];`),
+    ...[...e.slotsUsed].map((s) => `const v${s}=S[${s}];`),
+  ];
+  return (
+    `"use strict";${functions.join('')}return function ${e.options.name}(){\n` +
+    `let _n=I32[${ENG_BUDGET}]|0,_g=I32[${ENG_TLB_GEN}]|0,_e=0,_o=0,_r=0,_x=0,_w=0;${SCRATCH_DECL}\n` +
+    `${declare(names)}${declare(registers)}\nX:{`
+  );
+}
+
+function declare(names: readonly string[]): string {
+  return names.length === 0 ? '' : `let ${names.join(',')};`;
+}
+
+function epilogue(e: EmitContext): string {
+  const pc = e.varWord(e.options.layout.pc);
+  return (
+    `}\n${e.spill('all')}\n` +
+    `_w=T[_x+3];if(_w>=0){I32[${pc}]=T[_x];I32[${pc + 1}]=T[_x+1];}else _w=~_w;` +
+    `I32[${ENG_BUDGET}]=_n-T[_x+2]|0;` +
+    `return _r===0?_w:_r===-2?${EXIT.selfModify}:${EXIT.exception};}`
+  );
+}
+
+/**
+ * Finds the integer variables that the region mentions, and those it may write. What a helper writes
+ * is not dirty: the local is loaded again from the state page, so the two agree.
+ */
+function collectVariables(e: EmitContext): void {
+  const { ccKind, ccA, ccB, ccC } = e.options.layout;
+  const dirty = new Set<number>();
+  const read = (v: number): void => e.addLocal(v);
+  const write = (v: number): void => {
+    e.addLocal(v);
+    if (e.hasLocal(v)) dirty.add(v);
+  };
+  for (const { ir } of e.region.blocks) {
+    const { code } = ir;
+    for (let at = 0; at < ir.length; at += STRIDE) {
+      const op = code[at]!;
+      if (op === OP.ccset) [ccKind, ccA, ccB, ccC].forEach(write);
+      for (let k = 0; k < 4; k++) {
+        const f = FIELDS[op * 4 + k];
+        const ref = code[at + 1 + k]!;
+        if (f === F_NONE || f === F_RAW || ref === NONE || !isVar(ref)) continue;
+        if (k === 0 && WRITES_D[op] === 1) write(refIndex(ref));
+        else read(refIndex(ref));
+      }
+    }
+    if (ir.pendingCc.length > 0) {
+      [ccKind, ccA, ccB, ccC].forEach(write);
+      ir.pendingCc.forEach((ref, i) => {
+        if (i % 4 !== 0 && isVar(ref)) read(refIndex(ref));
+      });
+    }
+  }
+  e.dirty.push(...[...dirty].sort((a, b) => a - b));
+  e.used.sort((a, b) => a - b);
+}
