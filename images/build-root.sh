@@ -2,7 +2,7 @@
 # Builds the guest image that kevlar-jit ships: a small musl userland with BusyBox and
 # CPython, from Debian's source packages (packages.list), as a compressed ext4 file system.
 #
-# Usage: images/build-root.sh            about 15 minutes on two idle cores
+# Usage: images/build-root.sh            8 minutes on two idle cores
 #
 #   KEVLAR_IMAGE_WORK    work directory, outside the repository (/var/tmp/kevlar-image)
 #   KEVLAR_IMAGE_JOBS    parallel compiler processes (the number of processors)

@@ -6,8 +6,9 @@ SHARED_LIBRARIES="libz.so.1 libffi.so.8 libbz2.so.1 liblzma.so.5 libsqlite3.so.0
 
 assemble_root() {
   rm -rf "$ROOT"
-  mkdir -p "$ROOT"/{bin,sbin,dev/{pts,shm},home/user,lib,mnt,proc,root,run,sys,tmp} \
-    "$ROOT"/etc/ssl/certs "$ROOT"/usr/{bin,sbin,lib,local/{bin,sbin,lib},share/licenses} "$ROOT"/var/{cache,log,tmp}
+  mkdir -p "$ROOT"/{bin,sbin,dev/{pts,shm},home/user,lib,mnt,opt,proc,root,run,sys,tmp} \
+    "$ROOT"/etc/ssl/certs "$ROOT"/usr/{bin,sbin,lib,local/{bin,sbin,lib},share/licenses} "$ROOT"/var/{cache,lib,log,tmp}
+  ln -s ../run "$ROOT/var/run"   # where BusyBox's daemons put their process numbers
   chmod 1777 "$ROOT/tmp" "$ROOT/var/tmp" "$ROOT/dev/shm"
   chmod 700 "$ROOT/root"
   install_configuration
@@ -24,8 +25,7 @@ install_configuration() {
   sed "s/@VERSION@/$RECIPE_VERSION/" "$ROOT/etc/os-release.in" >"$ROOT/etc/os-release"
   rm "$ROOT/etc/os-release.in"
   cp "$STAGE/etc/ssl/openssl.cnf" "$ROOT/etc/ssl/"
-  chmod 644 "$ROOT"/etc/*[a-z] 2>/dev/null || true
-  chmod 755 "$ROOT/etc/ssl"
+  find "$ROOT/etc" -type f -exec chmod 644 {} +
   chmod 640 "$ROOT/etc/shadow"
   ln -s /proc/mounts "$ROOT/etc/mtab"
 }

@@ -48,7 +48,7 @@ as_guest() {
 # -B: the check must not leave bytecode or anything else behind.
 check_guest_runs() {
   as_guest /bin/sh -c 'set -e; . /etc/os-release; echo "$PRETTY_NAME"; ls / | wc -l; echo abc | sed s/b/B/ | grep aBc'
-  as_guest /usr/bin/python3 -B - <'/dev/stdin' <<'PY'
+  as_guest /usr/bin/python3 -B - <<'PY'
 import glob, importlib, os, sys
 names = sorted(os.path.basename(f).split('.')[0] for f in glob.glob('/usr/lib/python3.13/lib-dynload/*.so'))
 for name in names:
