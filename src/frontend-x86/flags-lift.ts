@@ -10,8 +10,19 @@
 import { COND, OP } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import {
-  CC_ADC, CC_ADD, CC_CARRY, CC_DEC, CC_EFLAGS, CC_INC, CC_LOGIC, CC_MUL, CC_SAR, CC_SBB, CC_SHL,
-  CC_SHR, CC_SUB,
+  CC_ADC,
+  CC_ADD,
+  CC_CARRY,
+  CC_DEC,
+  CC_EFLAGS,
+  CC_INC,
+  CC_LOGIC,
+  CC_MUL,
+  CC_SAR,
+  CC_SBB,
+  CC_SHL,
+  CC_SHR,
+  CC_SUB,
 } from './flags.ts';
 import { HELPERS } from './helpers-table.ts';
 import type { Lift } from './lift-context.ts';

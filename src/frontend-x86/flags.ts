@@ -24,8 +24,21 @@ import { stateWord } from './state.ts';
 
 /** EFLAGS bits. */
 export const EFLAGS = {
-  CF: 1, R1: 2, PF: 4, AF: 0x10, ZF: 0x40, SF: 0x80, TF: 0x100, IF: 0x200, DF: 0x400, OF: 0x800,
-  IOPL: 0x3000, NT: 0x4000, RF: 0x10000, AC: 0x40000, ID: 0x200000,
+  CF: 1,
+  R1: 2,
+  PF: 4,
+  AF: 0x10,
+  ZF: 0x40,
+  SF: 0x80,
+  TF: 0x100,
+  IF: 0x200,
+  DF: 0x400,
+  OF: 0x800,
+  IOPL: 0x3000,
+  NT: 0x4000,
+  RF: 0x10000,
+  AC: 0x40000,
+  ID: 0x200000,
 } as const;
 export const STATUS_FLAGS = 0x8d5;
 
@@ -68,15 +81,35 @@ export function statusFlags(I32: Int32Array): number {
     const flags = (I32[W_A] as number) & STATUS_FLAGS;
     return kind === CC_EFLAGS ? flags : (flags & ~1) | ((I32[W_B] as number) & 1);
   }
-  return (kind & 3) === 3 ? flags64(I32, kind & ~3) : flags32(I32, kind & ~3, 8 << (kind & 3));
+  return flagsOf(
+    kind,
+    I32[W_A] as number,
+    I32[W_A + 1] as number,
+    I32[W_B] as number,
+    I32[W_B + 1] as number,
+    I32[W_C] as number,
+  );
+}
+
+/** Status flags of an operation kind (not CC_EFLAGS, CC_CARRY) over explicit operands. */
+export function flagsOf(
+  kind: number,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+  c: number,
+): number {
+  return (kind & 3) === 3
+    ? flags64(kind & ~3, aLo, aHi, bLo, bHi, c)
+    : flags32(kind & ~3, 8 << (kind & 3), aLo, bLo, c);
 }
 
 /** Flags of an operation of up to 32 bits: operands are moved to the top of the word. */
-function flags32(I32: Int32Array, op: number, bits: number): number {
+function flags32(op: number, bits: number, aLo: number, bLo: number, C: number): number {
   const up = 32 - bits;
-  const A = (I32[W_A] as number) << up;
-  const B = (I32[W_B] as number) << up;
-  const C = I32[W_C] as number;
+  const A = aLo << up;
+  const B = bLo << up;
   const one = 1 << up;
   let r = A;
   let a = 0;
@@ -106,13 +139,13 @@ function flags32(I32: Int32Array, op: number, bits: number): number {
     case CC_LOGIC:
       break;
     case CC_INC:
-      cf = (I32[W_B] as number) & 1;
+      cf = bLo & 1;
       of = r === -0x80000000 ? -1 : 0;
       af = ((r >>> up) & 15) === 0 ? 16 << up : 0;
       break;
     case CC_DEC:
-      cf = (I32[W_B] as number) & 1;
-      of = r >>> up === (0x7fffffff >>> up) ? -1 : 0;
+      cf = bLo & 1;
+      of = r >>> up === 0x7fffffff >>> up ? -1 : 0;
       af = ((r >>> up) & 15) === 15 ? 16 << up : 0;
       break;
     case CC_SHL:
@@ -121,20 +154,24 @@ function flags32(I32: Int32Array, op: number, bits: number): number {
       break;
     case CC_SHR:
       cf = C <= bits ? ((B >>> up) >>> (C - 1)) & 1 : 0;
-      of = B;
+      of = r ^ B;
       break;
     case CC_SAR:
       cf = ((B >> up) >> Math.min(C - 1, 31)) & 1;
       break;
     case CC_MUL:
-      cf = (I32[W_B] as number) & 1;
+      cf = bLo & 1;
       of = -cf;
       break;
     default:
-      panic(`cc kind ${I32[W_KIND]}`);
+      panic(`cc operation ${op}`);
   }
   return (
-    cf | parity(r >>> up) | ((af >>> up) & 16) | (r === 0 ? 0x40 : 0) | ((r >>> 24) & 0x80) |
+    cf |
+    parity(r >>> up) |
+    ((af >>> up) & 16) |
+    (r === 0 ? 0x40 : 0) |
+    ((r >>> 24) & 0x80) |
     ((of >>> 20) & 0x800)
   );
 }
@@ -144,12 +181,14 @@ function bit64(lo: number, hi: number, n: number): number {
   return (n < 32 ? lo >>> n : hi >>> (n - 32)) & 1;
 }
 
-function flags64(I32: Int32Array, op: number): number {
-  const aLo = I32[W_A] as number;
-  const aHi = I32[W_A + 1] as number;
-  const bLo = I32[W_B] as number;
-  const bHi = I32[W_B + 1] as number;
-  const C = I32[W_C] as number;
+function flags64(
+  op: number,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+  C: number,
+): number {
   let lo = aLo;
   let hi = aHi;
   let cf = 0;
@@ -194,7 +233,7 @@ function flags64(I32: Int32Array, op: number): number {
       break;
     case CC_SHR:
       cf = bit64(bLo, bHi, C - 1);
-      of = bHi;
+      of = hi ^ bHi;
       break;
     case CC_SAR:
       cf = bit64(bLo, bHi, C - 1);
@@ -204,10 +243,14 @@ function flags64(I32: Int32Array, op: number): number {
       of = -cf;
       break;
     default:
-      panic(`cc kind ${I32[W_KIND]}`);
+      panic(`cc operation ${op}`);
   }
   return (
-    cf | parity(lo) | (af & 16) | ((lo | hi) === 0 ? 0x40 : 0) | ((hi >>> 24) & 0x80) |
+    cf |
+    parity(lo) |
+    (af & 16) |
+    ((lo | hi) === 0 ? 0x40 : 0) |
+    ((hi >>> 24) & 0x80) |
     ((of >>> 20) & 0x800)
   );
 }
@@ -216,14 +259,30 @@ function flags64(I32: Int32Array, op: number): number {
 export function conditionOf(flags: number, cc: number): number {
   let v = 0;
   switch (cc >> 1) {
-    case 0: v = flags >> 11; break;
-    case 1: v = flags; break;
-    case 2: v = flags >> 6; break;
-    case 3: v = flags | (flags >> 6); break;
-    case 4: v = flags >> 7; break;
-    case 5: v = flags >> 2; break;
-    case 6: v = (flags >> 7) ^ (flags >> 11); break;
-    default: v = (flags >> 6) | ((flags >> 7) ^ (flags >> 11)); break;
+    case 0:
+      v = flags >> 11;
+      break;
+    case 1:
+      v = flags;
+      break;
+    case 2:
+      v = flags >> 6;
+      break;
+    case 3:
+      v = flags | (flags >> 6);
+      break;
+    case 4:
+      v = flags >> 7;
+      break;
+    case 5:
+      v = flags >> 2;
+      break;
+    case 6:
+      v = (flags >> 7) ^ (flags >> 11);
+      break;
+    default:
+      v = (flags >> 6) | ((flags >> 7) ^ (flags >> 11));
+      break;
   }
   return (v ^ cc) & 1;
 }
@@ -231,7 +290,11 @@ export function conditionOf(flags: number, cc: number): number {
 /** EFLAGS (RFLAGS; the upper half is 0) of the current state. IF and bit 1 read as set. */
 export function readEflags(I32: Int32Array): number {
   return (
-    statusFlags(I32) | ((I32[W_DF] as number) << 10) | (I32[W_REST] as number) | EFLAGS.IF | EFLAGS.R1
+    statusFlags(I32) |
+    ((I32[W_DF] as number) << 10) |
+    (I32[W_REST] as number) |
+    EFLAGS.IF |
+    EFLAGS.R1
   );
 }
 

@@ -1,8 +1,8 @@
 /** All helpers of the x86 frontend, in the order of their numbers. */
 
 import type { HelperRow } from '../ir/helpers.ts';
-import { INT_HELPERS } from './helpers-int.ts';
 import { FP_HELPERS } from './helpers-fp.ts';
+import { INT_HELPERS } from './helpers-int.ts';
 import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
 

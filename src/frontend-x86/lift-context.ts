@@ -10,10 +10,11 @@
  *   unspecified in `raw` and zero in `get`.
  */
 
-import { BlockBuilder } from '../ir/builder.ts';
-import { EXIT, JUMP, MEM_ALIGN, OP, type MemOpName, type OpName } from '../ir/ops.ts';
-import { NONE, type Ref } from '../ir/refs.ts';
+import { MAX_TEMPS } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
+import { BlockBuilder } from '../ir/builder.ts';
+import { EXIT, JUMP, MEM_ALIGN, type MemOpName, OP, type OpName } from '../ir/ops.ts';
+import { isConst, isTemp, NONE, type Ref } from '../ir/refs.ts';
 import { BASE_RIP, Decoded, SEG } from './decoded.ts';
 import { FlagTracker } from './flags-lift.ts';
 import { HELPER } from './helpers-table.ts';
@@ -22,11 +23,36 @@ import type { InsnRow, Operand } from './table-format.ts';
 
 /** Exception vectors (SDM vol. 3, table 6-1). */
 export const VECTOR = {
-  DE: 0, DB: 1, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19,
+  DE: 0,
+  DB: 1,
+  BP: 3,
+  OF: 4,
+  BR: 5,
+  UD: 6,
+  NM: 7,
+  GP: 13,
+  PF: 14,
+  MF: 16,
+  AC: 17,
+  XM: 19,
 } as const;
 
-const LOAD_ZX: Record<number, MemOpName> = { 1: 'ld8u', 2: 'ld16u', 4: 'ld32', 8: 'ld64', 16: 'ld128', 32: 'ld256' };
-const STORE: Record<number, MemOpName> = { 1: 'st8', 2: 'st16', 4: 'st32', 8: 'st64', 16: 'st128', 32: 'st256' };
+const LOAD_ZX: Record<number, MemOpName> = {
+  1: 'ld8u',
+  2: 'ld16u',
+  4: 'ld32',
+  8: 'ld64',
+  16: 'ld128',
+  32: 'ld256',
+};
+const STORE: Record<number, MemOpName> = {
+  1: 'st8',
+  2: 'st16',
+  4: 'st32',
+  8: 'st64',
+  16: 'st128',
+  32: 'st256',
+};
 
 export class Lift {
   readonly b: BlockBuilder = new BlockBuilder();
@@ -38,15 +64,21 @@ export class Lift {
   singleStep = false;
   /** Row being lifted. */
   row: InsnRow = null as unknown as InsnRow;
+  /** Bytes that a temp of the block is known to be zero-extended from, or 0. */
+  private readonly narrow = new Uint8Array(MAX_TEMPS);
   private eaReady = false;
   private eaA: Ref = NONE;
   private eaB: Ref = NONE;
   private eaC = 0;
   private eaDisp = 0;
 
-  startBlock(pcLo: number, pcHi: number): void {
+  /** @param ccIn the cc kind known to hold on entry, or -1 */
+  startBlock(pcLo: number, pcHi: number, ccIn: number, singleStep: boolean): void {
     this.b.reset(pcLo, pcHi);
+    this.flags.startBlock(ccIn);
+    this.singleStep = singleStep;
     this.ended = false;
+    this.narrow.fill(0);
   }
 
   /** The decoder has filled `d` with an instruction of `row`. */
@@ -68,9 +100,14 @@ export class Lift {
 
   isMem(i: number): boolean {
     switch (this.operand(i).letter) {
-      case 'E': case 'W': case 'Q': case 'M':
+      case 'E':
+      case 'W':
+      case 'Q':
+      case 'M':
         return this.d.mod !== 3;
-      case 'O': case 'X': case 'Y':
+      case 'O':
+      case 'X':
+      case 'Y':
         return true;
       default:
         return false;
@@ -82,21 +119,32 @@ export class Lift {
     const o = this.operand(i);
     const d = this.d;
     switch (o.letter) {
-      case 'E': case 'R': case 'W': case 'U':
+      case 'E':
+      case 'R':
+      case 'W':
+      case 'U':
         return d.rm;
-      case 'Q': case 'N': case 'i':
+      case 'Q':
+      case 'N':
+      case 'i':
         return d.rm & 7;
-      case 'G': case 'V': case 'C': case 'D':
+      case 'G':
+      case 'V':
+      case 'C':
+      case 'D':
         return d.reg;
-      case 'P': case 'S':
+      case 'P':
+      case 'S':
         return o.fixed >= 0 ? o.fixed : d.reg & 7;
       case 'Z':
         return (d.opcode & 7) | ((d.rex & 1) << 3);
-      case 'H': case 'B':
+      case 'H':
+      case 'B':
         return d.vvvv;
       case 'L':
         return (d.immLo >> 4) & 15;
-      case 'F': case '0':
+      case 'F':
+      case '0':
         return o.fixed;
       case 's':
         return 0;
@@ -143,9 +191,20 @@ export class Lift {
     return size === 1 ? this.b.op('ext8s.i32', v) : size === 2 ? this.b.op('ext16s.i32', v) : v;
   }
 
+  /** Sign-extends within the type of its size: i32 up to 4 bytes, i64 for 8. */
+  signed32Or64(v: Ref, size: number): Ref {
+    return size === 8 ? v : this.signed32(v, size);
+  }
+
   /** Zero-extends a value of `size` bytes whose upper bits are unspecified. */
   zeroExtend(v: Ref, size: number): Ref {
-    return size === 1 ? this.b.op('ext8u.i32', v) : size === 2 ? this.b.op('ext16u.i32', v) : v;
+    // Constants are made zero-extended; temps may be known to be.
+    if (size >= 4 || isConst(v)) return v;
+    if (isTemp(v) && (this.narrow[v] as number) !== 0 && (this.narrow[v] as number) <= size)
+      return v;
+    const t = this.b.op(size === 1 ? 'ext8u.i32' : 'ext16u.i32', v);
+    this.narrow[t] = size;
+    return t;
   }
 
   /** The immediate, truncated to `size` bytes. */
@@ -223,7 +282,10 @@ export class Lift {
   loadAs(name: MemOpName, offset = 0, align = false): Ref {
     this.prepareAddress(offset);
     const c = this.eaC | (align ? MEM_ALIGN : 0);
-    return this.b.op(name, this.eaA, this.eaB, c as Ref, this.eaDisp + offset);
+    const t = this.b.op(name, this.eaA, this.eaB, c as Ref, this.eaDisp + offset);
+    if (name === 'ld8u') this.narrow[t] = 1;
+    else if (name === 'ld16u') this.narrow[t] = 2;
+    return t;
   }
 
   /** Stores the low `size` bytes of `v` to the memory operand. */
@@ -258,6 +320,18 @@ export class Lift {
     this.eaC = 0;
     this.eaDisp = disp;
     this.eaReady = true;
+  }
+
+  /** Makes base (an effective address) with the segment override the memory operand. */
+  useSegmented(base: Ref): void {
+    this.useAddress(base);
+    this.narrowAddress();
+    this.addSegment();
+  }
+
+  /** Back to what ModRM says, after `useAddress`. */
+  useOperandAddress(): void {
+    this.eaReady = false;
   }
 
   private prepareAddress(offset: number): void {
@@ -381,10 +455,15 @@ export class Lift {
 
   /** To `taken` if cond != 0, else to the next instruction. */
   branch(cond: Ref, taken: Ref): void {
+    this.branchTo(cond, taken, this.nextPc());
+  }
+
+  /** To `taken` if cond != 0, else to `other` (constants). */
+  branchTo(cond: Ref, taken: Ref, other: Ref): void {
     if (this.singleStep) {
-      return this.trap(VECTOR.DB, this.b.op('select.i64', taken, this.nextPc(), cond));
+      return this.trap(VECTOR.DB, this.b.op('select.i64', taken, other, cond));
     }
-    this.b.emit(OP.branch, NONE, taken, this.nextPc(), cond, 0);
+    this.b.emit(OP.branch, NONE, taken, other, cond, 0);
     this.ended = true;
   }
 

@@ -8,12 +8,26 @@
  */
 
 import { STATE_BASE } from '../common/layout.ts';
+import { type Ref, varRef } from '../ir/refs.ts';
 import type { IrType, StateLayout, StateVar } from '../ir/types.ts';
-import { varRef, type Ref } from '../ir/refs.ts';
 
 export const GPR_NAMES = [
-  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi',
-  'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ] as const;
 
 const INTS: readonly (readonly [string, IrType])[] = [
@@ -47,7 +61,11 @@ export const YMM_BASE: number = STATE_BASE + 0x400;
 /** Bytes of the state page that belong to the guest: saved and restored at a task switch. */
 export const GUEST_STATE_SIZE = 0x600;
 
-const vars: StateVar[] = INTS.map(([name, type], i) => ({ name, type, offset: STATE_BASE + i * 8 }));
+const vars: StateVar[] = INTS.map(([name, type], i) => ({
+  name,
+  type,
+  offset: STATE_BASE + i * 8,
+}));
 const index: Record<string, number> = Object.fromEntries(vars.map((v, i) => [v.name, i]));
 
 function add(name: string, type: IrType, offset: number): number {

@@ -25,7 +25,7 @@
  *   fixed registers: AL AX EAX RAX CL DX rAX (operand size), 1, XMM0, ST, ST(i), FS, GS
  *   b w d q dq qq: 1 2 4 8 16 32 bytes;  t: 10;  v: operand size;  y: 4 or 8;  z: 2 or 4;  x: 16 (32 with VEX.L)
  *   ss sd ps pd: 4 8 16 16;  other memory blocks: M and a number of bytes (M28, M512); M alone: address only
- *   Ibs: imm8 sign-extended to the operand size.
+ *   Ibs, Iz: immediates of 1 byte, 2 or 4 bytes, sign-extended to the operand size.
  */
 
 import { panic } from '../common/panic.ts';
@@ -37,6 +37,8 @@ export type LiftFn = (cx: Lift) => void;
 export interface InsnOptions {
   /** Status flags: 'w:oszapc' written, 'r:c' read, 'u:a' left undefined; any of them, space-separated. */
   readonly flags?: string;
+  /** A masked count of 0 leaves all flags as they were. */
+  readonly flagsKeptAtZero?: true;
   /** LOCK is allowed (memory destination). */
   readonly lock?: true;
   /** Operand size in 64-bit mode: d64 defaults to 64 (66 selects 16), f64 is always 64. */
@@ -76,11 +78,28 @@ export const SIZE_X = -4;
 export const PFX = { none: 0, p66: 1, pF3: 2, pF2: 3, any: -1 } as const;
 
 /** Opcode maps. */
-export const MAP = { one: 0, m0F: 1, m0F38: 2, m0F3A: 3, vex0F: 4, vex0F38: 5, vex0F3A: 6 } as const;
+export const MAP = {
+  one: 0,
+  m0F: 1,
+  m0F38: 2,
+  m0F3A: 3,
+  vex0F: 4,
+  vex0F38: 5,
+  vex0F3A: 6,
+} as const;
 
 /** Immediate forms; values above 8 are computed from prefixes. */
 export const IMM = {
-  none: 0, ib: 1, iw: 2, id: 4, iz: 16, iv: 17, iwib: 18, cb: 19, cz: 20, mo: 21,
+  none: 0,
+  ib: 1,
+  iw: 2,
+  id: 4,
+  iz: 16,
+  iv: 17,
+  iwib: 18,
+  cb: 19,
+  cz: 20,
+  mo: 21,
 } as const;
 
 export interface InsnRow {
@@ -115,14 +134,42 @@ export interface InsnRow {
 }
 
 const SIZES: Record<string, number> = {
-  b: 1, w: 2, d: 4, q: 8, dq: 16, qq: 32, t: 10, v: SIZE_V, y: SIZE_Y, z: SIZE_Z, x: SIZE_X,
-  ss: 4, sd: 8, ps: 16, pd: 16, bs: 1, p: SIZE_V, a: SIZE_V,
+  b: 1,
+  w: 2,
+  d: 4,
+  q: 8,
+  dq: 16,
+  qq: 32,
+  t: 10,
+  v: SIZE_V,
+  y: SIZE_Y,
+  z: SIZE_Z,
+  x: SIZE_X,
+  ss: 4,
+  sd: 8,
+  ps: 16,
+  pd: 16,
+  bs: 1,
+  p: SIZE_V,
+  a: SIZE_V,
 };
 
 const FIXED: Record<string, readonly [string, number, number]> = {
-  AL: ['F', 1, 0], CL: ['F', 1, 1], AX: ['F', 2, 0], DX: ['F', 2, 2], EAX: ['F', 4, 0], RAX: ['F', 8, 0],
-  rAX: ['F', SIZE_V, 0], rDX: ['F', SIZE_V, 2], '1': ['1', 1, 0], XMM0: ['0', 16, 0], ST: ['s', 10, 0],
-  'ST(i)': ['i', 10, 0], FS: ['S', 2, 4], GS: ['S', 2, 5], SW: ['F', 2, 0],
+  AL: ['F', 1, 0],
+  CL: ['F', 1, 1],
+  AX: ['F', 2, 0],
+  DX: ['F', 2, 2],
+  EAX: ['F', 4, 0],
+  RAX: ['F', 8, 0],
+  rAX: ['F', SIZE_V, 0],
+  rDX: ['F', SIZE_V, 2],
+  '1': ['1', 1, 0],
+  XMM0: ['0', 16, 0],
+  ST: ['s', 10, 0],
+  'ST(i)': ['i', 10, 0],
+  FS: ['S', 2, 4],
+  GS: ['S', 2, 5],
+  SW: ['F', 2, 0],
 };
 
 /** Codes repeat a lot: 150 distinct ones over a thousand rows. */
@@ -139,7 +186,8 @@ function newOperand(text: string): Operand {
   if (f !== undefined) return { text, letter: f[0], size: f[1], fixed: f[2], signed: false };
   const letter = text.charAt(0);
   const code = text.slice(1);
-  const size = code === '' ? 0 : (SIZES[code] ?? Number(code));
+  let size = code === '' ? 0 : (SIZES[code] ?? Number(code));
+  if (letter === 'I' && (code === 'z' || code === 'bs')) size = SIZE_V;
   if (!'EGRZBMOXYVWUHLPQNIJSCD'.includes(letter) || Number.isNaN(size)) {
     panic(`operand code ${text}`);
   }
@@ -148,7 +196,13 @@ function newOperand(text: string): Operand {
 
 /** EFLAGS positions of the status flags. */
 const FLAG_BITS: Record<string, number> = {
-  c: 1, p: 4, a: 0x10, z: 0x40, s: 0x80, o: 0x800, d: 0x400,
+  c: 1,
+  p: 4,
+  a: 0x10,
+  z: 0x40,
+  s: 0x80,
+  o: 0x800,
+  d: 0x400,
 };
 
 function flagMask(spec: string | undefined, kind: string): number {
@@ -178,14 +232,26 @@ interface Encoding {
 }
 
 const IMM_TOKENS: Record<string, number> = {
-  ib: IMM.ib, iw: IMM.iw, id: IMM.id, iz: IMM.iz, iv: IMM.iv, cb: IMM.cb, cz: IMM.cz, mo: IMM.mo,
+  ib: IMM.ib,
+  iw: IMM.iw,
+  id: IMM.id,
+  iz: IMM.iz,
+  iv: IMM.iv,
+  cb: IMM.cb,
+  cz: IMM.cz,
+  mo: IMM.mo,
   is4: IMM.ib,
 };
 const PREFIX_TOKENS: Record<string, number> = {
-  NP: PFX.none, '66': PFX.p66, F3: PFX.pF3, F2: PFX.pF2,
+  NP: PFX.none,
+  '66': PFX.p66,
+  F3: PFX.pF3,
+  F2: PFX.pF2,
 };
 const VEX_MAPS: Record<string, number> = {
-  '0F': MAP.vex0F, '0F38': MAP.vex0F38, '0F3A': MAP.vex0F3A,
+  '0F': MAP.vex0F,
+  '0F38': MAP.vex0F38,
+  '0F3A': MAP.vex0F3A,
 };
 
 /** 'VEX.128.66.0F38.W0': L, pp, map and W, in this order. */
@@ -242,8 +308,17 @@ function parseTail(token: string, e: Encoding): void {
 
 function parseEncoding(encoding: string): Encoding {
   const e: Encoding = {
-    map: MAP.one, opcode: 0, prefix: PFX.any, w: -1, vexL: -1, plusReg: false, hasModrm: false,
-    digit: -1, modrm: -1, modrmPlus: false, imm: IMM.none,
+    map: MAP.one,
+    opcode: 0,
+    prefix: PFX.any,
+    w: -1,
+    vexL: -1,
+    plusReg: false,
+    hasModrm: false,
+    digit: -1,
+    modrm: -1,
+    modrmPlus: false,
+    imm: IMM.none,
   };
   const tokens = encoding.split(' ');
   let i = parseMap(tokens, e);
@@ -273,7 +348,13 @@ export function insn(
 ): InsnRow {
   const space = text.indexOf(' ');
   const mnemonic = space < 0 ? text : text.slice(0, space);
-  const operands = space < 0 ? [] : text.slice(space + 1).split(',').map(parseOperand);
+  const operands =
+    space < 0
+      ? []
+      : text
+          .slice(space + 1)
+          .split(',')
+          .map(parseOperand);
   const e = parseEncoding(encoding);
   return {
     text,

@@ -1,0 +1,130 @@
+/**
+ * The decoder's lookup tables, built from the rows at start-up: opcode, then (where rows differ in
+ * them) prefix, W and L, then (where rows differ in it) the ModRM byte.
+ *
+ * An entry is 0 (no such encoding), row number + 1, or -(number of the next table + 1).
+ */
+
+import { panic } from '../common/panic.ts';
+import { type InsnRow, PFX } from './table-format.ts';
+
+const MAPS = 7;
+/** Selector of a prefix table: VEX.L << 3 | W << 2 | mandatory prefix. */
+const SELECTORS = 16;
+
+export interface Dispatch {
+  readonly rows: readonly InsnRow[];
+  /** By map << 8 | opcode. */
+  readonly first: Int16Array;
+  /** By table << 4 | selector. */
+  readonly byPrefix: Int16Array;
+  /** By table << 8 | ModRM. */
+  readonly byModrm: Int16Array;
+}
+
+function needsModrm(r: InsnRow): boolean {
+  return r.digit >= 0 || r.modrm >= 0 || r.mod !== 'a';
+}
+
+function needsPrefix(r: InsnRow): boolean {
+  return r.prefix !== PFX.any || r.w >= 0 || r.vexL >= 0;
+}
+
+function selects(r: InsnRow, selector: number): boolean {
+  if (r.prefix !== PFX.any && r.prefix !== (selector & 3)) return false;
+  if (r.w >= 0 && r.w !== ((selector >> 2) & 1)) return false;
+  return r.vexL < 0 || r.vexL === selector >> 3;
+}
+
+/** Rows that name a prefix, a digit or a byte override those that do not. */
+function specificity(r: InsnRow): number {
+  return (r.prefix === PFX.any ? 0 : 4) + (r.w < 0 ? 0 : 2) + (r.modrm >= 0 ? 1 : 0);
+}
+
+class Builder {
+  private readonly rows: readonly InsnRow[];
+  private readonly first = new Int16Array(MAPS * 256);
+  private readonly prefixTables: Int16Array[] = [];
+  private readonly modrmTables: Int16Array[] = [];
+
+  constructor(rows: readonly InsnRow[]) {
+    this.rows = rows;
+  }
+
+  build(): Dispatch {
+    const slots: number[][] = [];
+    this.rows.forEach((r, i) => {
+      const at = (r.map << 8) | r.opcode;
+      for (let k = 0; k < (r.plusReg ? 8 : 1); k++) {
+        const slot = slots[at + k];
+        if (slot === undefined) slots[at + k] = [i];
+        else slot.push(i);
+      }
+    });
+    slots.forEach((slot, at) => {
+      this.first[at] = this.slotEntry(slot);
+    });
+    return {
+      rows: this.rows,
+      first: this.first,
+      byPrefix: concat(this.prefixTables, SELECTORS),
+      byModrm: concat(this.modrmTables, 256),
+    };
+  }
+
+  private row(i: number): InsnRow {
+    return this.rows[i] as InsnRow;
+  }
+
+  /** A row without conditions is entered directly; else a prefix table decides, then a ModRM table. */
+  private slotEntry(slot: number[]): number {
+    const only = slot[0] as number;
+    if (slot.length === 1 && !needsPrefix(this.row(only)) && !needsModrm(this.row(only))) {
+      return only + 1;
+    }
+    slot.sort((x, y) => specificity(this.row(x)) - specificity(this.row(y)));
+    const table = new Int16Array(SELECTORS);
+    const seen = new Map<string, number>();
+    for (let s = 0; s < SELECTORS; s++) {
+      const some = slot.filter((i) => selects(this.row(i), s));
+      const key = some.join();
+      let e = seen.get(key);
+      if (e === undefined) seen.set(key, (e = this.modrmEntry(some)));
+      table[s] = e;
+    }
+    return -this.prefixTables.push(table);
+  }
+
+  /** Entry for rows, least specific first, that a prefix selector admits. */
+  private modrmEntry(some: readonly number[]): number {
+    const last = some[some.length - 1];
+    if (last === undefined) return 0;
+    if (!needsModrm(this.row(last))) return last + 1;
+    const table = new Int16Array(256);
+    for (const i of some) fillModrm(table, this.row(i), i + 1);
+    return -this.modrmTables.push(table);
+  }
+}
+
+function fillModrm(table: Int16Array, r: InsnRow, entry: number): void {
+  if (r.modrm >= 0) {
+    table.fill(entry, r.modrm, r.modrm + (r.modrmPlus ? 8 : 1));
+    return;
+  }
+  const from = r.mod === 'r' ? 0xc0 : 0;
+  const to = r.mod === 'm' ? 0xc0 : 0x100;
+  for (let m = from; m < to; m++) {
+    if (r.digit < 0 || r.digit === ((m >> 3) & 7)) table[m] = entry;
+  }
+}
+
+function concat(tables: readonly Int16Array[], size: number): Int16Array {
+  const all = new Int16Array(tables.length * size);
+  tables.forEach((t, i) => all.set(t, i * size));
+  return all;
+}
+
+export function buildDispatch(rows: readonly InsnRow[]): Dispatch {
+  if (rows.length > 0x7ffe) panic('too many instruction rows');
+  return new Builder(rows).build();
+}

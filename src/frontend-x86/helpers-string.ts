@@ -1,0 +1,320 @@
+/**
+ * Repeated string instructions (SDM vol. 2, REP): bulk work page by page, at most WORK_LIMIT bytes a call.
+ *
+ * Every helper is name(how, segment base) with how = size | addr32 << 8 | repne << 9, and returns 1 if
+ * the instruction is finished, 0 if it is to be executed again (work limit). rcx, rsi, rdi and the flags
+ * always describe a state between two iterations: at a fault, at a store to translated code, at the limit.
+ */
+
+import { PAGE_SIZE } from '../common/layout.ts';
+import type { HelperEnv, HelperFn, HelperRow } from '../ir/helpers.ts';
+import { CC_SUB, W_A, W_B, W_KIND } from './flags.ts';
+import { CC_VARS } from './helpers-system.ts';
+import { stateVar, stateWord } from './state.ts';
+
+const RAX = stateWord('rax');
+const RCX = stateWord('rcx');
+const RSI = stateWord('rsi');
+const RDI = stateWord('rdi');
+const DF = stateWord('df');
+
+const WORK_LIMIT = 0x10000;
+const TWO32 = 0x100000000;
+
+/** The instruction being executed, as the helper's arguments and the state describe it. */
+const op = {
+  size: 1,
+  addr32: false,
+  repne: false,
+  /** Base of an overridden segment of the source. */
+  segLo: 0,
+  segHi: 0,
+  /** Bytes per step: size, or -size if DF is set. */
+  step: 1,
+  /** Bytes of work left in this call. */
+  budget: 0,
+};
+
+function start(env: HelperEnv, a: number, b: number): void {
+  const { I32 } = env;
+  const how = I32[a] as number;
+  op.size = how & 0xff;
+  op.addr32 = (how & 0x100) !== 0;
+  op.repne = (how & 0x200) !== 0;
+  op.segLo = I32[b] as number;
+  op.segHi = I32[b + 1] as number;
+  op.step = I32[DF] === 0 ? op.size : -op.size;
+  op.budget = WORK_LIMIT;
+}
+
+/** Iterations left, as far as they matter for one call. */
+function count(I32: Int32Array): number {
+  const lo = (I32[RCX] as number) >>> 0;
+  return op.addr32 ? lo : lo + ((I32[RCX + 1] as number) >>> 0) * TWO32;
+}
+
+/** Adds to a register, modulo the address size (which zero-extends). */
+function add(I32: Int32Array, reg: number, n: number): void {
+  const lo = ((I32[reg] as number) >>> 0) + n;
+  I32[reg] = lo;
+  if (op.addr32) I32[reg + 1] = 0;
+  else I32[reg + 1] = (I32[reg + 1] as number) + Math.floor(lo / TWO32);
+}
+
+/** Linear address of the source and destination. */
+const src = { lo: 0, hi: 0 };
+const dst = { lo: 0, hi: 0 };
+
+function locate(I32: Int32Array): void {
+  const sLo = ((I32[RSI] as number) >>> 0) + (op.segLo >>> 0);
+  src.lo = sLo | 0;
+  src.hi = ((op.addr32 ? 0 : (I32[RSI + 1] as number)) + op.segHi + (sLo >= TWO32 ? 1 : 0)) | 0;
+  dst.lo = I32[RDI] as number;
+  dst.hi = op.addr32 ? 0 : (I32[RDI + 1] as number);
+}
+
+function leftInPage(lo: number): number {
+  return PAGE_SIZE - (lo & (PAGE_SIZE - 1));
+}
+
+/** Stores one element from host offset `from`. */
+function storeElement(env: HelperEnv, from: number): number {
+  return env.mem.writeBytes(dst.lo, dst.hi, from, op.size);
+}
+
+/** Copies `bytes` forward as repeated element moves would, which replicate when the ranges overlap. */
+function copyForward(env: HelperEnv, from: number, to: number, bytes: number): void {
+  const { U8 } = env;
+  const distance = to - from;
+  if (distance <= 0 || distance >= bytes) {
+    U8.copyWithin(to, from, from + bytes);
+  } else if (distance >= op.size) {
+    for (let done = 0; done < bytes; done += distance) {
+      const n = Math.min(distance, bytes - done);
+      U8.copyWithin(to + done, from + done, from + done + n);
+    }
+  } else {
+    for (let i = 0; i < bytes; i += op.size) {
+      U8.copyWithin(to + i, from + i, from + i + op.size);
+    }
+  }
+}
+
+/** @returns iterations done, or a negative fault */
+function movsChunk(env: HelperEnv, n: number): number {
+  const { size } = op;
+  const bytes = Math.min(n * size, leftInPage(src.lo), leftInPage(dst.lo), op.budget);
+  const whole = op.step > 0 ? bytes - (bytes % size) : 0;
+  if (whole === 0) {
+    const from = env.mem.read(src.lo, src.hi, size);
+    if (from < 0) return from;
+    const stored = storeElement(env, from);
+    return stored < 0 ? stored : 1;
+  }
+  const from = env.mem.read(src.lo, src.hi, 1);
+  if (from < 0) return from;
+  const to = env.mem.writable(dst.lo, dst.hi, whole);
+  if (to < 0) return to;
+  copyForward(env, from, to, whole);
+  return whole / size;
+}
+
+function stosChunk(env: HelperEnv, n: number): number {
+  const { size } = op;
+  const bytes = Math.min(n * size, leftInPage(dst.lo), op.budget);
+  const whole = op.step > 0 ? bytes - (bytes % size) : 0;
+  if (whole === 0) {
+    const stored = storeElement(env, RAX << 2);
+    return stored < 0 ? stored : 1;
+  }
+  const to = env.mem.writable(dst.lo, dst.hi, whole);
+  if (to < 0) return to;
+  const { U8 } = env;
+  if (size === 1) U8.fill(U8[RAX << 2] as number, to, to + whole);
+  else {
+    U8.copyWithin(to, RAX << 2, (RAX << 2) + size);
+    for (let done = size; done < whole; done *= 2) {
+      U8.copyWithin(to + done, to, to + Math.min(done, whole - done));
+    }
+  }
+  return whole / size;
+}
+
+/** LODS: only the last element counts, but every page must be readable. */
+function lodsChunk(env: HelperEnv, n: number): number {
+  const { size, step } = op;
+  const { U8 } = env;
+  const bytes = Math.min(n * size, leftInPage(src.lo), op.budget);
+  const done = step > 0 && bytes >= size ? Math.floor(bytes / size) : 1;
+  const from = env.mem.read(src.lo, src.hi, done === 1 ? size : 1);
+  if (from < 0) return from;
+  const last = from + (done - 1) * size;
+  U8.copyWithin(RAX << 2, last, last + size);
+  if (size === 4) env.I32[RAX + 1] = 0;
+  return done;
+}
+
+function sameElement(U8: Uint8Array, x: number, y: number, size: number): boolean {
+  for (let i = 0; i < size; i++) {
+    if (U8[x + i] !== U8[y + i]) return false;
+  }
+  return true;
+}
+
+/** Whether the last comparison ended the repetition. */
+let found = false;
+
+function setFlags(env: HelperEnv, x: number, y: number): void {
+  const { U8, I32, D } = env;
+  const { size } = op;
+  I32[W_KIND] = CC_SUB + (size === 8 ? 3 : size >> 1);
+  if (size === 8) {
+    for (let i = 0; i < 2; i++) {
+      I32[W_A + i] = D.getInt32(x + 4 * i, true);
+      I32[W_B + i] = D.getInt32(y + 4 * i, true);
+    }
+    return;
+  }
+  let a = 0;
+  let b = 0;
+  for (let i = size - 1; i >= 0; i--) {
+    a = (a << 8) | (U8[x + i] as number);
+    b = (b << 8) | (U8[y + i] as number);
+  }
+  I32[W_A] = a;
+  I32[W_B] = b;
+}
+
+/** Compares up to `n` elements from host offsets x and y (x steps by `xStep`, 0 for SCAS), and sets the flags of the last. */
+function compareRun(env: HelperEnv, x: number, y: number, xStep: number, n: number): number {
+  const { U8 } = env;
+  const { size, repne } = op;
+  let i = 0;
+  found = false;
+  while (i < n && !found) {
+    found = sameElement(U8, x + i * xStep, y + i * size, size) === repne;
+    i++;
+  }
+  setFlags(env, x + (i - 1) * xStep, y + (i - 1) * size);
+  return i;
+}
+
+function cmpsChunk(env: HelperEnv, n: number): number {
+  const { size } = op;
+  const bytes = Math.min(n * size, leftInPage(src.lo), leftInPage(dst.lo), op.budget);
+  const run = op.step > 0 && bytes >= size ? Math.floor(bytes / size) : 1;
+  const x = env.mem.read(src.lo, src.hi, run === 1 ? size : 1);
+  if (x < 0) return x;
+  if (run > 1) {
+    const y = env.mem.read(dst.lo, dst.hi, 1);
+    return y < 0 ? y : compareRun(env, x, y, size, run);
+  }
+  // Both operands may cross a page, and then share the scratch that read() assembles in.
+  const { U8 } = env;
+  for (let i = 0; i < size; i++) first[i] = U8[x + i] as number;
+  const y = env.mem.read(dst.lo, dst.hi, size);
+  if (y < 0) return y;
+  return compareSaved(env, y);
+}
+
+/** The first operand of a single comparison. */
+const first = new Uint8Array(8);
+const saved = new DataView(first.buffer);
+
+function compareSaved(env: HelperEnv, y: number): number {
+  const { U8, I32 } = env;
+  const { size } = op;
+  found = true;
+  for (let i = 0; i < size; i++) if (first[i] !== U8[y + i]) found = false;
+  found = found === op.repne;
+  setFlags(env, y, y);
+  if (size === 1) I32[W_A] = first[0] as number;
+  else if (size === 2) I32[W_A] = saved.getUint16(0, true);
+  else I32[W_A] = saved.getInt32(0, true);
+  if (size === 8) I32[W_A + 1] = saved.getInt32(4, true);
+  return 1;
+}
+
+function scasChunk(env: HelperEnv, n: number): number {
+  const { size } = op;
+  const bytes = Math.min(n * size, leftInPage(dst.lo), op.budget);
+  const run = op.step > 0 && bytes >= size ? Math.floor(bytes / size) : 1;
+  const y = env.mem.read(dst.lo, dst.hi, run === 1 ? size : 1);
+  if (y < 0) return y;
+  return compareRun(env, RAX << 2, y, 0, run);
+}
+
+type Chunk = (env: HelperEnv, n: number) => number;
+
+/** The repetition around a chunk function. */
+function repeat(chunk: Chunk, useSrc: boolean, useDst: boolean, compares: boolean): HelperFn {
+  return (env, d, a, b) => {
+    const { I32 } = env;
+    start(env, a, b);
+    let n = count(I32);
+    let stop = false;
+    while (n > 0 && op.budget > 0 && !stop) {
+      locate(I32);
+      const done = chunk(env, n);
+      if (done < 0) return done;
+      add(I32, RCX, -done);
+      if (useSrc) add(I32, RSI, done * op.step);
+      if (useDst) add(I32, RDI, done * op.step);
+      n -= done;
+      op.budget -= done * op.size;
+      stop = compares && found;
+    }
+    I32[d] = n <= 0 || stop ? 1 : 0;
+    I32[d + 1] = 0;
+    return 0;
+  };
+}
+
+const [VAR_RAX, VAR_RCX, VAR_RSI, VAR_RDI, VAR_DF] = ['rax', 'rcx', 'rsi', 'rdi', 'df'].map(
+  stateVar,
+) as [number, number, number, number, number];
+
+function stringHelper(
+  name: string,
+  fn: HelperFn,
+  reads: readonly number[],
+  writes: readonly number[],
+): HelperRow {
+  return {
+    name,
+    result: 'i32',
+    args: ['i32', 'i64'],
+    reads: [...reads, VAR_RCX, VAR_DF],
+    writes: [...writes, VAR_RCX],
+    mayFault: true,
+    fn,
+  };
+}
+
+export const STRING_HELPERS: readonly HelperRow[] = [
+  stringHelper(
+    'repMovs',
+    repeat(movsChunk, true, true, false),
+    [VAR_RSI, VAR_RDI],
+    [VAR_RSI, VAR_RDI],
+  ),
+  stringHelper('repStos', repeat(stosChunk, false, true, false), [VAR_RAX, VAR_RDI], [VAR_RDI]),
+  stringHelper(
+    'repLods',
+    repeat(lodsChunk, true, false, false),
+    [VAR_RAX, VAR_RSI],
+    [VAR_RAX, VAR_RSI],
+  ),
+  stringHelper(
+    'repCmps',
+    repeat(cmpsChunk, true, true, true),
+    [VAR_RSI, VAR_RDI, ...CC_VARS],
+    [VAR_RSI, VAR_RDI, ...CC_VARS],
+  ),
+  stringHelper(
+    'repScas',
+    repeat(scasChunk, false, true, true),
+    [VAR_RAX, VAR_RDI, ...CC_VARS],
+    [VAR_RDI, ...CC_VARS],
+  ),
+];

@@ -1,0 +1,18 @@
+/** The instruction table: every encoding, by family. */
+
+import { ARITH_ROWS } from './rows-arith.ts';
+import { CONTROL_ROWS } from './rows-control.ts';
+import { MOVE_ROWS } from './rows-move.ts';
+import { SHIFT_ROWS } from './rows-shift.ts';
+import { SSE_ROWS } from './rows-sse.ts';
+import { X87_ROWS } from './rows-x87.ts';
+import type { InsnRow } from './table-format.ts';
+
+export const ROWS: readonly InsnRow[] = [
+  ...ARITH_ROWS,
+  ...MOVE_ROWS,
+  ...SHIFT_ROWS,
+  ...CONTROL_ROWS,
+  ...SSE_ROWS,
+  ...X87_ROWS,
+];
