@@ -19,12 +19,12 @@ import { UserMemory } from './user-memory.ts';
 import { type MappedFile, VM_GROWSDOWN, VM_LOCKED, Vma } from './vma.ts';
 import { VmaList } from './vma-list.ts';
 
-/** RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK and RLIMIT_MEMLOCK in bytes; Infinity if unlimited. */
+/** RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK in bytes, as they are now (limits.ts). */
 export interface MmLimits {
-  as: number;
-  data: number;
-  stack: number;
-  memlock: number;
+  readonly as: number;
+  readonly data: number;
+  readonly stack: number;
+  readonly memlock: number;
 }
 
 export const DEFAULT_LIMITS: MmLimits = {

@@ -41,6 +41,8 @@ export class PageCache implements FilePages {
   private readonly pages = new Map<number, number>();
   private readonly dirty = new Set<number>();
   private readonly unregister: () => void;
+  /** End of what write() has stored so far beyond the size, which its caller sets afterwards. */
+  private writtenEnd = 0;
 
   constructor(paging: Paging, filler: PageFiller) {
     this.paging = paging;
@@ -96,7 +98,7 @@ export class PageCache implements FilePages {
   }
 
   write(offset: number, length: number, from: IoSource): number {
-    if (offset + length > this.filler.size) this.clearTail(this.filler.size);
+    if (offset + length > this.filler.size) this.clearTail(this.contentEnd);
     let done = 0;
     while (done < length) {
       const at = offset + done;
@@ -106,6 +108,7 @@ export class PageCache implements FilePages {
       done += given;
       if (given < n) break;
     }
+    this.writtenEnd = Math.max(this.writtenEnd, offset + done);
     this.limitDirty();
     return done;
   }
@@ -113,9 +116,10 @@ export class PageCache implements FilePages {
   /** To be called before the file's size changes. */
   truncate(size: number): void {
     if (size >= this.filler.size) {
-      this.clearTail(this.filler.size);
+      this.clearTail(this.contentEnd);
       return;
     }
+    this.writtenEnd = Math.min(this.writtenEnd, size);
     const firstGone = Math.ceil(size / PAGE_SIZE);
     for (const mapper of this.mappers) mapper.unmapFilePages(firstGone, Number.MAX_SAFE_INTEGER);
     for (const [index, frame] of this.pages) {
@@ -177,6 +181,11 @@ export class PageCache implements FilePages {
     }
     frames.discard(scratch);
     return out;
+  }
+
+  /** No byte at or beyond this may be seen when the file grows. */
+  private get contentEnd(): number {
+    return Math.max(this.filler.size, this.writtenEnd);
   }
 
   private fill(index: number): number {

@@ -18,6 +18,10 @@ export class ShmFile implements MappedFile {
     this.path = path;
   }
 
+  punch(from: number, to: number): void {
+    this.pages.punch(from, to);
+  }
+
   retain(): void {
     this.refs++;
   }

@@ -31,12 +31,12 @@ export class UserMemory {
   }
 
   /** Reads user memory at `va` into dst[start, end). */
-  copyIn(va: number, dst: Uint8Array, start: number, end: number): void {
+  copyIn(va: number, dst: Uint8Array, start = 0, end: number = dst.length): void {
     if (this.copyInPartial(va, dst, start, end) < end - start) throw linuxError(EFAULT);
   }
 
   /** Writes src[start, end) to user memory at `va`. */
-  copyOut(va: number, src: Uint8Array, start: number, end: number): void {
+  copyOut(va: number, src: Uint8Array, start = 0, end: number = src.length): void {
     if (this.copyOutPartial(va, src, start, end) < end - start) throw linuxError(EFAULT);
   }
 

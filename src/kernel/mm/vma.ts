@@ -30,6 +30,8 @@ export interface MappedFile {
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
+  /** Makes a hole of pages [from, to); absent if the file system cannot. */
+  punch?(from: number, to: number): void;
   retain(): void;
   release(): void;
 }
