@@ -28,11 +28,11 @@ export interface CodeSource {
 
 export interface TranslateOptions {
   /** At most this many instructions (default 64). */
-  readonly maxInsns?: number;
+  maxInsns?: number;
   /** The cc kind that is known to hold on entry, or -1. */
-  readonly ccIn?: number;
+  ccIn?: number;
   /** One instruction, then #DB (EFLAGS.TF). */
-  readonly singleStep?: boolean;
+  singleStep?: boolean;
 }
 
 export const MAX_BLOCK_INSNS = 64;
@@ -94,10 +94,12 @@ function liftFetchFault(): void {
 /** Lifts the decoded instruction, or the exception that decoding it means. */
 function liftInsn(status: number): void {
   const row = cx.d.row;
-  if (status === DECODE.tooLong) return cx.raise(VECTOR.GP);
-  if (status !== DECODE.ok || row === null || row.lift === null) return cx.raise(VECTOR.UD);
-  cx.startInsn(row);
-  row.lift(cx);
+  if (status === DECODE.tooLong) cx.raise(VECTOR.GP);
+  else if (status !== DECODE.ok || row === null || row.lift === null) cx.raise(VECTOR.UD);
+  else {
+    cx.startInsn(row);
+    row.lift(cx);
+  }
 }
 
 /** Ends a block that has no terminator: on to the next instruction. */
