@@ -55,9 +55,14 @@ export function makeRig(frames = 1024): Rig {
   return { memory, paging, mmu, access: mmu, spaces, space };
 }
 
+/** What the audit finds, '' if all is well. */
+export function findings(rig: Rig): string {
+  return audit(rig.paging, rig.spaces).join('\n');
+}
+
 export function checkAudit(rig: Rig): void {
-  const findings = audit(rig.paging, rig.spaces);
-  assert.is(findings.length, 0, `audit:\n${findings.join('\n')}`);
+  const found = findings(rig);
+  assert.is(found, '', `audit:\n${found}`);
 }
 
 export function anon(

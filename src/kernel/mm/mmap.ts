@@ -139,7 +139,7 @@ function placeMapping(as: AddressSpace, r: MmapRequest, length: number): number 
   }
   const hint = pageUp(addr);
   // A hint below mmap_min_addr is no hint: musl's malloc passes such.
-  if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - length && isFree(as, hint, hint + length)) {
+  if (addr >= MMAP_MIN_ADDR && hint <= TASK_SIZE - length && isFree(as, hint, hint + length)) {
     return hint;
   }
   const found =
