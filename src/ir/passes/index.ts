@@ -6,10 +6,13 @@
 import type { IrBlock } from '../block.ts';
 import type { HelperRow } from '../helpers.ts';
 import type { StateLayout } from '../types.ts';
+import { deadCc } from './dead-cc.ts';
+import { deadCode } from './dead-code.ts';
+import { fold } from './fold.ts';
 
 export type Pass = (block: IrBlock, layout: StateLayout, helpers: readonly HelperRow[]) => void;
 
-export const PASSES: Readonly<Record<string, Pass>> = {};
+export const PASSES: Readonly<Record<string, Pass>> = { fold, deadCc, deadCode };
 
 /** Runs the passes, except those named in `without`. */
 export function runPasses(
