@@ -4,7 +4,7 @@
  */
 
 import type { IrBlock } from './block.ts';
-import { OP, OPS, STRIDE, type OpName, type OpRow } from './ops.ts';
+import { OP, OPS, type OpName, type OpRow, STRIDE } from './ops.ts';
 import { KIND_CONST, NONE, type Ref } from './refs.ts';
 import type { IrType } from './types.ts';
 

@@ -21,7 +21,7 @@ import {
 } from '../common/layout.ts';
 import { MICRO_OPS, type MicroOp } from './micro.ts';
 import { EXIT, type IntOpName, MEM_ALIGN, type MemOpName, OPS, type OpRow, STRIDE } from './ops.ts';
-import { addressSemantics, condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS } from './semantics.ts';
+import { condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS } from './semantics.ts';
 
 /** Entries of the jump cache: four words each: pc lo, pc hi, code generation, arena index. */
 export const JUMP_CACHE_ENTRIES = 4096;
@@ -81,23 +81,17 @@ function copyIn(words: number): string {
 /** The pc of a head, from its words 3 and 4. */
 const HEAD_PC = 'I32[PC]=C[p+3];I32[PC+1]=C[p+4];';
 
-const FAULT = '{at.p=p;at.block=B;I32[BUDGET]=budget;return r===-2?SELFMODIFY:EXCEPTION;}';
+/** Leaves the switch: the tail behind it returns r, a fault (-1, -2) or an exit code. */
+const LEAVE = 'break;';
 
 /** Effective address of micro op at p into s0 (low), s1 (high). */
 function address(m: MicroOp): string {
-  const x = {
-    al: 'al',
-    ah: 'ah',
-    bl: m.hasIndex ? 'bl' : '0',
-    bh: m.hasIndex ? 'bh' : '0',
-    cl: '0',
-    c: m.scale,
-    imm: 0,
-  };
-  const r = addressSemantics(x);
-  const load = `a=C[p+2];al=I32[a];ah=I32[a+1];${m.hasIndex ? 'b=C[p+3];bl=I32[b];bh=I32[b+1];' : ''}`;
-  const sum = `${r.pre ?? ''}${r.lo === 's0' ? '' : `s0=${r.lo};s1=${r.hi};`}`;
-  return `${load}${sum}a=C[p+5];s2=s0+a|0;s1=s1+(a>>31)+((s2>>>0)<(s0>>>0)?1:0)|0;s0=s2;`;
+  const load = 'a=C[p+2];s0=I32[a];s1=I32[a+1];';
+  const index = m.hasIndex
+    ? 'b=C[p+3];h=C[p+4];bl=I32[b];bh=I32[b+1]<<(h&3)|bl>>>1>>>(31-(h&3));bl=bl<<(h&3);' +
+      's2=s0+bl|0;s1=s1+bh+((s2>>>0)<(s0>>>0)?1:0)|0;s0=s2;'
+    : '';
+  return `${load}${index}a=C[p+5];s2=s0+a|0;s1=s1+(a>>31)+((s2>>>0)<(s0>>>0)?1:0)|0;s0=s2;`;
 }
 
 /** Statement `if (hit) h=…; else <miss>` for an access of `size` bytes at s1:s0. */
@@ -113,21 +107,21 @@ function translate(size: number, tag: number, miss: string): string {
 function alignCheck(size: number): string {
   return size < 16
     ? ''
-    : `if((C[p+4]&${MEM_ALIGN})!==0&&(s0&${size - 1})!==0){r=m.raise(13,0);${FAULT}}`;
+    : `if((C[p+4]&${MEM_ALIGN})!==0&&(s0&${size - 1})!==0){r=m.raise(13,0);${LEAVE}}`;
 }
 
 function loadCase(m: MicroOp): string {
   const name = (OPS[m.op] as OpRow).name as MemOpName;
   const s = LOADS[name] as MemShape;
   const get = s.size >= 16 ? copyIn(s.size / 4) : `a=C[p+1];I32[a]=${s.lo};I32[a+1]=${s.hi};`;
-  const miss = `h=m.read(s0,s1,${s.size});if(h<0){r=-1;${FAULT}}`;
+  const miss = `h=m.read(s0,s1,${s.size});if(h<0){r=-1;${LEAVE}}`;
   return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_READ, miss)}${get}p+=${STRIDE};continue;`;
 }
 
 function storeCase(m: MicroOp): string {
   const name = (OPS[m.op] as OpRow).name as MemOpName;
   const s = STORES[name] as MemShape;
-  const miss = `r=${s.hi};if(r!==0)${FAULT}p+=${STRIDE};continue;`;
+  const miss = `r=${s.hi};if(r!==0){${LEAVE}}p+=${STRIDE};continue;`;
   return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_WRITE, miss)}${s.lo}p+=${STRIDE};continue;`;
 }
 
@@ -155,38 +149,27 @@ function intCase(m: MicroOp): string {
   return `${s}${r.pre ?? ''}a=C[p+1];I32[a]=${r.lo};I32[a+1]=${r.hi};p+=${STRIDE};continue;`;
 }
 
-/** Follows the link at word `q` or leaves to have it made. */
-function follow(link: number): string {
-  const q = STRIDE + link;
-  return `if(C[p+${q}]!==0&&C[p+${q + 1}]===I32[${ENG_CODE_GEN}]){p=C[p+${q}];continue;}at.p=p+${q};`;
-}
-
-function leave(reason: string): string {
-  return `at.block=B;I32[BUDGET]=budget;return ${reason};`;
-}
-
-function setPc(word: string): string {
-  return `a=${word};I32[PC]=I32[a];I32[PC+1]=I32[a+1];`;
-}
+/** Follows the link at q = b (link, generation, pc word), or leaves to have it made. */
+const FOLLOW =
+  `if(C[b]!==0&&C[b+1]===I32[${ENG_CODE_GEN}]){p=C[b];continue;}p=b;` +
+  `a=C[b+2];I32[PC]=I32[a];I32[PC+1]=I32[a+1];r=${EXIT_LINK};${LEAVE}`;
 
 function branchCase(cond: string): string {
-  return (
-    `if(${cond}){${follow(0)}${setPc(`C[p+${STRIDE + 4}]`)}}` +
-    `else{${follow(2)}${setPc(`C[p+${STRIDE + 5}]`)}}${leave(String(EXIT_LINK))}`
-  );
+  return `b=${cond}?p+${STRIDE}:p+${STRIDE + 3};${FOLLOW}`;
 }
 
 function microCase(m: MicroOp): string {
   switch (m.kind) {
     case 'head':
       return (
-        `B=C[p+1];budget=budget-C[p+2]|0;if(budget<0){budget=budget+C[p+2]|0;at.p=p;${HEAD_PC}${leave(String(EXIT.budget))}}` +
-        `if((HITS[B]=HITS[B]-1|0)===0){budget=budget+C[p+2]|0;at.p=p;${HEAD_PC}${leave(String(EXIT.hot))}}p+=${STRIDE};continue;`
+        `B=C[p+1];budget=budget-C[p+2]|0;if(budget<0)r=${EXIT.budget};` +
+        `else if((HITS[B]=HITS[B]-1|0)!==0){p+=${STRIDE};continue;}else r=${EXIT.hot};` +
+        `budget=budget+C[p+2]|0;${HEAD_PC}${LEAVE}`
       );
     case 'dead':
-      return `B=C[p+1];at.p=p;${HEAD_PC}${leave(String(EXIT.next))}`;
+      return `B=C[p+1];${HEAD_PC}r=${EXIT.next};${LEAVE}`;
     case 'region':
-      return `B=C[p+1];at.p=p;${HEAD_PC}${leave(String(EXIT_REGION))}`;
+      return `B=C[p+1];${HEAD_PC}r=${EXIT_REGION};${LEAVE}`;
     case 'int':
       return intCase(m);
     case 'load':
@@ -194,7 +177,7 @@ function microCase(m: MicroOp): string {
     case 'store':
       return storeCase(m);
     case 'slot':
-      return `r=SLOT[C[p]](env,C[p+1],C[p+2],C[p+3],C[p+4],C[p+5]);if(r!==0)${FAULT}p+=${STRIDE};continue;`;
+      return `r=SLOT[C[p]](env,C[p+1],C[p+2],C[p+3],C[p+4],C[p+5]);if(r!==0){${LEAVE}}p+=${STRIDE};continue;`;
     case 'ccset':
       return (
         'I32[CCK]=C[p+1];a=C[p+2];b=C[p+3];h=C[p+4];al=I32[a];ah=I32[a+1];bl=I32[b];bh=I32[b+1];' +
@@ -203,10 +186,10 @@ function microCase(m: MicroOp): string {
     case 'call':
       return (
         `I32[BUDGET]=budget;r=HELPER[C[p+5]](env,C[p+1],C[p+2],C[p+3],C[p+4]);budget=I32[BUDGET];` +
-        `if(r!==0)${FAULT}p+=${STRIDE};continue;`
+        `if(r!==0){${LEAVE}}p+=${STRIDE};continue;`
       );
     case 'jump':
-      return `${follow(0)}${setPc(`C[p+${STRIDE + 4}]`)}${leave(String(EXIT_LINK))}`;
+      return `b=p+${STRIDE};${FOLLOW}`;
     case 'branch':
       return branchCase('I32[C[p+1]]!==0');
     case 'brcmp32':
@@ -220,10 +203,10 @@ function microCase(m: MicroOp): string {
       return (
         `a=C[p+1];s0=I32[a];s1=I32[a+1];a=${JUMP_CACHE_HASH};` +
         `if(JC[a]===s0&&JC[a+1]===s1&&JC[a+2]===I32[${ENG_CODE_GEN}]){p=JC[a+3];continue;}` +
-        `I32[PC]=s0;I32[PC+1]=s1;at.p=p;${leave(String(EXIT.next))}`
+        `I32[PC]=s0;I32[PC+1]=s1;r=${EXIT.next};${LEAVE}`
       );
     case 'exit':
-      return `${setPc('C[p+1]')}at.p=p;r=C[p+2];${leave('r')}`;
+      return `a=C[p+1];I32[PC]=I32[a];I32[PC+1]=I32[a+1];r=C[p+2];${LEAVE}`;
   }
 }
 
@@ -249,11 +232,19 @@ export const INTERP_PARAMS = [
 
 /** Body of a factory function that returns the interpreter `function interpret(p)`. */
 export function interpreterSource(): string {
-  const cases = MICRO_OPS.map((m, i) => `case ${i}:{${microCase(m)}}`).join('\n');
+  // Ops that do the same (all slot ops) share one body: V8 does not optimize beyond 61,440 bytes of bytecode.
+  const labels = new Map<string, string>();
+  MICRO_OPS.forEach((m, i) => {
+    const body = microCase(m);
+    labels.set(body, `${labels.get(body) ?? ''}case ${i}:`);
+  });
+  const cases = [...labels].map(([body, label]) => `${label}{${body}}`).join('\n');
   return (
-    `"use strict";const BUDGET=${ENG_BUDGET},EXCEPTION=${EXIT.exception},SELFMODIFY=${EXIT.selfModify};\n` +
+    `"use strict";const BUDGET=${ENG_BUDGET};\n` +
     'return function interpret(p){p=p|0;' +
     `${SCRATCH_DECL}let a=0,b=0,h=0,r=0,al=0,ah=0,bl=0,bh=0,cl=0,B=0,budget=I32[BUDGET]|0;\n` +
-    `for(;;)switch(C[p]){\n${cases}\ndefault:throw new Error('bad micro op '+C[p]);}};`
+    `for(;;){switch(C[p]){\n${cases}\ndefault:throw new Error('bad micro op '+C[p]);}\n` +
+    'at.p=p;at.block=B;I32[BUDGET]=budget;' +
+    `return r===-1?${EXIT.exception}:r===-2?${EXIT.selfModify}:r;}};`
   );
 }

@@ -59,6 +59,8 @@ export interface InterpOptions {
   readonly hotThreshold?: number;
 }
 
+const NEVER_HOT = 0x7fffffff;
+
 export class Interpreter {
   readonly at: InterpStop = { p: 0, block: 0 };
   /** Executions left until a block counts as hot, by block id. */
@@ -137,7 +139,7 @@ export class Interpreter {
       ir,
     };
     this.blocks.push(block);
-    this.hits[id] = this.hotThreshold === 0 ? 0x7fffffff : this.hotThreshold;
+    this.hits[id] = this.hotThreshold === 0 ? NEVER_HOT : this.hotThreshold;
     return block;
   }
 
@@ -150,6 +152,17 @@ export class Interpreter {
   /** From now on entering the block returns EXIT_REGION (or not any more). */
   setRegion(block: InterpBlock, on: boolean): void {
     if (this.blocks[block.id] === block) this.C[block.start] = on ? M_REGION : M_HEAD;
+  }
+
+  /** How often the block ran, counted until it becomes hot. */
+  executions(block: InterpBlock): number {
+    const left = this.hits[block.id] as number;
+    return left > this.hotThreshold ? this.hotThreshold : this.hotThreshold - left;
+  }
+
+  /** The block has been dealt with: it does not become hot again. */
+  coolDown(block: InterpBlock): void {
+    this.hits[block.id] = NEVER_HOT;
   }
 
   /** Drops all blocks. */

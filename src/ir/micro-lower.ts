@@ -20,7 +20,7 @@ import {
   M_SET64,
   MICRO_OF,
 } from './micro.ts';
-import { COND, MEM_SCALE, OP, OPS, type OpRow, STRIDE } from './ops.ts';
+import { COND, OP, OPS, type OpRow, STRIDE } from './ops.ts';
 import { isConst, isTemp, NONE, type Ref, refIndex } from './refs.ts';
 import type { StateLayout } from './types.ts';
 
@@ -162,9 +162,9 @@ export class MicroLowering {
     const { code } = this.block as IrBlock;
     out[q] = 0;
     out[q + 1] = 0;
-    out[q + 2] = 0;
+    out[q + 2] = this.word(code[i + 2] as number);
     out[q + 3] = 0;
-    out[q + 4] = this.word(code[i + 2] as number);
+    out[q + 4] = 0;
     out[q + 5] = this.word(code[i + 3] as number);
   }
 
@@ -225,7 +225,7 @@ export class MicroLowering {
     const first = MICRO_OF[op] as number;
     if (first < 0) panic(`no micro op for IR op ${op}`);
     if (isAddressed(op)) {
-      out[q] = b === NONE ? first : first + 1 + (c & MEM_SCALE);
+      out[q] = b === NONE ? first : first + 1;
       out[q + 4] = c;
     } else {
       out[q] = first;

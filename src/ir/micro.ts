@@ -7,8 +7,8 @@
  *
  *     head     HEAD  block-id  insn-count  pc-lo   pc-hi   -
  *     int, mem op    d         a           b       c|raw   imm
- *     branch   op    a         b           cond    -       -  | linkT genT linkF genF pcT pcF
- *     jump     op    -         -           -       -       -  | link  gen  -     -    pc  -
+ *     branch   op    a         b           -       -       -  | linkT genT pcT linkF genF pcF
+ *     jump     op    -         -           -       -       -  | link  gen  pc  -     -    -
  *     jumpind  op    a         -           -       -       -
  *     exit     op    a         reason      -       -       -
  *
@@ -39,16 +39,16 @@ export interface MicroOp {
   readonly kind: MicroKind;
   /** The IR op it executes, or -1. */
   readonly op: number;
-  /** Memory ops and lea: whether base, index take part; scale. brcmp: condition. */
+  /** Memory ops and lea: whether an index takes part. */
   readonly hasIndex: boolean;
-  readonly scale: number;
+  /** brcmp and set: the condition. */
   readonly cond: number;
 }
 
 const micro: MicroOp[] = [];
 
-function add(kind: MicroKind, op = -1, hasIndex = false, scale = 0, cond = 0): number {
-  return micro.push({ kind, op, hasIndex, scale, cond }) - 1;
+function add(kind: MicroKind, op = -1, hasIndex = false, cond = 0): number {
+  return micro.push({ kind, op, hasIndex, cond }) - 1;
 }
 
 export const M_HEAD: number = add('head');
@@ -62,20 +62,20 @@ export const M_CCSET: number = add('ccset');
 export const M_CALL: number = add('call');
 /** First of ten (by condition) compare-and-branch operations. */
 export const M_BRCMP32: number = micro.length;
-for (let c = 0; c < COND_NAMES.length; c++) add('brcmp32', -1, false, 0, c);
+for (let c = 0; c < COND_NAMES.length; c++) add('brcmp32', -1, false, c);
 export const M_BRCMP64: number = micro.length;
-for (let c = 0; c < COND_NAMES.length; c++) add('brcmp64', -1, false, 0, c);
+for (let c = 0; c < COND_NAMES.length; c++) add('brcmp64', -1, false, c);
 /** First of ten (by condition) set operations; the condition is in the micro op, not in imm. */
 export const M_SET32: number = micro.length;
 const set32 = OPS.findIndex((r) => r.name === 'set.i32');
 const set64 = OPS.findIndex((r) => r.name === 'set.i64');
-for (let c = 0; c < COND_NAMES.length; c++) add('int', set32, false, 0, c);
+for (let c = 0; c < COND_NAMES.length; c++) add('int', set32, false, c);
 export const M_SET64: number = micro.length;
-for (let c = 0; c < COND_NAMES.length; c++) add('int', set64, false, 0, c);
+for (let c = 0; c < COND_NAMES.length; c++) add('int', set64, false, c);
 
 /**
- * First micro op of each IR op; -1 for ops that have none. Memory ops and lea have five: base only,
- * then base + index with scale 0 to 3.
+ * First micro op of each IR op; -1 for ops that have none. Memory ops and lea have two: base only,
+ * then base + index (the scale is in the c field).
  */
 export const MICRO_OF: Int32Array = new Int32Array(OPS.length).fill(-1);
 OPS.forEach((r: OpRow, op) => {
@@ -85,7 +85,7 @@ OPS.forEach((r: OpRow, op) => {
   else if (r.cls === 'mem' || r.name === 'lea.i64') {
     const kind = r.effect === 'load' ? 'load' : r.effect === 'store' ? 'store' : 'int';
     MICRO_OF[op] = add(kind, op);
-    for (let scale = 0; scale < 4; scale++) add(kind, op, true, scale);
+    add(kind, op, true);
   }
 });
 

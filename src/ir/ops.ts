@@ -59,12 +59,28 @@ export function row<N extends string>(
   return { name, cls, effect, d, a: args[0] ?? null, b: args[1] ?? null, c: args[2] ?? null, imm };
 }
 
-function int<N extends string>(name: N, d: IrType, args: readonly Field[], imm: string | null = null): OpRow<N> {
+function int<N extends string>(
+  name: N,
+  d: IrType,
+  args: readonly Field[],
+  imm: string | null = null,
+): OpRow<N> {
   return row(name, 'int', 'pure', d, args, imm);
 }
 
 /** Conditions of set, brcmp and select-by-compare. */
-export const COND = { eq: 0, ne: 1, ltu: 2, geu: 3, leu: 4, gtu: 5, lts: 6, ges: 7, les: 8, gts: 9 } as const;
+export const COND = {
+  eq: 0,
+  ne: 1,
+  ltu: 2,
+  geu: 3,
+  leu: 4,
+  gtu: 5,
+  lts: 6,
+  ges: 7,
+  les: 8,
+  gts: 9,
+} as const;
 export const COND_NAMES: readonly string[] = Object.keys(COND);
 
 /** Bits of the `c` field of memory ops and lea. */

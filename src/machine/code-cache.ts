@@ -1,0 +1,229 @@
+/**
+ * The code cache: every translation block, found by where its code is in memory.
+ *
+ * A translation is keyed by (host offset of its first byte, guest address): the same page of libc
+ * mapped by two processes at one address is translated once. Invariants: a block is alive while
+ * the bytes it was made from are unchanged; it may run while `gen` equals the code generation
+ * (ENG_CODE_GEN), i.e. while the executable mappings are those under which it was last looked up; a
+ * region dies with any of its blocks.
+ */
+
+import { PAGE_SIZE } from '../common/layout.ts';
+import type { InterpBlock, Interpreter } from '../ir/interp.ts';
+import type { CodeTracker } from '../mmu/paging.ts';
+
+/** Compiled code of one region: returns an EXIT code, all registers written back. */
+export interface CompiledRegion {
+  readonly run: () => number;
+  readonly name: string;
+  readonly entry: Tb;
+  readonly members: readonly Tb[];
+  alive: boolean;
+  /** Code generation under which all its pages were last found unchanged. */
+  gen: number;
+  /** Dispatches into it. */
+  entries: number;
+}
+
+/** A translation block. */
+export class Tb {
+  readonly pcLo: number;
+  readonly pcHi: number;
+  readonly byteLength: number;
+  /** Host offset of the first byte. */
+  readonly host: number;
+  /** Frame of the page that the last bytes are in, if it is not the first one's; else -1. */
+  readonly secondFrame: number;
+  readonly interp: InterpBlock;
+  region: CompiledRegion | null = null;
+  /** Regions that contain it. */
+  readonly inRegions: CompiledRegion[] = [];
+  gen: number;
+  alive = true;
+  /** A region could not be made here: not tried again. */
+  noRegion = false;
+
+  constructor(
+    interp: InterpBlock,
+    byteLength: number,
+    host: number,
+    secondFrame: number,
+    gen: number,
+  ) {
+    this.interp = interp;
+    this.pcLo = interp.pcLo;
+    this.pcHi = interp.pcHi;
+    this.byteLength = byteLength;
+    this.host = host;
+    this.secondFrame = secondFrame;
+    this.gen = gen;
+  }
+
+  get pc(): number {
+    return this.pcHi * 0x1_0000_0000 + (this.pcLo >>> 0);
+  }
+}
+
+/** What the cache needs of the MMU. */
+export interface CodePages {
+  protectCode(frame: number): void;
+  unprotectCode(frame: number): void;
+  frameOf(host: number): number;
+}
+
+/** One invalidation, for `dump` and `--stats`. */
+export interface Invalidation {
+  readonly pc: number;
+  readonly reason: string;
+}
+
+const CACHE_ENTRIES = 8192;
+/** Invalidations remembered for dumps; counts per reason are complete. */
+const MAX_LOG = 1000;
+
+export class CodeCache implements CodeTracker {
+  readonly invalidations: Map<string, number> = new Map();
+  readonly log: Invalidation[] = [];
+  /** Counts flushes: what holds arena indices compares it. */
+  epoch = 0;
+  private readonly interp: Interpreter;
+  private readonly pages: CodePages;
+  private readonly byHost: Map<number, Tb[]> = new Map();
+  private readonly byFrame: Map<number, Set<Tb>> = new Map();
+  /** Per frame, which 16-byte pieces may hold translated code. */
+  private readonly pieces: Map<number, Uint8Array> = new Map();
+  private readonly recent: (Tb | null)[] = new Array<Tb | null>(CACHE_ENTRIES).fill(null);
+
+  constructor(interp: Interpreter, pages: CodePages) {
+    this.interp = interp;
+    this.pages = pages;
+  }
+
+  get size(): number {
+    let n = 0;
+    for (const set of this.byFrame.values()) n += set.size;
+    return n;
+  }
+
+  /** Live blocks, for dumps and audits (one that spans two pages comes once). */
+  *blocks(): Generator<Tb> {
+    for (const list of this.byHost.values()) yield* list;
+  }
+
+  /** The block at hi:lo if it was looked up under this generation before. */
+  recentAt(lo: number, hi: number, gen: number): Tb | null {
+    const tb = this.recent[(lo ^ (lo >>> 13)) & (CACHE_ENTRIES - 1)] as Tb | null;
+    return tb !== null && tb.pcLo === lo && tb.pcHi === hi && tb.gen === gen && tb.alive
+      ? tb
+      : null;
+  }
+
+  /** The block translated from the code at `host` for address hi:lo. */
+  find(host: number, lo: number, hi: number): Tb | null {
+    const list = this.byHost.get(host);
+    if (list === undefined) return null;
+    for (const tb of list) if (tb.pcLo === lo && tb.pcHi === hi) return tb;
+    return null;
+  }
+
+  /** Makes `tb` the one that `recentAt` finds. */
+  remember(tb: Tb): void {
+    this.recent[(tb.pcLo ^ (tb.pcLo >>> 13)) & (CACHE_ENTRIES - 1)] = tb;
+  }
+
+  add(tb: Tb): void {
+    const list = this.byHost.get(tb.host);
+    if (list === undefined) this.byHost.set(tb.host, [tb]);
+    else list.push(tb);
+    const from = tb.host & (PAGE_SIZE - 1);
+    const end = from + tb.byteLength;
+    this.track(this.pages.frameOf(tb.host), tb, from, Math.min(end, PAGE_SIZE));
+    if (tb.secondFrame >= 0) this.track(tb.secondFrame, tb, 0, end - PAGE_SIZE);
+  }
+
+  private track(frame: number, tb: Tb, from: number, to: number): void {
+    let set = this.byFrame.get(frame);
+    if (set === undefined) {
+      set = new Set();
+      this.byFrame.set(frame, set);
+      this.pieces.set(frame, new Uint8Array(PAGE_SIZE / 16));
+      this.pages.protectCode(frame);
+    }
+    set.add(tb);
+    (this.pieces.get(frame) as Uint8Array).fill(1, from >> 4, ((to - 1) >> 4) + 1);
+  }
+
+  overlaps(frame: number, from: number, to: number): boolean {
+    const pieces = this.pieces.get(frame);
+    if (pieces === undefined) return false;
+    for (let i = from >> 4; i <= (to - 1) >> 4; i++) {
+      if (pieces[i] === 1) return this.overlapping(frame, from, to).length > 0;
+    }
+    return false;
+  }
+
+  private overlapping(frame: number, from: number, to: number): Tb[] {
+    const hit: Tb[] = [];
+    for (const tb of this.byFrame.get(frame) ?? []) {
+      const inSecond = tb.secondFrame === frame && this.pages.frameOf(tb.host) !== frame;
+      const start = inSecond ? 0 : tb.host & (PAGE_SIZE - 1);
+      const end = inSecond
+        ? (tb.host & (PAGE_SIZE - 1)) + tb.byteLength - PAGE_SIZE
+        : Math.min(start + tb.byteLength, PAGE_SIZE);
+      if (start < to && from < end) hit.push(tb);
+    }
+    return hit;
+  }
+
+  invalidate(frame: number, from: number, to: number, reason: string): void {
+    for (const tb of this.overlapping(frame, from, to)) this.kill(tb, reason);
+    if (this.byFrame.get(frame)?.size === 0) this.untrack(frame);
+  }
+
+  private untrack(frame: number): void {
+    this.byFrame.delete(frame);
+    this.pieces.delete(frame);
+    this.pages.unprotectCode(frame);
+  }
+
+  private kill(tb: Tb, reason: string): void {
+    tb.alive = false;
+    this.invalidations.set(reason, (this.invalidations.get(reason) ?? 0) + 1);
+    if (this.log.length < MAX_LOG) this.log.push({ pc: tb.pc, reason });
+    this.interp.kill(tb.interp);
+    const list = this.byHost.get(tb.host) as Tb[];
+    list.splice(list.indexOf(tb), 1);
+    if (list.length === 0) this.byHost.delete(tb.host);
+    this.byFrame.get(this.pages.frameOf(tb.host))?.delete(tb);
+    if (tb.secondFrame >= 0) this.byFrame.get(tb.secondFrame)?.delete(tb);
+    for (const region of tb.inRegions) this.killRegion(region);
+  }
+
+  killRegion(region: CompiledRegion): void {
+    if (!region.alive) return;
+    region.alive = false;
+    region.entry.region = null;
+    if (region.entry.alive) this.interp.setRegion(region.entry.interp, false);
+  }
+
+  /** Attaches a region to its entry block. */
+  install(region: CompiledRegion): void {
+    region.entry.region = region;
+    for (const tb of region.members) tb.inRegions.push(region);
+    this.interp.setRegion(region.entry.interp, true);
+  }
+
+  /** Drops everything (the arena is full). */
+  flush(): void {
+    for (const tb of this.blocks()) {
+      tb.alive = false;
+      if (tb.region !== null) tb.region.alive = false;
+    }
+    for (const frame of [...this.byFrame.keys()]) this.untrack(frame);
+    this.byHost.clear();
+    this.recent.fill(null);
+    this.interp.clear();
+    this.epoch++;
+    this.invalidations.set('cache full', (this.invalidations.get('cache full') ?? 0) + 1);
+  }
+}

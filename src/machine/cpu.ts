@@ -1,0 +1,390 @@
+/**
+ * The CPU: looks translation blocks up, makes them, runs them in the interpreter or as compiled
+ * regions, and hands system calls and exceptions to the kernel (it implements CpuPort).
+ *
+ * Invariants: guest state is complete in the CPU state page whenever the dispatcher has control;
+ * nothing here keeps guest state on the JavaScript stack between two `run` calls.
+ */
+
+import {
+  ENG_BUDGET,
+  ENG_CODE_GEN,
+  ENG_ERROR,
+  ENG_FAULT_HI,
+  ENG_FAULT_LO,
+  ENG_VECTOR,
+  PAGE_SIZE,
+  STATE_BASE,
+} from '../common/layout.ts';
+import type { LinearMemory } from '../common/memory.ts';
+import { panic } from '../common/panic.ts';
+import { readEflags, writeEflags } from '../frontend-x86/flags.ts';
+import { fxrstor, fxsave } from '../frontend-x86/fxsave.ts';
+import { HELPERS } from '../frontend-x86/helpers-table.ts';
+import { GPR_NAMES, GUEST_STATE_SIZE, stateWord, X86_STATE } from '../frontend-x86/state.ts';
+import { type CodeSource, translateBlock } from '../frontend-x86/translate.ts';
+import type { IrBlock } from '../ir/block.ts';
+import type { HelperEnv } from '../ir/helpers.ts';
+import { EXIT_LINK, EXIT_REGION, Interpreter } from '../ir/interp.ts';
+import { EXIT } from '../ir/ops.ts';
+import { runPasses } from '../ir/passes/index.ts';
+import { CPU_STOP, type CpuPort } from '../kernel/ports.ts';
+import type { Mmu } from '../mmu/mmu.ts';
+import { CodeCache, Tb } from './code-cache.ts';
+import type { RegionCompiler } from './region-compiler.ts';
+
+export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
+
+/** Guest instructions in one translation block at most. */
+const MAX_INSNS = 64;
+/** Executions after which a region is compiled, per engine; measured by bench/. */
+const HOT: Readonly<Record<Engine, number>> = { auto: 400, interp: 0, js: 3, lockstep: 3 };
+const EFLAGS_TF = 0x100;
+const FXSAVE_SIZE = 512;
+
+const W_RIP = stateWord('rip');
+const W_REST = stateWord('eflagsRest');
+const W_MXCSR = stateWord('mxcsr');
+const W_FPCW = stateWord('fpCw');
+const W_FS = stateWord('fsBase');
+const W_GS = stateWord('gsBase');
+const W_GPR = GPR_NAMES.map(stateWord);
+W_GPR.push(W_RIP);
+
+export class Cpu implements CpuPort {
+  readonly cache: CodeCache;
+  readonly interp: Interpreter;
+  readonly stateSize: number = GUEST_STATE_SIZE;
+  readonly xstateSize: number = FXSAVE_SIZE;
+  /** Guest instructions executed. */
+  instructions = 0;
+  private readonly mem: LinearMemory;
+  private readonly I32: Int32Array;
+  private readonly mmu: Mmu;
+  private readonly env: HelperEnv;
+  private regions: RegionCompiler | null = null;
+  private readonly code: CodeSource;
+
+  constructor(mem: LinearMemory, mmu: Mmu, engine: Engine) {
+    this.mem = mem;
+    this.I32 = mem.I32;
+    this.mmu = mmu;
+    this.env = { ...mem, mem: mmu };
+    this.interp = new Interpreter(this.env, X86_STATE, HELPERS, { hotThreshold: HOT[engine] });
+    this.cache = new CodeCache(this.interp, mmu);
+    mmu.paging.tracker = this.cache;
+    this.code = { U8: mem.U8, I32: mem.I32, fetch: (lo, hi) => mmu.fetch(lo, hi) };
+  }
+
+  /** Gives the dispatcher the tier above the interpreter. */
+  useRegions(compiler: RegionCompiler): void {
+    this.regions = compiler;
+  }
+
+  get helperEnv(): HelperEnv {
+    return this.env;
+  }
+
+  run(budget: number): number {
+    this.I32[ENG_BUDGET] = budget;
+    const stop = this.dispatch();
+    this.instructions += budget - (this.I32[ENG_BUDGET] as number);
+    return stop;
+  }
+
+  private dispatch(): number {
+    const { I32, interp, cache } = this;
+    let site = 0;
+    let epoch = cache.epoch;
+    for (;;) {
+      if (((I32[W_REST] as number) & EFLAGS_TF) !== 0) return this.singleStep(true);
+      const tb = this.lookup();
+      if (tb === null) return CPU_STOP.exception;
+      if (site !== 0) {
+        if (epoch === cache.epoch) interp.link(site, tb.interp, I32[ENG_CODE_GEN] as number);
+        site = 0;
+      }
+      const r = tb.region === null ? interp.enter(tb.interp) : this.enterRegion(tb);
+      switch (r) {
+        case EXIT_LINK:
+          site = interp.at.p;
+          epoch = cache.epoch;
+          break;
+        case EXIT.next:
+        case EXIT_REGION:
+          break;
+        case EXIT.syscall:
+          return CPU_STOP.syscall;
+        case EXIT.exception:
+          return CPU_STOP.exception;
+        case EXIT.budget:
+          return CPU_STOP.budget;
+        case EXIT.hot:
+          this.hot();
+          break;
+        case EXIT.selfModify: {
+          const stop = this.singleStep(false);
+          if (stop !== 0) return stop;
+          break;
+        }
+        default:
+          panic(`engine exit ${r}`);
+      }
+    }
+  }
+
+  /** The block at rip, translated if need be; null after a fetch fault. */
+  private lookup(): Tb | null {
+    const { I32, cache } = this;
+    const lo = I32[W_RIP] as number;
+    const hi = I32[W_RIP + 1] as number;
+    const gen = I32[ENG_CODE_GEN] as number;
+    const recent = cache.recentAt(lo, hi, gen);
+    if (recent !== null) return recent;
+    const host = this.mmu.fetch(lo, hi);
+    if (host < 0) return null;
+    let tb = cache.find(host, lo, hi);
+    if (tb === null || !this.secondPageSame(tb)) tb = this.translate(lo, hi, host);
+    if (tb === null) return null;
+    tb.gen = I32[ENG_CODE_GEN] as number;
+    cache.remember(tb);
+    this.interp.cacheJump(tb.interp, tb.gen);
+    return tb;
+  }
+
+  /** Whether the page that a block's last bytes are in is still the frame it was made from. */
+  private secondPageSame(tb: Tb): boolean {
+    if (tb.secondFrame < 0) return true;
+    const lo = ((tb.pcLo & -PAGE_SIZE) + PAGE_SIZE) | 0;
+    const host = this.mmu.fetch(lo, lo === 0 ? tb.pcHi + 1 : tb.pcHi);
+    if (host >= 0 && this.mmu.frameOf(host) === tb.secondFrame) return true;
+    this.cache.invalidate(
+      this.mmu.frameOf(tb.host),
+      tb.host & (PAGE_SIZE - 1),
+      (tb.host & (PAGE_SIZE - 1)) + 1,
+      'second page remapped',
+    );
+    return false;
+  }
+
+  /** Lifts and optimizes the block at hi:lo. */
+  lift(lo: number, hi: number, ccIn: number): IrBlock {
+    const ir = translateBlock(this.code, lo, hi, { maxInsns: MAX_INSNS, ccIn });
+    runPasses(ir, X86_STATE, HELPERS);
+    return ir;
+  }
+
+  /** @returns null if not even the first instruction can be fetched whole: the fault is raised */
+  private translate(lo: number, hi: number, host: number): Tb | null {
+    if (this.interp.full) this.cache.flush();
+    const ir = this.lift(lo, hi, -1);
+    const block = this.interp.add(ir);
+    if (ir.byteLength === 0) {
+      this.interp.enter(block);
+      this.interp.kill(block);
+      return null;
+    }
+    let second = -1;
+    if ((host & (PAGE_SIZE - 1)) + ir.byteLength > PAGE_SIZE) {
+      const next = ((lo & -PAGE_SIZE) + PAGE_SIZE) | 0;
+      second = this.mmu.frameOf(this.mmu.fetch(next, next === 0 ? hi + 1 : hi));
+    }
+    const tb = new Tb(block, ir.byteLength, host, second, 0);
+    this.cache.add(tb);
+    return tb;
+  }
+
+  /** The block at hi:lo if it is translated and mapped as it was; translates nothing. */
+  peek(lo: number, hi: number): Tb | null {
+    const gen = this.I32[ENG_CODE_GEN] as number;
+    const recent = this.cache.recentAt(lo, hi, gen);
+    if (recent !== null) return recent;
+    const host = this.mmu.fetch(lo, hi);
+    if (host < 0) return null;
+    const tb = this.cache.find(host, lo, hi);
+    return tb !== null && this.secondPageSame(tb) ? tb : null;
+  }
+
+  /** How often a block ran, counted until it becomes hot. */
+  executions(tb: Tb): number {
+    return this.interp.executions(tb.interp);
+  }
+
+  private enterRegion(tb: Tb): number {
+    const region = tb.region;
+    if (region === null) return EXIT.next;
+    const gen = this.I32[ENG_CODE_GEN] as number;
+    if (region.gen !== gen) {
+      for (const m of region.members) {
+        if (!this.mappedAsTranslated(m)) {
+          // Another address space: the region stays for its own, this one interprets.
+          this.interp.setRegion(tb.interp, false);
+          const r = this.interp.enter(tb.interp);
+          if (region.alive) this.interp.setRegion(tb.interp, true);
+          return r;
+        }
+      }
+      region.gen = gen;
+    }
+    region.entries++;
+    return region.run();
+  }
+
+  private mappedAsTranslated(tb: Tb): boolean {
+    const host = this.mmu.fetch(tb.pcLo, tb.pcHi);
+    return host === tb.host && (tb.secondFrame < 0 || this.secondPageSame(tb));
+  }
+
+  /** The block at rip has become hot. */
+  private hot(): void {
+    const tb = this.lookup();
+    if (tb === null) panic('hot block vanished');
+    this.interp.coolDown(tb.interp);
+    if (this.regions === null || tb.noRegion || tb.region !== null) return;
+    const region = this.regions.compile(tb);
+    if (region === null) tb.noRegion = true;
+    else this.cache.install(region);
+  }
+
+  /**
+   * Executes the one instruction at rip in a throw-away block: after a store into translated code
+   * (which now goes through and invalidates), or because TF is set (#DB afterwards).
+   * @returns a CPU_STOP, or 0 to go on
+   */
+  private singleStep(trap: boolean): number {
+    const { I32, interp } = this;
+    if (interp.full) this.cache.flush();
+    const ir = translateBlock(this.code, I32[W_RIP] as number, I32[W_RIP + 1] as number, {
+      maxInsns: 1,
+      singleStep: trap,
+    });
+    const block = interp.add(ir);
+    this.mmu.allowSelfModify = true;
+    const r = interp.enter(block);
+    this.mmu.allowSelfModify = false;
+    interp.kill(block);
+    if (r === EXIT.syscall) return CPU_STOP.syscall;
+    if (r === EXIT.exception) return CPU_STOP.exception;
+    if (r === EXIT.budget) return CPU_STOP.budget;
+    return 0;
+  }
+
+  // ── CpuPort ───────────────────────────────────────────────────────────────────────────────────
+
+  get vector(): number {
+    return this.I32[ENG_VECTOR] as number;
+  }
+
+  get errorCode(): number {
+    return this.I32[ENG_ERROR] as number;
+  }
+
+  get faultAddress(): number {
+    return (
+      ((this.I32[ENG_FAULT_HI] as number) >>> 0) * 0x1_0000_0000 +
+      ((this.I32[ENG_FAULT_LO] as number) >>> 0)
+    );
+  }
+
+  describeFault(): string {
+    const lo = this.I32[W_RIP] as number;
+    const hi = this.I32[W_RIP + 1] as number;
+    const bytes: string[] = [];
+    for (let i = 0; i < 15; i++) {
+      const at = (lo + i) | 0;
+      const host = this.mmu.fetch(at, at >>> 0 < lo >>> 0 ? hi + 1 : hi);
+      if (host < 0) break;
+      bytes.push((this.mem.U8[host] as number).toString(16).padStart(2, '0'));
+    }
+    return `rip 0x${this.getReg(16).toString(16)}, bytes ${bytes.join(' ')}`;
+  }
+
+  getReg(reg: number): number {
+    const w = W_GPR[reg] as number;
+    return ((this.I32[w + 1] as number) >>> 0) * 0x1_0000_0000 + ((this.I32[w] as number) >>> 0);
+  }
+
+  setReg(reg: number, value: number): void {
+    this.set(W_GPR[reg] as number, value);
+  }
+
+  getRegLo(reg: number): number {
+    return this.I32[W_GPR[reg] as number] as number;
+  }
+
+  getRegHi(reg: number): number {
+    return this.I32[(W_GPR[reg] as number) + 1] as number;
+  }
+
+  setReg64(reg: number, lo: number, hi: number): void {
+    const w = W_GPR[reg] as number;
+    this.I32[w] = lo;
+    this.I32[w + 1] = hi;
+  }
+
+  private set(w: number, value: number): void {
+    this.I32[w] = value | 0;
+    this.I32[w + 1] = Math.floor(value / 0x1_0000_0000) | 0;
+  }
+
+  private get(w: number): number {
+    return ((this.I32[w + 1] as number) >>> 0) * 0x1_0000_0000 + ((this.I32[w] as number) >>> 0);
+  }
+
+  getEflags(): number {
+    return readEflags(this.I32);
+  }
+
+  setEflags(value: number): void {
+    writeEflags(this.I32, value);
+  }
+
+  getFsBase(): number {
+    return this.get(W_FS);
+  }
+
+  setFsBase(value: number): void {
+    this.set(W_FS, value);
+  }
+
+  getGsBase(): number {
+    return this.get(W_GS);
+  }
+
+  setGsBase(value: number): void {
+    this.set(W_GS, value);
+  }
+
+  saveXstate(dst: Uint8Array): void {
+    fxsave(this.mem, SCRATCH_FX);
+    dst.set(this.mem.U8.subarray(SCRATCH_FX, SCRATCH_FX + FXSAVE_SIZE));
+  }
+
+  restoreXstate(src: Uint8Array): boolean {
+    this.mem.U8.set(src.subarray(0, FXSAVE_SIZE), SCRATCH_FX);
+    const mxcsr = this.mem.I32[(SCRATCH_FX + 24) >> 2] as number;
+    if ((mxcsr & ~0xffff) !== 0) return false;
+    fxrstor(this.mem, SCRATCH_FX);
+    return true;
+  }
+
+  reset(rip: number, rsp: number): void {
+    this.mem.U8.fill(0, STATE_BASE, STATE_BASE + GUEST_STATE_SIZE);
+    this.I32[W_MXCSR] = 0x1f80;
+    this.I32[W_FPCW] = 0x37f;
+    writeEflags(this.I32, 0x202);
+    this.setReg(16, rip);
+    this.setReg(4, rsp);
+  }
+
+  saveState(into: Uint8Array): void {
+    into.set(this.mem.U8.subarray(STATE_BASE, STATE_BASE + GUEST_STATE_SIZE));
+  }
+
+  loadState(from: Uint8Array): void {
+    this.mem.U8.set(from, STATE_BASE);
+  }
+}
+
+/** Where a signal frame's FXSAVE image is assembled: beyond the scratch of page-crossing accesses. */
+const SCRATCH_FX = 0x3000;
