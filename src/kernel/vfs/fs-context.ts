@@ -9,6 +9,7 @@ export class FsContext {
   root: VfsPath;
   cwd: VfsPath;
   umask: number;
+  private users = 1;
 
   constructor(root: VfsPath, cwd: VfsPath, umask: number) {
     this.root = root;
@@ -34,8 +35,14 @@ export class FsContext {
     this.root = path;
   }
 
-  /** The last task that uses it is gone. */
+  /** One more task shares it (CLONE_FS). */
+  retain(): void {
+    this.users++;
+  }
+
+  /** A task that uses it is gone; with the last one the directories are released. */
   release(): void {
+    if (--this.users > 0) return;
     this.cwd.inode.release();
     this.root.inode.release();
   }

@@ -118,9 +118,7 @@ export class RegularFile extends BaseFile {
   override ioctl(sys: Sys, request: number, arg: number): number {
     if (request !== FIONREAD && request !== FIGETBSZ) throw linuxError(ENOTTY);
     const value = request === FIONREAD ? this.inode.size - this.pos : this.inode.stat().blksize;
-    const out = new Uint8Array(4);
-    new DataView(out.buffer).setInt32(0, value, true);
-    sys.mem.copyOut(arg, out);
+    sys.mem.writeU32(arg, value);
     return 0;
   }
 

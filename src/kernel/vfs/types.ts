@@ -140,6 +140,8 @@ export interface Inode {
   tmpfile?(mode: number, uid: number, gid: number): Inode;
   /** Before a write to the page cache: reserves space, or throws ENOSPC / EDQUOT. */
   prepareWrite?(offset: number, length: number): void;
+  /** Makes bytes, which must not change afterwards, the content of a file that was just created. */
+  setContent?(bytes: Uint8Array): void;
   /** SEEK_DATA (3) / SEEK_HOLE (4) below the size; without it a file is all data. -1: no data follows. */
   seekSparse?(offset: number, whence: number): number;
   /** fallocate(2). */
@@ -216,6 +218,8 @@ export interface OpenFile {
   pwrite(sys: Sys, from: IoSource, offset: number): number;
   seek(sys: Sys, offset: number, whence: number): number;
   ioctl(sys: Sys, request: number, arg: number): number;
+  /** fcntl(2) commands of the type of file (F_SETPIPE_SZ …); the arguments as for ioctl. */
+  fcntl?(sys: Sys, command: number, arg: number): number;
   /** Events that are true now. */
   poll(): number;
   /** Queues that are woken when poll() may have changed. */

@@ -23,6 +23,7 @@ import {
   linuxError,
 } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
+import { isAnonymous } from './anonymous.ts';
 import {
   __O_TMPFILE,
   IN_CREATE,
@@ -365,7 +366,7 @@ export class Vfs {
     const { inode } = path;
     const kept = flags & ~OPEN_ONLY;
     const file =
-      sys !== null && (inode.mode & S_IFMT) === S_IFIFO
+      sys !== null && (inode.mode & S_IFMT) === S_IFIFO && !isAnonymous(inode)
         ? this.devices.openFifo(sys, inode, kept, path)
         : inode.open(sys, kept, path);
     if (typeof file === 'number') return file;

@@ -1,0 +1,194 @@
+/**
+ * Regular files of tmpfs. The page cache is the file; a file that was imported (setContent) reads pages
+ * that were never changed from the bytes it was imported with, so a root from a tarball takes guest
+ * memory only for what is used.
+ */
+
+import { EFBIG, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
+import { PageCache, type PageFiller } from '../../mm/page-cache.ts';
+import {
+  F_SEAL_FUTURE_WRITE,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  MAX_FILE_SIZE,
+  SEEK_DATA,
+} from '../../vfs/constants.ts';
+import type { IoSource } from '../../vfs/types.ts';
+import { TmpInode } from './inode.ts';
+import type { TmpFs } from './tmpfs.ts';
+
+const PAGE_SIZE = 4096;
+const PAGE_SECTORS = PAGE_SIZE / 512;
+
+export class TmpFile extends TmpInode {
+  private length = 0;
+  private cache: PageCache;
+  /** What pages that are not in the cache contain; shrinks when the file does. */
+  private content: Uint8Array | null = null;
+  private charged = 0;
+  /** F_SEAL_* of a memfd; null: seals are not supported. */
+  seals: number | null = null;
+
+  constructor(fs: TmpFs, mode: number, uid: number, gid: number) {
+    super(fs, mode, uid, gid);
+    this.cache = new PageCache(fs.paging, this.filler());
+  }
+
+  get size(): number {
+    return this.length;
+  }
+
+  override get pages(): PageCache {
+    return this.cache;
+  }
+
+  override get blocks(): number {
+    if (this.content !== null) return Math.ceil(this.length / PAGE_SIZE) * PAGE_SECTORS;
+    return this.cache.resident * PAGE_SECTORS;
+  }
+
+  /** Makes `bytes` the content of a file that was just created; they must not change afterwards. */
+  setContent(bytes: Uint8Array): void {
+    this.cache.dispose();
+    this.content = bytes;
+    this.length = bytes.length;
+    this.cache = new PageCache(this.fs.paging, this.filler());
+  }
+
+  private filler(): PageFiller {
+    const inode = this;
+    const size = {
+      get size(): number {
+        return inode.length;
+      },
+    };
+    if (this.content === null) return size;
+    return Object.assign(Object.create(size) as PageFiller, {
+      readPage: (index: number, host: number) => inode.readContent(index, host),
+    });
+  }
+
+  private readContent(index: number, host: number): void {
+    const { U8 } = this.fs.paging.memory;
+    const start = index * PAGE_SIZE;
+    const part = this.content!.subarray(start, start + PAGE_SIZE);
+    U8.set(part, host);
+    U8.fill(0, host + part.length, host + PAGE_SIZE);
+  }
+
+  prepareWrite(offset: number, length: number): void {
+    const end = offset + length;
+    if (this.seals !== null) this.checkSeals(offset, end);
+    let missing = 0;
+    for (let i = Math.floor(offset / PAGE_SIZE); i * PAGE_SIZE < end; i++) {
+      if (this.cache.peek(i) < 0) missing++;
+    }
+    this.recharge(this.cache.resident + missing);
+  }
+
+  private checkSeals(_offset: number, end: number): void {
+    const seals = this.seals!;
+    if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) throw linuxError(EPERM);
+    if (seals & F_SEAL_GROW && end > this.length) throw linuxError(EPERM);
+  }
+
+  /** fcntl(F_ADD_SEALS). */
+  addSeals(seals: number): void {
+    if (this.seals === null) throw linuxError(EINVAL);
+    if (this.seals & F_SEAL_SEAL) throw linuxError(EPERM);
+    this.seals |= seals;
+  }
+
+  private recharge(pages: number): void {
+    this.fs.charge(this.charged, pages);
+    this.charged = pages;
+  }
+
+  protected override resize(size: number): void {
+    if (size > MAX_FILE_SIZE) throw linuxError(EFBIG);
+    const seals = this.seals ?? 0;
+    if (seals & F_SEAL_SHRINK && size < this.length) throw linuxError(EPERM);
+    if (seals & F_SEAL_GROW && size > this.length) throw linuxError(EPERM);
+    this.cache.truncate(size);
+    if (this.content !== null && size < this.content.length) {
+      this.content = this.content.subarray(0, size);
+    }
+    const shrinks = size < this.length;
+    this.length = size;
+    if (shrinks) this.recharge(Math.min(this.charged, this.cache.resident));
+  }
+
+  seekSparse(offset: number, whence: number): number {
+    if (this.content !== null) return whence === SEEK_DATA ? offset : this.length;
+    const wantData = whence === SEEK_DATA;
+    const end = Math.ceil(this.length / PAGE_SIZE);
+    for (let i = Math.floor(offset / PAGE_SIZE); i < end; i++) {
+      if (this.cache.peek(i) >= 0 === wantData) return Math.max(offset, i * PAGE_SIZE);
+    }
+    return wantData ? -1 : this.length;
+  }
+
+  override fallocate(mode: number, offset: number, length: number): void {
+    const end = offset + length;
+    if (end > MAX_FILE_SIZE) throw linuxError(EFBIG);
+    const kind = mode & ~FALLOC_FL_KEEP_SIZE;
+    if (kind === FALLOC_FL_PUNCH_HOLE || kind === FALLOC_FL_ZERO_RANGE) {
+      this.zeroRange(offset, Math.min(end, this.length));
+    } else if (kind !== 0) {
+      throw linuxError(EOPNOTSUPP);
+    } else {
+      // Reserves nothing page by page (pages appear when written), but must not promise what is not there.
+      const pages = Math.ceil(end / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
+      this.fs.charge(0, pages);
+      this.fs.charge(pages, 0);
+    }
+    if ((mode & FALLOC_FL_KEEP_SIZE) === 0 && end > this.length) this.resize(end);
+    this.mtime = this.ctime = this.fs.clock.realtime();
+  }
+
+  private zeroRange(start: number, end: number): void {
+    if (start >= end) return;
+    if (this.seals !== null) this.checkSeals(start, end);
+    const first = Math.ceil(start / PAGE_SIZE);
+    // The last page of the file is whole as far as holes are concerned.
+    const last = end === this.length ? Math.ceil(end / PAGE_SIZE) : Math.floor(end / PAGE_SIZE);
+    if (this.content !== null || first >= last) {
+      this.cache.write(start, end - start, new Zeros(end - start));
+      return;
+    }
+    this.zeroWithinPage(start, first * PAGE_SIZE);
+    this.cache.punch(first, last);
+    this.zeroWithinPage(last * PAGE_SIZE, end);
+    this.recharge(Math.min(this.charged, this.cache.resident));
+  }
+
+  private zeroWithinPage(start: number, end: number): void {
+    if (start >= end || this.cache.peek(Math.floor(start / PAGE_SIZE)) < 0) return;
+    this.cache.write(start, end - start, new Zeros(end - start));
+  }
+
+  protected override freeData(): void {
+    this.cache.dispose();
+    this.content = null;
+    this.recharge(0);
+  }
+}
+
+class Zeros implements IoSource {
+  remaining: number;
+
+  constructor(length: number) {
+    this.remaining = length;
+  }
+
+  take(dst: Uint8Array, start: number, end: number): number {
+    dst.fill(0, start, end);
+    this.remaining -= end - start;
+    return end - start;
+  }
+}

@@ -1,0 +1,217 @@
+/** fcntl(2): descriptor and status flags, byte-range locks, seals. */
+
+import { EAGAIN, EBADF, EINVAL, LinuxError, linuxError } from '../../errno.ts';
+import { TmpFile } from '../../fs/tmpfs/file.ts';
+import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
+import {
+  F_ADD_SEALS,
+  F_DUPFD,
+  F_DUPFD_CLOEXEC,
+  F_GET_SEALS,
+  F_GETFD,
+  F_GETFL,
+  F_GETLEASE,
+  F_GETLK,
+  F_GETOWN,
+  F_GETPIPE_SZ,
+  F_GETSIG,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_RDLCK,
+  F_SETFD,
+  F_SETFL,
+  F_SETLK,
+  F_SETLKW,
+  F_SETOWN,
+  F_SETPIPE_SZ,
+  F_UNLCK,
+  F_WRLCK,
+  FD_CLOEXEC,
+  O_ACCMODE,
+  O_APPEND,
+  O_ASYNC,
+  O_DIRECT,
+  O_NOATIME,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+  SEEK_CUR,
+  SEEK_END,
+  SEEK_SET,
+} from '../constants.ts';
+import {
+  END_OF_FILE,
+  findConflict,
+  lockQueue,
+  type RangeLock,
+  setRangeLock,
+  stopWaitingForLock,
+  waitForLock,
+} from '../locks.ts';
+import type { OpenFile } from '../types.ts';
+import { inodeOf } from './common.ts';
+
+/** Status flags that F_SETFL may change. */
+const SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+/** struct flock: type @0, whence @2, start @8, len @16, pid @24. */
+const FLOCK_SIZE = 32;
+
+/** F_SETOWN: kept for F_GETOWN; SIGIO is sent by nobody yet. */
+const owners = new WeakMap<OpenFile, number>();
+
+export const FCNTL_NAMES = {
+  F_DUPFD,
+  F_GETFD,
+  F_SETFD,
+  F_GETFL,
+  F_SETFL,
+  F_GETLK,
+  F_SETLK,
+  F_SETLKW,
+  F_SETOWN,
+  F_GETOWN,
+  F_GETSIG,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_GETLEASE,
+  F_DUPFD_CLOEXEC,
+  F_SETPIPE_SZ,
+  F_GETPIPE_SZ,
+  F_ADD_SEALS,
+  F_GET_SEALS,
+} as const;
+
+export function sysFcntl(
+  sys: Sys,
+  { fd, cmd, arg }: { fd: number; cmd: number; arg: number },
+): number {
+  const { files } = sys.task;
+  const file = files.getAny(fd);
+  switch (cmd) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+      return files.install(file, cmd === F_DUPFD_CLOEXEC, arg | 0);
+    case F_GETFD:
+      return files.isCloexec(fd) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+      files.setCloexec(fd, (arg & FD_CLOEXEC) !== 0);
+      return 0;
+    case F_GETFL:
+      return file.flags;
+  }
+  if (file.flags & O_PATH) throw linuxError(EBADF);
+  return fileCommand(sys, file, cmd, arg);
+}
+
+function fileCommand(sys: Sys, file: OpenFile, cmd: number, arg: number): number {
+  switch (cmd) {
+    case F_SETFL:
+      file.flags = (file.flags & ~SETFL_MASK) | (arg & SETFL_MASK);
+      return 0;
+    case F_GETLK:
+    case F_OFD_GETLK:
+      return getLock(sys, file, arg, cmd === F_OFD_GETLK);
+    case F_SETLK:
+    case F_OFD_SETLK:
+      return setLock(sys, file, arg, cmd === F_OFD_SETLK, false);
+    case F_SETLKW:
+    case F_OFD_SETLKW:
+      return setLock(sys, file, arg, cmd === F_OFD_SETLKW, true);
+    case F_SETOWN:
+      owners.set(file, arg | 0);
+      return 0;
+    case F_GETOWN:
+      return owners.get(file) ?? 0;
+    case F_GETSIG:
+      return 0;
+    case F_GETLEASE:
+      return F_UNLCK;
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+      return seals(file, cmd, arg);
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+      if (file.fcntl === undefined) throw linuxError(EBADF);
+      return file.fcntl(sys, cmd, arg);
+    default:
+      throw linuxError(EINVAL);
+  }
+}
+
+function seals(file: OpenFile, cmd: number, arg: number): number {
+  const { inode } = file;
+  if (!(inode instanceof TmpFile) || inode.seals === null) throw linuxError(EINVAL);
+  if (cmd === F_GET_SEALS) return inode.seals;
+  inode.addSeals(arg);
+  return 0;
+}
+
+/** Reads struct flock. `ofd`: owned by the description. */
+function readLock(sys: Sys, file: OpenFile, addr: number, ofd: boolean): RangeLock {
+  const bytes = new Uint8Array(FLOCK_SIZE);
+  sys.mem.copyIn(addr, bytes, 0, FLOCK_SIZE);
+  const d = new DataView(bytes.buffer);
+  const type = d.getInt16(0, true);
+  const whence = d.getInt16(2, true);
+  const length = Number(d.getBigInt64(16, true));
+  let start = Number(d.getBigInt64(8, true));
+  if (whence === SEEK_CUR) start += file.pos;
+  else if (whence === SEEK_END) start += inodeOf(file).size;
+  else if (whence !== SEEK_SET) throw linuxError(EINVAL);
+  let end = length === 0 ? END_OF_FILE : start + length - 1;
+  if (length < 0) {
+    end = start - 1;
+    start += length;
+  }
+  if (start < 0 || type < F_RDLCK || type > F_UNLCK) throw linuxError(EINVAL);
+  if (ofd && d.getInt32(24, true) !== 0) throw linuxError(EINVAL);
+  const owner = ofd ? file : sys.task.files;
+  return { owner, pid: ofd ? -1 : sys.task.tgid, type, start, end: Math.min(end, END_OF_FILE) };
+}
+
+function getLock(sys: Sys, file: OpenFile, addr: number, ofd: boolean): number {
+  const wanted = readLock(sys, file, addr, ofd);
+  if (wanted.type === F_UNLCK) throw linuxError(EINVAL);
+  const conflict = findConflict(inodeOf(file), wanted);
+  const bytes = new Uint8Array(FLOCK_SIZE);
+  sys.mem.copyIn(addr, bytes, 0, FLOCK_SIZE);
+  const d = new DataView(bytes.buffer);
+  if (conflict === null) {
+    d.setInt16(0, F_UNLCK, true);
+  } else {
+    const toEnd = conflict.end === END_OF_FILE;
+    d.setInt16(0, conflict.type, true);
+    d.setInt16(2, SEEK_SET, true);
+    d.setBigInt64(8, BigInt(conflict.start), true);
+    d.setBigInt64(16, toEnd ? 0n : BigInt(conflict.end - conflict.start + 1), true);
+    d.setInt32(24, conflict.pid, true);
+  }
+  sys.mem.copyOut(addr, bytes, 0, FLOCK_SIZE);
+  return 0;
+}
+
+function setLock(sys: Sys, file: OpenFile, addr: number, ofd: boolean, wait: boolean): number {
+  const wanted = readLock(sys, file, addr, ofd);
+  const inode = inodeOf(file);
+  const access = file.flags & O_ACCMODE;
+  if (wanted.type === F_RDLCK && access === O_WRONLY) throw linuxError(EBADF);
+  if (wanted.type === F_WRLCK && access === O_RDONLY) throw linuxError(EBADF);
+  stopWaitingForLock(wanted.owner);
+  try {
+    setRangeLock(inode, wanted);
+    return 0;
+  } catch (e) {
+    const blocked = e instanceof LinuxError && e.errno === EAGAIN;
+    if (!wait || !blocked) throw e;
+  }
+  if (!ofd) waitForLock(wanted.owner, findConflict(inode, wanted)!);
+  return sys.block([lockQueue(inode)], {
+    interrupted: () => {
+      stopWaitingForLock(wanted.owner);
+      return -ERESTARTSYS;
+    },
+  });
+}
