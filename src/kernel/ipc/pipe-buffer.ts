@@ -1,0 +1,119 @@
+/**
+ * The bytes in a pipe: a ring of page-sized buffers, as in Linux (fs/pipe.c). A pipe is full when all
+ * slots are in use, however few bytes they hold.
+ *
+ *     tail                head
+ *      ▼                   ▼
+ *     [####][######][##  ][    ]      a write goes behind the last bytes if all of its odd bytes
+ *                                     (length modulo 4096) fit there, else into new slots
+ *
+ * Invariants: slots tail .. head-1 hold 1 to 4096 bytes each; a write of at most PIPE_BUF bytes
+ * ends up whole in one slot, so it is atomic; pages are kept and reused.
+ */
+
+import type { IoSink, IoSource } from '../vfs/types.ts';
+
+export const PIPE_BUF = 4096;
+export const DEFAULT_SLOTS = 16;
+
+export class PipeBuffer {
+  /** Bytes in all slots (FIONREAD). */
+  length = 0;
+  private slots: number;
+  private pages: (Uint8Array | null)[];
+  private starts: Int32Array;
+  private ends: Int32Array;
+  private head = 0;
+  private tail = 0;
+
+  constructor(slots: number = DEFAULT_SLOTS) {
+    this.slots = slots;
+    this.pages = new Array<Uint8Array | null>(slots).fill(null);
+    this.starts = new Int32Array(slots);
+    this.ends = new Int32Array(slots);
+  }
+
+  get empty(): boolean {
+    return this.head === this.tail;
+  }
+
+  get full(): boolean {
+    return this.head - this.tail === this.slots;
+  }
+
+  /** Bytes that fit at most (F_GETPIPE_SZ). */
+  get capacity(): number {
+    return this.slots * PIPE_BUF;
+  }
+
+  /** Puts the odd bytes of a new write behind the last ones, if they all fit. @returns bytes taken */
+  merge(from: IoSource): number {
+    const odd = from.remaining % PIPE_BUF;
+    if (odd === 0 || this.empty) return 0;
+    const last = (this.head - 1) % this.slots;
+    const end = this.ends[last] as number;
+    if (end + odd > PIPE_BUF) return 0;
+    const n = from.take(this.pages[last] as Uint8Array, end, end + odd);
+    this.ends[last] = end + n;
+    this.length += n;
+    return n;
+  }
+
+  /** Fills one free slot. @returns bytes taken */
+  append(from: IoSource): number {
+    const slot = this.head % this.slots;
+    const page = (this.pages[slot] ??= new Uint8Array(PIPE_BUF));
+    const n = from.take(page, 0, Math.min(PIPE_BUF, from.remaining));
+    if (n === 0) return 0;
+    this.starts[slot] = 0;
+    this.ends[slot] = n;
+    this.head++;
+    this.length += n;
+    return n;
+  }
+
+  /** Moves bytes out until the sink is full or nothing is left. @returns how many */
+  drain(to: IoSink): number {
+    let done = 0;
+    while (!this.empty && to.remaining > 0) {
+      const slot = this.tail % this.slots;
+      const start = this.starts[slot] as number;
+      const end = this.ends[slot] as number;
+      const n = to.put(this.pages[slot] as Uint8Array, start, end);
+      done += n;
+      this.length -= n;
+      this.starts[slot] = start + n;
+      if (start + n < end) break;
+      this.tail++;
+    }
+    return done;
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.head = 0;
+    this.tail = 0;
+  }
+
+  /** Changes the number of slots. @returns false if more are in use */
+  resize(slots: number): boolean {
+    const used = this.head - this.tail;
+    if (used > slots) return false;
+    const pages = new Array<Uint8Array | null>(slots).fill(null);
+    const starts = new Int32Array(slots);
+    const ends = new Int32Array(slots);
+    for (let i = 0; i < used; i++) {
+      const old = (this.tail + i) % this.slots;
+      pages[i] = this.pages[old] as Uint8Array;
+      starts[i] = this.starts[old] as number;
+      ends[i] = this.ends[old] as number;
+    }
+    this.slots = slots;
+    this.pages = pages;
+    this.starts = starts;
+    this.ends = ends;
+    this.tail = 0;
+    this.head = used;
+    return true;
+  }
+}

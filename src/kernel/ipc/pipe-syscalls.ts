@@ -1,0 +1,24 @@
+/** pipe(2) and pipe2(2). */
+
+import { EINVAL, linuxError } from '../errno.ts';
+import { Flags, StructOut } from '../syscall/args.ts';
+import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import { O_CLOEXEC, O_NONBLOCK } from '../vfs/constants.ts';
+import { installPair } from './descriptors.ts';
+import { createPipe } from './pipe.ts';
+
+const PIPE_FLAGS = { O_CLOEXEC, O_NONBLOCK } as const;
+
+/** O_DIRECT (packets) and O_NOTIFICATION_PIPE are refused, as by a kernel without them. */
+function sysPipe2(sys: Sys, a: { fildes: number; flags: number }): number {
+  if ((a.flags & ~(O_CLOEXEC | O_NONBLOCK)) !== 0) throw linuxError(EINVAL);
+  const { read, write } = createPipe(sys.kernel, sys.task.cred, a.flags & O_NONBLOCK);
+  return installPair(sys, read, write, (a.flags & O_CLOEXEC) !== 0, a.fildes);
+}
+
+export const PIPE_SYSCALLS: readonly SyscallRow[] = [
+  syscall(22, 'pipe', { fildes: StructOut('int[2]') }, (sys, a) =>
+    sysPipe2(sys, { fildes: a.fildes, flags: 0 }),
+  ),
+  syscall(293, 'pipe2', { fildes: StructOut('int[2]'), flags: Flags('O', PIPE_FLAGS) }, sysPipe2),
+];
