@@ -38,6 +38,7 @@ import { type InsnRow, insn } from './table-format.ts';
 
 const TRANSFER = 'leaves the test block; covered by unit tests';
 const SYSTEM = 'depends on the machine';
+const UMIP = 'allowed to user code where the host does not use UMIP';
 
 /** #GP(0) at CPL 3. */
 function privileged(text: string, encoding: string): InsnRow {
@@ -116,7 +117,7 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('prefetch Eb', '0F 18 /r', liftNop),
   ...['19', '1A', '1B', '1C', '1D', '1E', '1F'].map((op) => insn('nop Ev', `0F ${op} /r`, liftNop)),
   insn('prefetchw Mb', '0F 0D /r', liftNop, { feature: 'prefetchw' }),
-  insn('nop Ev', '0F 0D /r', liftNop),
+  insn('nop Ev', '0F 0D /r', liftNop, { noFuzz: 'AMD CPUs raise #UD for the register form' }),
   insn('lfence', 'NP 0F AE E8+i', liftNop, { feature: 'sse2' }),
   insn('mfence', 'NP 0F AE F0+i', liftNop, { feature: 'sse2' }),
   insn('sfence', 'NP 0F AE F8+i', liftNop, { feature: 'sse' }),
@@ -159,11 +160,11 @@ const PRIVILEGED: readonly InsnRow[] = [
   privileged('invlpg M', '0F 01 /7'),
   privileged('swapgs', '0F 01 F8'),
   // UMIP: the kernel does not let user code read the descriptor tables.
-  privileged('sldt Ev', '0F 00 /0'),
-  privileged('str Ev', '0F 00 /1'),
-  privileged('sgdt M', '0F 01 /0'),
-  privileged('sidt M', '0F 01 /1'),
-  privileged('smsw Ev', '0F 01 /4'),
+  insn('sldt Ev', '0F 00 /0', liftPrivileged, { privileged: true, noFuzz: UMIP }),
+  insn('str Ev', '0F 00 /1', liftPrivileged, { privileged: true, noFuzz: UMIP }),
+  insn('sgdt M', '0F 01 /0', liftPrivileged, { privileged: true, noFuzz: UMIP }),
+  insn('sidt M', '0F 01 /1', liftPrivileged, { privileged: true, noFuzz: UMIP }),
+  insn('smsw Ev', '0F 01 /4', liftPrivileged, { privileged: true, noFuzz: UMIP }),
   insn('verr Ew', '0F 00 /4', 'todo', { flags: 'w:z' }),
   insn('verw Ew', '0F 00 /5', 'todo', { flags: 'w:z' }),
   insn('lar Gv,Ew', '0F 02 /r', 'todo', { flags: 'w:z' }),

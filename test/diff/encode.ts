@@ -1,0 +1,235 @@
+/** Encodes a random instruction of a table row, and prepares the registers that it addresses memory with. */
+
+import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
+import { IMM, MAP, PFX } from '../../src/frontend-x86/table-format.ts';
+import type { Random } from './random.ts';
+import { type CpuState, DATA, PAGE } from './state.ts';
+
+/** What the generator may do with the state. */
+export interface Setting {
+  readonly rng: Random;
+  readonly state: CpuState;
+  /** Address of the instruction. */
+  readonly pc: number;
+  /** Registers of the state are free to be set; otherwise only ADDRESS_REGS (already set) are bases. */
+  readonly single: boolean;
+}
+
+/** In sequences these hold addresses in the data page and are never operands. */
+export const ADDRESS_REGS: readonly number[] = [5, 14];
+/** Registers that sequences keep out of operands: the stack pointer and the string pointers too. */
+const RESERVED = new Set([4, 5, 6, 7, 14]);
+export const STRING_MNEMONICS: ReadonlySet<string> = new Set([
+  'movs',
+  'cmps',
+  'stos',
+  'lods',
+  'scas',
+]);
+
+interface Parts {
+  p66: boolean;
+  p67: boolean;
+  w: number;
+  rex: number;
+  needRex: boolean;
+  modrm: number[];
+}
+
+function hasLetter(row: InsnRow, letters: string): boolean {
+  return row.operands.some((o) => letters.includes(o.letter));
+}
+
+/** A register number for a GPR operand. */
+function gpr(s: Setting): number {
+  for (;;) {
+    const n = s.rng.below(16);
+    if (s.single || !RESERVED.has(n)) return n;
+  }
+}
+
+function registerFor(letter: string, s: Setting): number {
+  if ('PQN'.includes(letter)) return s.rng.below(8);
+  if ('SCD'.includes(letter)) return s.rng.below(6);
+  if ('VWU'.includes(letter)) return s.rng.below(16);
+  return gpr(s);
+}
+
+/** Without REX, byte registers 4 to 7 are AH to BH: sequences must not touch rSP & co. through SPL. */
+function byteRegister(s: Setting, parts: Parts, n: number): number {
+  if (n < 4) return n;
+  if (n < 8 && s.rng.chance(50)) parts.needRex = true;
+  return n;
+}
+
+/** Where a memory operand should be. */
+function target(row: InsnRow, s: Setting, bytes: number): bigint {
+  const { rng } = s;
+  const k = rng.below(100);
+  const align = row.options.aligned && rng.chance(92) ? 15 : 0;
+  if (k < 88) return BigInt((DATA + 0x400 + rng.below(0x800)) & ~align);
+  if (k < 96 || !s.single) return BigInt((DATA + PAGE - rng.below(bytes + 4) - 1) & ~align);
+  return k < 98 ? rng.u64() : BigInt(DATA + PAGE + rng.below(64));
+}
+
+function int32(n: number): number[] {
+  return [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
+}
+
+/** ModRM bytes of a memory operand; sets a base register where it may. */
+function memoryOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): void {
+  const { rng, state } = s;
+  const at = target(row, s, 16);
+  const low = Number(at & 0xffffffffn);
+  const near = at < 0x100000000n;
+  const form = rng.below(10);
+  if (near && form === 0) {
+    parts.modrm = [(reg << 3) | 4, 0x25, ...int32(low)];
+    return;
+  }
+  if (near && form === 1) {
+    // RIP-relative: the caller fixes the displacement up, as it knows the length.
+    parts.modrm = [(reg << 3) | 5, ...int32(low)];
+    return;
+  }
+  const base = s.single ? rng.below(16) : rng.pick(ADDRESS_REGS);
+  const useIndex = s.single && rng.chance(35);
+  let index = useIndex ? rng.below(16) : 4;
+  if (index === base) index = 4;
+  const scale = rng.below(4);
+  const mod = rng.below(3);
+  let disp = mod === 1 ? rng.below(256) - 128 : mod === 2 ? rng.below(0x100000) - 0x80000 : 0;
+  if (!s.single) disp = Number(BigInt.asIntN(32, at - state.gpr(base)));
+  else {
+    const scaled = index === 4 ? 0n : state.gpr(index) << BigInt(scale);
+    let value = at - BigInt(disp) - scaled;
+    if (parts.p67) value = BigInt.asUintN(32, value) | (BigInt(rng.u32()) << 32n);
+    state.setGpr(base, value);
+  }
+  const rm = base & 7;
+  const withSib = rm === 4 || index !== 4 || rng.chance(5);
+  const short = s.single ? mod : 2;
+  const m = short === 0 && rm === 5 ? 1 : short;
+  parts.modrm = [(m << 6) | (reg << 3) | (withSib ? 4 : rm)];
+  if (withSib) parts.modrm.push((scale << 6) | ((index & 7) << 3) | rm);
+  if (m === 1) parts.modrm.push(disp & 255);
+  else if (m === 2) parts.modrm.push(...int32(disp));
+  parts.rex |= (base >> 3) | ((index >> 3) << 1);
+}
+
+function immediate(row: InsnRow, s: Setting, parts: Parts): number[] {
+  const { rng } = s;
+  const v = rng.value();
+  const bytes = (n: number): number[] =>
+    Array.from({ length: n }, (_, i) => Number((v >> BigInt(8 * i)) & 255n));
+  const wide = parts.w === 1;
+  switch (row.imm) {
+    case IMM.ib:
+      return rng.chance(50) ? [rng.below(256)] : [rng.below(70)];
+    case IMM.iw:
+      return bytes(2);
+    case IMM.id:
+      return bytes(4);
+    case IMM.iz:
+      return bytes(parts.p66 && !wide ? 2 : 4);
+    case IMM.iv:
+      return bytes(wide ? 8 : parts.p66 ? 2 : 4);
+    case IMM.cb:
+      return [rng.below(16)];
+    case IMM.cz:
+      return int32(rng.below(64));
+    case IMM.mo:
+      return [
+        ...int32(Number(target(row, s, 8) & 0xffffffffn)),
+        ...(parts.p67 ? [] : [0, 0, 0, 0]),
+      ];
+    default:
+      return [];
+  }
+}
+
+function modrm(row: InsnRow, s: Setting, parts: Parts): void {
+  const { rng } = s;
+  if (row.modrm >= 0) {
+    parts.modrm = [row.modrm + (row.modrmPlus ? rng.below(8) : 0)];
+    return;
+  }
+  const regOperand = row.operands.find((o) => 'GVPSCD'.includes(o.letter));
+  let reg = row.digit >= 0 ? row.digit : rng.below(8);
+  if (regOperand !== undefined && row.digit < 0) {
+    let n = registerFor(regOperand.letter, s);
+    if (regOperand.letter === 'G' && regOperand.size === 1) n = byteRegister(s, parts, n);
+    reg = n & 7;
+    parts.rex |= (n >> 3) << 2;
+  }
+  const memory = row.mod === 'm' || (row.mod === 'a' && hasLetter(row, 'EWQ') && rng.chance(50));
+  if (memory) {
+    memoryOperand(row, s, parts, reg);
+    return;
+  }
+  const rmOperand = row.operands.find((o) => 'EWQRUN'.includes(o.letter));
+  let n = rmOperand === undefined ? rng.below(8) : registerFor(rmOperand.letter, s);
+  if (rmOperand?.letter === 'E' && rmOperand.size === 1) n = byteRegister(s, parts, n);
+  parts.modrm = [0xc0 | (reg << 3) | (n & 7)];
+  parts.rex |= n >> 3;
+}
+
+/** Pointers and count of string instructions. */
+function prepareString(row: InsnRow, s: Setting): void {
+  if (!STRING_MNEMONICS.has(row.mnemonic)) return;
+  const { rng, state } = s;
+  const at = (): bigint =>
+    BigInt(DATA + (rng.chance(85) ? 0x400 + rng.below(0x800) : rng.below(PAGE + 8)));
+  const source = at();
+  state.setGpr(6, source);
+  state.setGpr(7, rng.chance(30) ? source + BigInt(rng.below(40) - 20) : at());
+  state.setGpr(1, BigInt(rng.chance(90) ? rng.below(40) : rng.below(3000)));
+}
+
+/** Bytes of a random instruction of the row. */
+export function encodeRow(row: InsnRow, s: Setting): number[] {
+  const { rng } = s;
+  const parts: Parts = { p66: false, p67: false, w: 0, rex: 0, needRex: false, modrm: [] };
+  const legacy66 = row.prefix === PFX.any && row.options.size !== 'f64';
+  const sized = row.operands.some((o) => o.size < 0) || row.operands.length === 0;
+  parts.p66 = row.prefix === PFX.p66 || (legacy66 && sized && rng.chance(25));
+  parts.w = row.w >= 0 ? row.w : row.options.size === undefined && rng.chance(40) ? 1 : 0;
+  parts.p67 = rng.chance(4) && s.single && (row.mod === 'm' || hasLetter(row, 'EWQOXY'));
+  prepareString(row, s);
+  let opcode = row.opcode;
+  if (row.plusReg) {
+    const n = gpr(s);
+    opcode += n & 7;
+    parts.rex |= n >> 3;
+  }
+  if (row.hasModrm) modrm(row, s, parts);
+  const imm = immediate(row, s, parts);
+  if (row.map >= MAP.vex0F) throw new Error(`${row.text}: VEX rows need an encoder here`);
+
+  const out: number[] = [];
+  if (parts.p67) out.push(0x67);
+  if (parts.p66) out.push(0x66);
+  if (row.prefix === PFX.pF2) out.push(0xf2);
+  if (row.prefix === PFX.pF3) out.push(0xf3);
+  if (STRING_MNEMONICS.has(row.mnemonic) && rng.chance(60)) out.push(rng.pick([0xf2, 0xf3]));
+  const inMemory = parts.modrm.length > 0 && (parts.modrm[0] as number) < 0xc0;
+  if (row.options.lock && inMemory && rng.chance(20)) out.push(0xf0);
+  const rex = 0x40 | (parts.w << 3) | parts.rex;
+  if (rex !== 0x40 || parts.needRex || rng.chance(5)) out.push(rex);
+  if (row.map !== MAP.one) out.push(0x0f);
+  if (row.map === MAP.m0F38) out.push(0x38);
+  if (row.map === MAP.m0F3A) out.push(0x3a);
+  out.push(opcode);
+  const length = out.length + parts.modrm.length + imm.length;
+  fixRipRelative(parts.modrm, s.pc + length);
+  return [...out, ...parts.modrm, ...imm];
+}
+
+/** The displacement holds the target so far. */
+function fixRipRelative(m: number[], next: number): void {
+  if (m.length !== 5 || ((m[0] as number) & 0xc7) !== 5) return;
+  const at =
+    ((m[1] as number) | ((m[2] as number) << 8) | ((m[3] as number) << 16)) +
+    (m[4] as number) * 0x1000000;
+  m.splice(1, 4, ...int32(at - next));
+}
