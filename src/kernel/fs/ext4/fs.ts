@@ -1,0 +1,125 @@
+/**
+ * A mounted ext4: opens the image (recovering its journal), hands out inodes — one object for each
+ * number — and closes it.
+ */
+
+import { ESTALE, linuxError } from '../../errno.ts';
+import type { BlockDevice } from '../../ports.ts';
+import type { FileSystem, StatFs } from '../../vfs/types.ts';
+import { S_IFDIR, S_IFMT } from '../../vfs/types.ts';
+import { OverlayBlockDevice } from '../blockdev.ts';
+import { DiskInode } from './disk-inode.ts';
+import { Ext4ImageError } from './errors.ts';
+import { type Ext4Pages, heapPages, type PageData, type PagesFactory } from './file-pages.ts';
+import { Ext4Inode } from './inode.ts';
+import { NAME_LEN, ROOT_INO, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
+import { replayJournal } from './replay.ts';
+import { Superblock } from './superblock.ts';
+import { Volume, type VolumeOptions } from './volume.ts';
+
+const EXT4_SUPER_MAGIC = 0xef53;
+
+export interface Ext4Options extends VolumeOptions {
+  /** st_dev */
+  readonly dev?: number;
+  /** Where file data is kept in memory; default: on the heap (files cannot be mapped). */
+  readonly pages?: PagesFactory;
+  /** The changes will be thrown away (an overlay in memory): no journal is written. */
+  readonly discard?: boolean;
+}
+
+export class Ext4FileSystem implements FileSystem {
+  readonly type = 'ext4';
+  readonly dev: number;
+  readonly volume: Volume;
+  readonly root: Ext4Inode;
+  private readonly inodes = new Map<number, Ext4Inode>();
+  private readonly pagesFactory: PagesFactory;
+
+  /** Opens an image. @throws Ext4ImageError with a line for the user */
+  static open(device: BlockDevice, options: Ext4Options = {}): Ext4FileSystem {
+    const log = options.log ?? ((): void => {});
+    let sb = readSuperblock(device);
+    let base = device;
+    if (sb.hasJournal && sb.needsRecovery) {
+      // A device that may not be written is recovered in memory.
+      if (device.readOnly || options.readOnly) base = new OverlayBlockDevice(device);
+      replayJournal(base, (line) => log(`ext4: ${line}`));
+      sb = readSuperblock(base);
+    }
+    const readOnly = (options.readOnly ?? false) || device.readOnly || sb.readOnlyReason !== null;
+    if (sb.readOnlyReason !== null && !options.readOnly && !device.readOnly) {
+      log(`ext4: mounted read-only: ${sb.readOnlyReason}`);
+    }
+    return new Ext4FileSystem(base, sb, { ...options, readOnly });
+  }
+
+  private constructor(device: BlockDevice, sb: Superblock, options: Ext4Options) {
+    this.dev = options.dev ?? 0x800;
+    this.pagesFactory = options.pages ?? heapPages();
+    this.volume = new Volume(device, sb, options);
+    this.root = this.inode(ROOT_INO);
+    if ((this.root.mode & S_IFMT) !== S_IFDIR)
+      throw new Ext4ImageError('the root is not a directory');
+  }
+
+  get readOnly(): boolean {
+    return this.volume.readOnly;
+  }
+
+  /** The inode with number `ino`, which a directory entry names. */
+  inode(ino: number): Ext4Inode {
+    let inode = this.inodes.get(ino);
+    if (inode !== undefined) return inode;
+    const disk = new DiskInode(this.volume, ino);
+    disk.verify();
+    if (disk.links === 0) {
+      this.volume.log(`inode ${ino} is named by a directory but not in use`);
+      throw linuxError(ESTALE);
+    }
+    inode = new Ext4Inode(this, disk);
+    this.inodes.set(ino, inode);
+    return inode;
+  }
+
+  makePages(data: PageData): Ext4Pages {
+    return this.pagesFactory(data);
+  }
+
+  statfs(): StatFs {
+    const { sb, freeBlocks, freeInodes, reserved } = this.volume;
+    let overhead = 0;
+    for (let g = 0; g < sb.groups; g++) {
+      overhead += this.volume.groups.overhead(g) + 2 + this.volume.groups.inodeTableBlocks;
+    }
+    const bfree = Math.max(0, freeBlocks - reserved);
+    return {
+      type: EXT4_SUPER_MAGIC,
+      bsize: sb.blockSize,
+      blocks: sb.blocks - sb.firstDataBlock - overhead,
+      bfree,
+      bavail: Math.max(0, bfree - sb.reservedBlocks),
+      files: sb.inodes,
+      ffree: freeInodes,
+      namelen: NAME_LEN,
+    };
+  }
+
+  sync(): void {}
+
+  close(): void {}
+}
+
+function readSuperblock(device: BlockDevice): Superblock {
+  if (device.size < SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE) {
+    throw new Ext4ImageError('not an ext4 image: it is too small');
+  }
+  const bytes = new Uint8Array(SUPERBLOCK_SIZE);
+  device.read(SUPERBLOCK_OFFSET, bytes);
+  const sb = new Superblock(bytes);
+  const size = sb.blocks * sb.blockSize;
+  if (size > device.size) {
+    throw new Ext4ImageError(`the image is truncated: ${device.size} bytes of ${size}`);
+  }
+  return sb;
+}

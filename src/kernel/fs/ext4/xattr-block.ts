@@ -1,0 +1,124 @@
+/**
+ * Extended attributes as bytes (fs/ext4/xattr.h), in an inode's spare space or a block of their own.
+ *
+ *   block   magic 4, refcount 4, blocks 4, hash 4, checksum 4, reserved 12
+ *   inode   magic 4
+ *   entry   name_len 1, name_index 1, value_offs 2, value_inum 4, value_size 4, hash 4, name; padded to 4
+ *
+ * Entries grow up, values grow down from the end. value_offs counts from the block's start, or from the
+ * first entry in an inode. Entries in a block are sorted by index, name length, name.
+ */
+
+import { EOPNOTSUPP, linuxError } from '../../errno.ts';
+import type { MetaBlock } from './buffers.ts';
+import { crc32c, crc32cLe32, crc32cZeros } from './crc.ts';
+import type { Volume } from './volume.ts';
+
+export const ENTRY_SIZE = 16;
+
+export interface Attribute {
+  readonly index: number;
+  /** Latin-1. */
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+/** Bytes an attribute needs: entry and value. */
+export function attributeSize(a: Attribute): number {
+  return pad4(ENTRY_SIZE + a.name.length) + pad4(a.value.length);
+}
+
+export function pad4(n: number): number {
+  return (n + 3) & ~3;
+}
+
+/** Parses the entries in area[first, length); values count from `valueBase`. `where` is for the log. */
+export function parseAttributes(
+  vol: Volume,
+  area: Uint8Array,
+  first: number,
+  valueBase: number,
+  where: string,
+): Attribute[] {
+  const v = new DataView(area.buffer, area.byteOffset, area.length);
+  const out: Attribute[] = [];
+  for (let at = first; ; ) {
+    if (at + 4 > area.length) vol.damaged(`${where}: damaged extended attributes`);
+    if (v.getUint32(at, true) === 0) return out;
+    const nameLength = area[at]!;
+    const next = at + pad4(ENTRY_SIZE + nameLength);
+    if (next > area.length) vol.damaged(`${where}: damaged extended attributes`);
+    if (v.getUint32(at + 4, true) !== 0) {
+      vol.log(`${where}: an attribute value in an inode of its own (ea_inode) is not supported`);
+      throw linuxError(EOPNOTSUPP);
+    }
+    const size = v.getUint32(at + 8, true);
+    const value = valueBase + v.getUint16(at + 2, true);
+    if (size > 0 && value + size > area.length)
+      vol.damaged(`${where}: damaged extended attributes`);
+    let name = '';
+    for (let i = 0; i < nameLength; i++) name += String.fromCharCode(area[at + ENTRY_SIZE + i]!);
+    const bytes = size > 0 ? area.slice(value, value + size) : new Uint8Array(0);
+    out.push({ index: area[at + 1]!, name, value: bytes });
+    at = next;
+  }
+}
+
+/** Writes attributes into area[first, length), which must have room. @returns their entries' hashes */
+export function writeAttributes(
+  area: Uint8Array,
+  first: number,
+  valueBase: number,
+  attributes: readonly Attribute[],
+): number[] {
+  const v = new DataView(area.buffer, area.byteOffset, area.length);
+  area.fill(0, first);
+  const hashes: number[] = [];
+  let at = first;
+  let end = area.length & ~3;
+  for (const { index, name, value } of attributes) {
+    const size = pad4(value.length);
+    end -= size;
+    area[at] = name.length;
+    area[at + 1] = index;
+    v.setUint16(at + 2, value.length > 0 ? end - valueBase : 0, true);
+    v.setUint32(at + 8, value.length, true);
+    for (let i = 0; i < name.length; i++) area[at + ENTRY_SIZE + i] = name.charCodeAt(i);
+    area.set(value, end);
+    const hash = entryHash(name, v, end, size);
+    v.setUint32(at + 12, hash, true);
+    hashes.push(hash);
+    at += pad4(ENTRY_SIZE + name.length);
+  }
+  return hashes;
+}
+
+/** ext4_xattr_hash_entry, names as unsigned characters (and values as little-endian words). */
+function entryHash(name: string, v: DataView, value: number, size: number): number {
+  let hash = 0;
+  for (let i = 0; i < name.length; i++) {
+    hash = (hash << 5) ^ (hash >>> 27) ^ name.charCodeAt(i);
+  }
+  for (let i = 0; i < size; i += 4) {
+    hash = (hash << 16) ^ (hash >>> 16) ^ v.getInt32(value + i, true);
+  }
+  return hash >>> 0;
+}
+
+/** ext4_xattr_rehash: over the hashes of a block's entries; 0 if one of them is 0. */
+export function blockHash(hashes: readonly number[]): number {
+  let hash = 0;
+  for (const h of hashes) {
+    if (h === 0) return 0;
+    hash = (hash << 16) ^ (hash >>> 16) ^ h;
+  }
+  return hash >>> 0;
+}
+
+/** Checksum of a block; `seed` is the file system's. */
+export function xattrBlockCsum(block: MetaBlock, seed: number): number {
+  let crc = crc32cLe32(seed, block.nr % 2 ** 32);
+  crc = crc32cLe32(crc, Math.floor(block.nr / 2 ** 32));
+  crc = crc32c(crc, block.data, 0, 16);
+  return crc32c(crc32cZeros(crc, 4), block.data, 20, block.data.length);
+}

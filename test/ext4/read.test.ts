@@ -1,0 +1,208 @@
+/**
+ * Reading images that mke2fs made and filled: every file, link, attribute and time is what the host
+ * has, for each layout that e2fsprogs can make and we claim to read.
+ */
+
+import { spawnSync } from 'node:child_process';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
+import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/kernel/vfs/types.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { inTemp, latin1, load, mke2fs, names, readFile, tool, walk, withTools } from './tools.ts';
+
+const test = suite('ext4 reading');
+const tooled = withTools(test);
+
+/** A tree with something of everything that a plain directory can hold. */
+function makeTree(root: string): void {
+  mkdirSync(join(root, 'a/b/c'), { recursive: true });
+  writeFileSync(join(root, 'empty'), '');
+  writeFileSync(join(root, 'small'), 'hello\n');
+  writeFileSync(join(root, 'a/big'), Buffer.alloc(400_001, 'kevlar '));
+  writeFileSync(join(root, 'a/b/exact'), Buffer.alloc(8192, 7));
+  linkSync(join(root, 'small'), join(root, 'a/b/hard'));
+  for (const length of [1, 59, 60, 61, 255, 1000]) {
+    symlinkSync('x'.repeat(length), join(root, `link${length}`));
+  }
+  mkdirSync(join(root, 'many'));
+  for (let i = 0; i < 700; i++) writeFileSync(join(root, `many/file-number-${i}`), String(i));
+  utimesSync(join(root, 'small'), 1_000_000_000.25, 2_000_000_000.5);
+  const sparse = join(root, 'sparse');
+  spawnSync('dd', [
+    'if=/dev/urandom',
+    `of=${sparse}`,
+    'bs=4096',
+    'count=3',
+    'seek=20000',
+    'status=none',
+  ]);
+}
+
+function compare(inode: Ext4Inode, host: string, wide: boolean): void {
+  const info = lstatSync(host);
+  const st = inode.stat();
+  assert.is(st.mode, info.mode, host);
+  assert.is(st.uid, info.uid, host);
+  if (wide && !info.isDirectory()) assert.is(st.mtime.sec, Math.floor(info.mtimeMs / 1000), host);
+  switch (st.mode & S_IFMT) {
+    case S_IFLNK:
+      assert.is(inode.readlink(), readlinkSync(host));
+      break;
+    case S_IFREG: {
+      assert.is(st.size, info.size, host);
+      const got = readFile(inode);
+      if (Buffer.compare(got, readFileSync(host)) !== 0) assert.unreachable(`${host} differs`);
+      break;
+    }
+    case S_IFDIR: {
+      const expected = ['.', '..', ...readdirSync(host)];
+      if (inode.fs.root === inode) expected.push('lost+found');
+      assert.equal(names(inode), expected.sort());
+      for (const name of readdirSync(host))
+        compare(inode.lookup(name) as Ext4Inode, join(host, name), wide);
+      break;
+    }
+    default:
+      assert.unreachable(`unexpected type of ${host}`);
+  }
+}
+
+const LAYOUTS: Readonly<Record<string, readonly string[]>> = {
+  defaults: ['-t', 'ext4'],
+  '1 KiB blocks': ['-t', 'ext4', '-b', '1024'],
+  '2 KiB blocks, 128-byte inodes': ['-t', 'ext4', '-b', '2048', '-I', '128'],
+  'no checksums': ['-t', 'ext4', '-O', '^metadata_csum,^64bit'],
+  uninit_bg: ['-t', 'ext4', '-O', '^metadata_csum,uninit_bg,^64bit'],
+  'uninit_bg, 64bit': ['-t', 'ext4', '-O', '^metadata_csum,uninit_bg,64bit'],
+  meta_bg: ['-t', 'ext4', '-b', '1024', '-O', 'meta_bg,^resize_inode'],
+  'no flex_bg, no journal': ['-t', 'ext4', '-O', '^flex_bg,^has_journal'],
+  metadata_csum_seed: ['-t', 'ext4', '-O', 'metadata_csum_seed'],
+  sparse_super2: ['-t', 'ext4', '-O', 'sparse_super2,^resize_inode'],
+  inline_data: ['-t', 'ext4', '-O', 'inline_data', '-I', '256'],
+  ext2: ['-t', 'ext2'],
+  'ext3, 1 KiB blocks': ['-t', 'ext3', '-b', '1024'],
+};
+
+for (const [name, args] of Object.entries(LAYOUTS)) {
+  tooled(`reads a filled image: ${name}`, () => {
+    inTemp((dir) => {
+      const tree = join(dir, 'tree');
+      mkdirSync(tree);
+      makeTree(tree);
+      mke2fs(join(dir, 'image'), 32, [...args, '-d', tree]);
+      const log: string[] = [];
+      const fs = Ext4FileSystem.open(load(join(dir, 'image')), {
+        log: (l) => log.push(l),
+        readOnly: true,
+      });
+      compare(fs.root, tree, !args.includes('128') && !args.includes('ext3'));
+      assert.equal(log, []);
+    });
+  });
+}
+
+tooled('finds names in a directory that e2fsck has indexed, for every hash', () => {
+  for (const hash of ['legacy', 'half_md4', 'tea']) {
+    for (const sign of ['1', '2']) {
+      inTemp((dir) => {
+        const tree = join(dir, 'tree');
+        mkdirSync(tree);
+        for (let i = 0; i < 900; i++)
+          writeFileSync(join(tree, `n${i}-${'\u00e9\u00ff'.repeat(i % 9)}`), '');
+        const image = join(dir, 'image');
+        mke2fs(image, 16, ['-t', 'ext4', '-b', '1024', '-N', '2000', '-d', tree]);
+        tool('tune2fs', ['-E', `hash_alg=${hash}`, image]);
+        tool('debugfs', ['-w', '-R', `ssv flags ${sign}`, image]);
+        const r = tool('e2fsck', ['-fyD', image]);
+        assert.ok((r.status ?? 8) < 4, r.out);
+        const fs = Ext4FileSystem.open(load(image), { readOnly: true });
+        const listed = names(fs.root).filter((n) => n.startsWith('n'));
+        assert.is(listed.length, 900);
+        assert.ok(fs.root.disk.flags & 0x1000, 'has an index');
+        for (const name of listed)
+          assert.ok(fs.root.lookup(name) !== null, `${hash}/${sign} ${name}`);
+        assert.is(fs.root.lookup('n900'), null);
+      });
+    }
+  }
+});
+
+tooled('continues a listing at any position', () => {
+  inTemp((dir) => {
+    const tree = join(dir, 'tree');
+    makeTreeOf(tree, 400);
+    const image = join(dir, 'image');
+    mke2fs(image, 16, ['-t', 'ext4', '-b', '1024', '-d', tree]);
+    for (const optimize of [false, true]) {
+      if (optimize) tool('e2fsck', ['-fyD', image]);
+      const { root } = Ext4FileSystem.open(load(image), { readOnly: true });
+      const all = names(root);
+      const got: string[] = [];
+      let from = 0;
+      for (let more = true; more; ) {
+        let n = 0;
+        more = false;
+        root.readdir(from, (e) => {
+          if (n++ === 7) {
+            more = true;
+            return false;
+          }
+          got.push(e.name);
+          from = e.next;
+          return true;
+        });
+      }
+      assert.equal(got.sort(), all);
+    }
+  });
+});
+
+function makeTreeOf(tree: string, files: number): void {
+  mkdirSync(tree);
+  for (let i = 0; i < files; i++) writeFileSync(join(tree, `entry-${i}`), '');
+}
+
+tooled('reads extended attributes and lists of access rights', () => {
+  inTemp((dir) => {
+    const image = join(dir, 'image');
+    mke2fs(image, 16, ['-t', 'ext4']);
+    writeFileSync(join(dir, 'f'), 'x');
+    writeFileSync(join(dir, 'long'), 'v'.repeat(900));
+    const script = `write ${dir}/f f\nea_set f user.short abc\nea_set -f ${dir}/long f user.long\nea_set f trusted.t 1\n`;
+    writeFileSync(join(dir, 'script'), script);
+    tool('debugfs', ['-w', '-f', join(dir, 'script'), image]);
+    const fs = Ext4FileSystem.open(load(image), { readOnly: true });
+    const f = walk(fs, 'f');
+    assert.equal(f.listxattr().sort(), ['trusted.t', 'user.long', 'user.short']);
+    assert.is(latin1(f.getxattr('user.short')!), 'abc');
+    assert.is(f.getxattr('user.long')!.length, 900);
+    assert.is(f.getxattr('user.none'), null);
+  });
+});
+
+tooled('refuses what it does not know by name', () => {
+  inTemp((dir) => {
+    const image = join(dir, 'image');
+    mke2fs(image, 16, ['-t', 'ext4', '-O', 'casefold']);
+    assert.throws(() => Ext4FileSystem.open(load(image)), /not supported: casefold/);
+    mke2fs(image, 16, ['-t', 'ext4', '-O', 'bigalloc']);
+    assert.throws(() => Ext4FileSystem.open(load(image)), /bigalloc/);
+    mke2fs(image, 16, ['-t', 'ext4', '-O', 'quota']);
+    const log: string[] = [];
+    const fs = Ext4FileSystem.open(load(image), { log: (l) => log.push(l) });
+    assert.ok(fs.readOnly);
+    assert.match(log.join(), /read-only: it uses quota/);
+  });
+});
