@@ -233,24 +233,32 @@ export const liftCmpxchg: LiftFn = (cx) => {
   const r = cx.op(type, cx.raw(1), old, equal);
   if (cx.isMem(0)) cx.store(size, r);
   cx.flags.set(CC_SUB, size, acc, old);
-  if (!cx.isMem(0)) cx.setGpr(cx.regNo(0), size, r);
-  // rAX is not written when equal: its upper half stays.
-  if (size < 4) cx.setGpr(0, size, cx.op(type, acc, old, equal));
-  else if (cx.isMem(0) || cx.regNo(0) !== 0) {
-    cx.b.opTo(GPR[0] as Ref, 'select.i64', GPR[0] as Ref, old, equal);
-    cx.wroteGpr(0);
-  }
+  // Neither register is written in the other case: its upper half stays.
+  if (!cx.isMem(0)) writeIf(cx, cx.regNo(0), size, r, equal, true);
+  writeIf(cx, 0, size, old, equal, false);
 };
+
+/** Writes register n if `cond` is as wanted; else all its bits stay. */
+function writeIf(cx: Lift, n: number, size: number, v: Ref, cond: Ref, wanted: boolean): void {
+  if (size < 4) {
+    const kept = cx.gpr(n, size);
+    cx.setGpr(n, size, wanted ? cx.op('select.i32', v, kept, cond) : cx.op('select.i32', kept, v, cond));
+    return;
+  }
+  const r = GPR[n] as Ref;
+  if (wanted) cx.b.opTo(r, 'select.i64', size === 4 ? cx.copy(v, 4) : v, r, cond);
+  else cx.b.opTo(r, 'select.i64', r, v, cond);
+  cx.wroteGpr(n);
+}
 
 /** CMPXCHG8B and CMPXCHG16B: rDX:rAX against memory; ZF only. */
 export const liftCmpxchgPair: LiftFn = (cx) => {
   const half = cx.d.opSize === 8 ? 8 : 4;
   const wide = half === 8;
-  const align = wide;
-  // Both halves are read and written as one aligned access would be: loads first, then stores.
+  // The whole operand first, for its alignment (#GP); the later accesses cannot fault half-way.
+  if (wide) cx.load(16, true);
   const lo = wide ? cx.loadAs('ld64', 0) : cx.loadAs('ld32', 0);
   const hi = wide ? cx.loadAs('ld64', 8) : cx.loadAs('ld32', 4);
-  if (align) cx.load(16, true);
   const set = wide ? 'set.i64' : 'set.i32';
   const equal = cx.op(
     'and.i32',

@@ -309,6 +309,7 @@ export class Lift {
   /** The effective address without segment base, for LEA. */
   effectiveAddress(): Ref {
     this.baseAndIndex();
+    this.narrowAddress();
     this.eaReady = false;
     return this.b.op('lea.i64', this.eaA, this.eaB, this.eaC as Ref, this.eaDisp);
   }

@@ -233,7 +233,7 @@ export const liftMovToSeg: LiftFn = (cx) => {
 function bitStringAddress(cx: Lift, size: number, offset: Ref): void {
   const bytes = cx.op('sar.i64', cx.signed64(offset, size), cx.k(3));
   const aligned = cx.op('and.i64', bytes, cx.b.constS(-size));
-  cx.useAddress(cx.op('lea.i64', cx.address(), aligned, 0, 0));
+  cx.useSegmented(cx.op('lea.i64', cx.effectiveAddress(), aligned, 0, 0));
 }
 
 type BitOp = 'bt' | 'bts' | 'btr' | 'btc';

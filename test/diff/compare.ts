@@ -69,7 +69,8 @@ export function differences(c: DiffCase, native: CpuState, ours: CpuState): stri
     c.rows.some((r) => r.options.approximate !== undefined),
     out,
   );
-  for (let i = 0; i < native.data.length; i++) {
+  const sameMemory = Buffer.compare(native.data, ours.data) === 0;
+  for (let i = 0; i < native.data.length && !sameMemory; i++) {
     if (native.data[i] !== ours.data[i]) {
       const at = i & ~15;
       out.push(

@@ -22,6 +22,7 @@ import {
   YMM_BASE,
 } from '../../src/frontend-x86/state.ts';
 import { type CodeSource, translateBlock } from '../../src/frontend-x86/translate.ts';
+import type { IrBlock } from '../../src/ir/block.ts';
 import type { GuestAccess } from '../../src/ir/helpers.ts';
 import { EXIT_LINK, Interpreter } from '../../src/ir/interp.ts';
 import { EXIT } from '../../src/ir/ops.ts';
@@ -83,6 +84,11 @@ function twoPages(mem: LinearMemory): GuestAccess {
   return access;
 }
 
+function verify(ir: IrBlock): void {
+  const errors = verifyBlock(ir, X86_STATE, HELPERS.length);
+  if (errors.length > 0) throw new Error(`invalid IR: ${errors.join('; ')}`);
+}
+
 /** A case that never ends is a bug. */
 const MAX_BLOCKS = 10_000;
 
@@ -111,7 +117,7 @@ export class DiffEngine {
     for (let i = 0; i < MAX_BLOCKS; i++) {
       I32[ENG_BUDGET] = 1_000_000;
       const ir = translateBlock(this.code, I32[RIP] as number, I32[RIP + 1] as number);
-      verifyBlock(ir, X86_STATE, HELPERS);
+      verify(ir);
       if (this.passes) runPasses(ir, X86_STATE, HELPERS);
       if (this.interp.full) this.interp.clear();
       const r = this.interp.enter(this.interp.add(ir));

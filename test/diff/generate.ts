@@ -102,6 +102,7 @@ function randomExtended(rng: Random): [bigint, number] {
 export function singleCase(rng: Random, row: InsnRow): DiffCase {
   const state = randomState(rng);
   const bytes = encodeRow(row, { rng, state, pc: CODE + state.codeOffset, single: true });
+  defineCount(row, state, bytes);
   state.code.fill(0xcc);
   state.code.set(bytes);
   return {
@@ -110,6 +111,14 @@ export function singleCase(rng: Random, row: InsnRow): DiffCase {
     length: bytes.length,
     flags: STATUS_AND_DF & ~undefinedFlags(row, state, bytes),
   };
+}
+
+/** A 16-bit SHLD or SHRD by more than 16 has no defined result. */
+function defineCount(row: InsnRow, state: CpuState, bytes: number[]): void {
+  if ((row.mnemonic !== 'shld' && row.mnemonic !== 'shrd') || !bytes.slice(0, 2).includes(0x66))
+    return;
+  if (row.operands.some((o) => o.text === 'CL')) state.setGpr(1, state.gpr(1) & ~0x1fn);
+  else bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) & 15;
 }
 
 /** Flags that the row leaves undefined, given its operands. */

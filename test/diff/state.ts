@@ -26,10 +26,17 @@ export const FX = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160 } as con
 export class CpuState {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** FXSAVE image, code bytes, data page. */
+  readonly fx: Uint8Array;
+  readonly code: Uint8Array;
+  readonly data: Uint8Array;
 
   constructor(bytes: Uint8Array = new Uint8Array(STATE_BYTES)) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.fx = bytes.subarray(FX_AT, FX_AT + 512);
+    this.code = bytes.subarray(CODE_AT, CODE_AT + MAX_CODE);
+    this.data = bytes.subarray(DATA_AT, DATA_AT + PAGE);
   }
 
   gpr(n: number): bigint {
@@ -88,23 +95,11 @@ export class CpuState {
     this.view.setUint32(AT.codeOffset, v, true);
   }
 
-  get fx(): Uint8Array {
-    return this.bytes.subarray(FX_AT, FX_AT + 512);
-  }
-
   fx16(at: number): number {
     return this.view.getUint16(FX_AT + at, true);
   }
 
   fx32(at: number): number {
     return this.view.getUint32(FX_AT + at, true);
-  }
-
-  get code(): Uint8Array {
-    return this.bytes.subarray(CODE_AT, CODE_AT + MAX_CODE);
-  }
-
-  get data(): Uint8Array {
-    return this.bytes.subarray(DATA_AT, DATA_AT + PAGE);
   }
 }
