@@ -1,0 +1,80 @@
+/** procfs: /proc (proc(5)). The root directory; what is in it comes from the other files here. */
+
+import type { Kernel } from '../../kernel.ts';
+import type { Process } from '../../process/process.ts';
+import { PROC_SUPER_MAGIC } from '../../vfs/constants.ts';
+import type { Inode } from '../../vfs/types.ts';
+import { fixedDirectory, PseudoDirectory, PseudoFs, PseudoLink, PseudoText } from './node.ts';
+import { processDirectory } from './process-directory.ts';
+import { sysctlDirectory } from './sysctl.ts';
+import {
+  defaultCpuinfo,
+  devicesText,
+  filesystemsText,
+  loadavgText,
+  meminfoText,
+  statText,
+  uptimeText,
+  versionText,
+} from './system-texts.ts';
+
+export interface ProcFsOptions {
+  /** Content of /proc/cpuinfo; default: a plain x86-64-v2 processor. */
+  readonly cpuinfo?: () => string;
+  /** Content of /proc/cmdline without the newline. */
+  readonly cmdline?: string;
+}
+
+export function createProcFs(kernel: Kernel, dev: number, options: ProcFsOptions = {}): PseudoFs {
+  const fs = new PseudoFs(kernel, 'proc', dev, PROC_SUPER_MAGIC);
+  const fixed = rootEntries(fs, kernel, options);
+  const directories = new WeakMap<Process, Inode>();
+  const names = (): string[] => {
+    const pids = [...kernel.processes.keys()].sort((a, b) => a - b);
+    return [...fixed.keys(), ...pids.map(String)];
+  };
+  const find = (name: string): Inode | null => {
+    const known = fixed.get(name);
+    if (known !== undefined) return known;
+    if (!/^[1-9]\d{0,8}$/.test(name)) return null;
+    // Threads can be looked up by their id as well, though they are not listed.
+    const process =
+      kernel.processes.get(Number(name)) ?? kernel.tasks.get(Number(name))?.process ?? null;
+    if (process === null) return null;
+    let inode = directories.get(process);
+    if (inode === undefined) {
+      inode = processDirectory(fs, process);
+      directories.set(process, inode);
+    }
+    return inode;
+  };
+  fs.root = new PseudoDirectory(fs, 0o555, names, find);
+  return fs;
+}
+
+function rootEntries(fs: PseudoFs, kernel: Kernel, options: ProcFsOptions): Map<string, Inode> {
+  const text = (generate: () => string): PseudoText => new PseudoText(fs, generate);
+  const reader = (): { tgid: number; pid: number } =>
+    kernel.scheduler.current ?? { tgid: 1, pid: 1 };
+  const entries: Record<string, Inode> = {
+    self: new PseudoLink(fs, () => String(reader().tgid)),
+    'thread-self': new PseudoLink(fs, () => `${reader().tgid}/task/${reader().pid}`),
+    mounts: new PseudoLink(fs, () => 'self/mounts'),
+    cmdline: text(() => `${options.cmdline ?? 'console=tty0'}\n`),
+    cpuinfo: text(options.cpuinfo ?? defaultCpuinfo),
+    devices: text(() => devicesText(kernel)),
+    filesystems: text(() => filesystemsText(kernel)),
+    loadavg: text(() => loadavgText(kernel)),
+    meminfo: text(() => meminfoText(kernel)),
+    modules: text(() => ''),
+    stat: text(() => statText(kernel)),
+    swaps: text(() => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
+    partitions: text(() => 'major minor  #blocks  name\n\n'),
+    diskstats: text(() => ''),
+    sys: sysctlDirectory(fs),
+    tty: fixedDirectory(fs, {}),
+    uptime: text(() => uptimeText(kernel)),
+    version: text(versionText),
+  };
+  return new Map(Object.entries(entries));
+}

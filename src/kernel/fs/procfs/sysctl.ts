@@ -1,0 +1,100 @@
+/** /proc/sys: the settings that programs read or write (sysctl(8)). */
+
+import { EINVAL, linuxError } from '../../errno.ts';
+import type { Kernel } from '../../kernel.ts';
+import { PID_MAX } from '../../process/pids.ts';
+import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../version.ts';
+import { fixedDirectory, type PseudoDirectory, type PseudoFs, PseudoText } from './node.ts';
+
+const NAME_MAX = 64;
+
+function uuid(kernel: Kernel): string {
+  const b = new Uint8Array(16);
+  kernel.host.random(b);
+  b[6] = (b[6]! & 0x0f) | 0x40;
+  b[8] = (b[8]! & 0x3f) | 0x80;
+  const hex = [...b].map((n) => n.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
+  const { kernel } = fs;
+  const text = (value: () => string | number): PseudoText =>
+    new PseudoText(fs, () => `${value()}\n`);
+  /** A number that is kept and shown, but decides nothing here. */
+  const number = (initial: number, min: number, max: number): PseudoText => {
+    let value = initial;
+    return new PseudoText(fs, () => `${value}\n`, {
+      write: (t) => {
+        const n = Number(t);
+        if (!/^-?\d+$/.test(t.trim()) || n < min || n > max) throw linuxError(EINVAL);
+        value = n;
+      },
+    });
+  };
+  const name = (get: () => string, set: (v: string) => void): PseudoText =>
+    new PseudoText(fs, () => `${get()}\n`, { write: (t) => set(t.slice(0, NAME_MAX)) });
+  const bootId = uuid(kernel);
+  const random = fixedDirectory(fs, {
+    uuid: text(() => uuid(kernel)),
+    boot_id: text(() => bootId),
+    entropy_avail: text(() => 256),
+    poolsize: text(() => 256),
+  });
+  return fixedDirectory(fs, {
+    kernel: fixedDirectory(fs, {
+      ostype: text(() => UTS_SYSNAME),
+      osrelease: text(() => UTS_RELEASE),
+      version: text(() => UTS_VERSION),
+      hostname: name(
+        () => kernel.hostname,
+        (v) => {
+          kernel.hostname = v;
+        },
+      ),
+      domainname: name(
+        () => kernel.domainname,
+        (v) => {
+          kernel.domainname = v;
+        },
+      ),
+      pid_max: text(() => PID_MAX),
+      'threads-max': text(() => PID_MAX),
+      ngroups_max: text(() => 65536),
+      cap_last_cap: text(() => 40),
+      randomize_va_space: text(() => 0),
+      core_pattern: text(() => 'core'),
+      core_uses_pid: text(() => 0),
+      tainted: text(() => 0),
+      shmmax: text(() => '18446744073692774399'),
+      shmall: text(() => '18446744073692774399'),
+      shmmni: text(() => 4096),
+      msgmax: text(() => 8192),
+      msgmnb: text(() => 16384),
+      msgmni: text(() => 32000),
+      sem: text(() => '32000\t1024000000\t500\t32000'),
+      random,
+    }),
+    vm: fixedDirectory(fs, {
+      overcommit_memory: text(() => 0),
+      overcommit_ratio: text(() => 50),
+      max_map_count: text(() => 65530),
+      mmap_min_addr: text(() => 65536),
+      swappiness: number(60, 0, 200),
+    }),
+    fs: fixedDirectory(fs, {
+      'file-max': text(() => '9223372036854775807'),
+      'file-nr': text(() => '0\t0\t9223372036854775807'),
+      nr_open: text(() => 1048576),
+      'pipe-max-size': text(() => 1048576),
+      inotify: fixedDirectory(fs, {
+        max_queued_events: text(() => 16384),
+        max_user_instances: text(() => 128),
+        max_user_watches: text(() => 65536),
+      }),
+    }),
+    net: fixedDirectory(fs, {
+      core: fixedDirectory(fs, { somaxconn: text(() => 4096) }),
+    }),
+  });
+}
