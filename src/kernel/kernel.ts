@@ -7,17 +7,17 @@
 
 import type { LinearMemory } from '../common/memory.ts';
 import type { Mmu } from '../mmu/mmu.ts';
-import { Cred } from './cred/cred.ts';
-import { startProgram } from './exec/exec.ts';
+import { startProgram } from './exec/spawn.ts';
 import { FutexTable } from './futex/futex.ts';
+import { DEFAULT_LAYOUT, type MmLayout, randomLayout } from './mm/layout.ts';
 import type { CpuPort, HostPort } from './ports.ts';
 import { exitProcess } from './process/exit.ts';
 import { PidTable } from './process/pids.ts';
 import type { Process } from './process/process.ts';
-import { type ControllingTty, Session } from './process/session.ts';
+import type { ControllingTty } from './process/session.ts';
 import { Scheduler, type SliceResult } from './scheduler.ts';
-import { kernelInfo, type SigInfo } from './signal/siginfo.ts';
 import { sendToProcess, sendToTask } from './signal/send.ts';
+import { kernelInfo, type SigInfo } from './signal/siginfo.ts';
 import type { Strace } from './syscall/strace.ts';
 import type { Task } from './task.ts';
 import { TimerQueue } from './time/timer-queue.ts';
@@ -30,6 +30,8 @@ export interface KernelOptions {
   readonly cpu: CpuPort;
   readonly host: HostPort;
   readonly hostname?: string;
+  /** Random addresses for each program, as Linux has; default: none. */
+  readonly aslr?: boolean;
 }
 
 export interface SpawnOptions {
@@ -63,6 +65,7 @@ export class Kernel {
   /** Pid 1, from its start to its end. */
   init: Process | null = null;
   strace: Strace | null = null;
+  readonly aslr: boolean;
   hostname: string;
   domainname = '(none)';
   /** Monotonic milliseconds at boot. */
@@ -76,10 +79,11 @@ export class Kernel {
     this.mmu = options.mmu;
     this.cpu = options.cpu;
     this.host = options.host;
+    this.aslr = options.aslr ?? false;
     this.hostname = options.hostname ?? 'kevlar';
     this.bootTime = this.host.clock.monotonicMs();
     this.scheduler = new Scheduler(this);
-    this.vfs = new Vfs(this);
+    this.vfs = new Vfs();
   }
 
   get clock(): HostPort['clock'] {
@@ -146,11 +150,14 @@ export class Kernel {
     task.process.timers?.account(ms);
   }
 
-  credFor(options: SpawnOptions): Cred {
-    return Cred.forUser(options.uid ?? 0, options.gid ?? 0, options.groups ?? []);
+  /** Where the next program's memory goes. */
+  chooseLayout(): MmLayout {
+    return this.aslr ? randomLayout((below) => this.randomBelow(below)) : DEFAULT_LAYOUT;
   }
 
-  newSession(sid: number): Session {
-    return new Session(sid);
+  private randomBelow(below: number): number {
+    const bytes = new Uint8Array(4);
+    this.host.random(bytes);
+    return new DataView(bytes.buffer).getUint32(0, true) % below;
   }
 }

@@ -6,8 +6,23 @@ import type { LinearMemory } from '../common/memory.ts';
 
 /** Numbers of the general registers, in encoding order. */
 export const REG = {
-  rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7,
-  r8: 8, r9: 9, r10: 10, r11: 11, r12: 12, r13: 13, r14: 14, r15: 15, rip: 16,
+  rax: 0,
+  rcx: 1,
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r11: 11,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
+  rip: 16,
 } as const;
 
 /** Why the CPU came back to the scheduler. */
@@ -44,6 +59,10 @@ export interface CpuPort {
   restoreXstate(src: Uint8Array): boolean;
   /** All registers of a fresh process: zero, with rip and rsp, MXCSR 0x1f80, FCW 0x37f. */
   reset(rip: number, rsp: number): void;
+
+  /** CPUID.1:EDX, for AT_HWCAP; AT_HWCAP2: bit 1 FSGSBASE. */
+  readonly hwcap: number;
+  readonly hwcap2: number;
 
   /** Bytes of a task's saved state. */
   readonly stateSize: number;

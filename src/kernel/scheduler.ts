@@ -44,6 +44,8 @@ export class Scheduler {
   private space: AddressSpace | null = null;
   /** The task that runs now. */
   current: Task | null = null;
+  private currentSince = 0;
+  private yielded = false;
   private budget = 50_000;
   private inSlice = false;
   /** Called when there is work while the host may sleep. */
@@ -79,6 +81,16 @@ export class Scheduler {
     }
     task.queued = false;
     task.nextRunning = null;
+  }
+
+  /** sched_yield(2): the present quantum ends if others want to run. */
+  yieldCurrent(): void {
+    if (this.head !== null) this.yielded = true;
+  }
+
+  /** Milliseconds the task has run in its present quantum. */
+  runningMs(task: Task): number {
+    return task === this.current ? this.kernel.now() - this.currentSince : 0;
   }
 
   get idle(): boolean {
@@ -122,6 +134,7 @@ export class Scheduler {
   private runQuantum(task: Task, start: number): number {
     this.switchTo(task);
     this.current = task;
+    this.currentSince = start;
     let now = start;
     try {
       now = this.runTask(task, start);
@@ -149,12 +162,15 @@ export class Scheduler {
       const stop = cpu.run(this.budget);
       if (stop === CPU_STOP.syscall) {
         enterSyscall(task);
-        if (++syscalls % SYSCALLS_PER_CHECK !== 0) continue;
+        if (++syscalls % SYSCALLS_PER_CHECK !== 0 && !this.yielded) continue;
       } else if (stop === CPU_STOP.exception) raiseException(task);
       const now = clock.monotonicMs();
       if (stop === CPU_STOP.budget) this.adaptBudget(now - runStart);
       runStart = now;
-      if (now - start >= QUANTUM_MS || timers.next <= now) return now;
+      if (this.yielded || now - start >= QUANTUM_MS || timers.next <= now) {
+        this.yielded = false;
+        return now;
+      }
     }
   }
 
@@ -179,7 +195,7 @@ export class Scheduler {
 
   useSpace(space: AddressSpace): void {
     if (this.space === space) return;
-    this.kernel.mmu.activate(space.tables);
+    space.activate();
     this.space = space;
   }
 

@@ -7,7 +7,6 @@
  */
 
 import type { Cred } from './cred/cred.ts';
-import type { RobustList } from './futex/robust-list.ts';
 import type { Kernel } from './kernel.ts';
 import type { AddressSpace } from './mm/address-space.ts';
 import type { Process } from './process/process.ts';
@@ -33,8 +32,8 @@ export const SS_DISABLE = 2;
 
 export class Task implements Waiter {
   readonly kernel: Kernel;
-  /** Thread id (gettid). */
-  readonly pid: number;
+  /** Thread id (gettid); execve in another thread than the leader changes it. */
+  pid: number;
   process: Process;
   mm: AddressSpace;
   files: FdTable;
@@ -70,13 +69,17 @@ export class Task implements Waiter {
 
   /** set_tid_address / CLONE_CHILD_CLEARTID: zeroed and woken at exit. */
   clearChildTid = 0;
-  robustList: RobustList | null = null;
+  /** set_robust_list: address of the list's head, 0: none. */
+  robustList = 0;
   /** Signal when the parent dies (PR_SET_PDEATHSIG), and which process is that parent's. */
   parentDeathSignal = 0;
   /** Milliseconds of CPU time. */
   userMs = 0;
   systemMs = 0;
   timerSlackNs = 50000;
+  /** sched_setscheduler(2): kept, not acted on. */
+  schedPolicy = 0;
+  schedPriority = 0;
   readonly startTime: number;
 
   constructor(
@@ -133,6 +136,36 @@ export class Task implements Waiter {
     this.stopWaiting();
     this.state = TASK_STATE.runnable;
     this.kernel.scheduler.enqueue(this);
+  }
+
+  /**
+   * A mask for the duration of a system call (sigsuspend, ppoll, epoll_pwait …): the old one comes
+   * back when the call has ended, or after the handler of the signal that interrupted it. May be
+   * called again by every retry.
+   */
+  useTemporaryMask(lo: number, hi: number): void {
+    if (this.hasSavedMask) return;
+    this.savedMask.assign(this.blocked);
+    this.hasSavedMask = true;
+    this.blocked.set(lo, hi);
+    this.blocked.removeUnblockable();
+    this.recalcSignals();
+  }
+
+  restoreMask(): void {
+    this.hasSavedMask = false;
+    this.blocked.assign(this.savedMask);
+    this.recalcSignals();
+  }
+
+  /** Sets signalFlag from what is pending and not blocked. */
+  recalcSignals(): void {
+    const { blocked, pending } = this;
+    const shared = this.process.pending.mask;
+    this.signalFlag =
+      (((pending.mask.lo | shared.lo) & ~blocked.lo) |
+        ((pending.mask.hi | shared.hi) & ~blocked.hi)) !==
+      0;
   }
 
   /** The state letter of /proc/PID/stat. */

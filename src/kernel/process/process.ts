@@ -10,8 +10,8 @@ import type { Cred } from '../cred/cred.ts';
 import type { ProgramImage } from '../exec/image.ts';
 import type { Kernel } from '../kernel.ts';
 import { SigActions } from '../signal/actions.ts';
-import { PendingSignals } from '../signal/pending.ts';
 import { CLD_CONTINUED, CLD_STOPPED, SIGCHLD } from '../signal/numbers.ts';
+import { PendingSignals } from '../signal/pending.ts';
 import type { Task } from '../task.ts';
 import type { ProcessTimers } from '../time/process-timers.ts';
 import { WaitQueue } from '../wait-queue.ts';
@@ -86,10 +86,10 @@ export class Process {
   /** prctl(2). */
   dumpable = 1;
   childSubreaper = false;
-  hasSubreaperAncestor = false;
   nice = 0;
   oomScoreAdj = 0;
   personality = 0;
+  membarrierRegistered = false;
   /** False until the first execve: setpgid(2) on a child is then allowed. */
   hasExecuted = false;
   /** Called once with the wait status when the process has ended; from spawn(). */

@@ -1,6 +1,6 @@
 /** Signal dispositions (sigaction(2)), by signal number. */
 
-import { NSIG, SIG_DFL, SIG_IGN, DEFAULT_ACTION, defaultAction } from './numbers.ts';
+import { DEFAULT_ACTION, defaultAction, NSIG, SIG_DFL, SIG_IGN } from './numbers.ts';
 import { SigSet } from './sigset.ts';
 
 export class SigAction {
@@ -40,7 +40,9 @@ export class SigActions {
   ignores(sig: number): boolean {
     const handler = this.get(sig).handler;
     if (handler === SIG_IGN) return true;
-    return handler === SIG_DFL && defaultAction(sig) === DEFAULT_ACTION.ignore;
+    if (handler !== SIG_DFL) return false;
+    const action = defaultAction(sig);
+    return action === DEFAULT_ACTION.ignore || action === DEFAULT_ACTION.continue;
   }
 
   /** Is there a handler function? */

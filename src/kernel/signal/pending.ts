@@ -6,15 +6,7 @@
  * faults first, then the lowest number.
  */
 
-import {
-  SIGBUS,
-  SIGFPE,
-  SIGILL,
-  SIGRTMIN,
-  SIGSEGV,
-  SIGSYS,
-  SIGTRAP,
-} from './numbers.ts';
+import { SIGBUS, SIGFPE, SIGILL, SIGRTMIN, SIGSEGV, SIGSYS, SIGTRAP } from './numbers.ts';
 import type { SigInfo } from './siginfo.ts';
 import { SigSet } from './sigset.ts';
 

@@ -6,9 +6,9 @@
  * with `out` is formatted after the call. An empty text from format leaves the argument away.
  */
 
-import type { ArgType, FormatContext } from './types.ts';
-import { bytesAt, hex, octal, quote, quoteAt } from './text.ts';
 import { formatStruct } from './structs.ts';
+import { bytesAt, hex, octal, quote, quoteAt } from './text.ts';
+import type { ArgType, FormatContext } from './types.ts';
 
 const TWO_32 = 4294967296;
 const TWO_53 = 9007199254740992;

@@ -9,7 +9,7 @@ import type { Task } from '../task.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 import { readIovec, UserSink, UserSource } from './io.ts';
-import { BLOCKED, ERESTARTSYS, type BlockOptions, type Sys, type SyscallRow } from './types.ts';
+import { BLOCKED, type BlockOptions, ERESTARTSYS, type Sys, type SyscallRow } from './types.ts';
 
 const NO_QUEUES: readonly WaitQueue[] = [];
 const NO_OPTIONS: BlockOptions = {};
@@ -40,7 +40,7 @@ export class SyscallContext implements Sys {
   }
 
   get mem(): UserMemory {
-    return this.task.mm.user;
+    return this.task.mm.mem;
   }
 
   block(queues: readonly WaitQueue[], options: BlockOptions = NO_OPTIONS): number {

@@ -5,7 +5,6 @@
  * (remaining becomes 0), a fault before the first byte throws EFAULT, as Linux does.
  */
 
-import { PAGE_SIZE } from '../../common/layout.ts';
 import { EFAULT, EINVAL, linuxError } from '../errno.ts';
 import type { UserMemory } from '../mm/user-memory.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
@@ -24,7 +23,7 @@ export interface Segment {
 export function readIovec(mem: UserMemory, iov: number, count: number): Segment[] {
   if (count < 0 || count > UIO_MAXIOV) throw linuxError(EINVAL);
   const bytes = new Uint8Array(count * 16);
-  if (count > 0) mem.copyIn(iov, bytes);
+  mem.copyIn(iov, bytes, 0, bytes.length);
   const d = new DataView(bytes.buffer);
   const segments: Segment[] = [];
   for (let i = 0; i < count; i++) {
@@ -54,7 +53,8 @@ abstract class UserBuffer {
     this.remaining = Math.min(this.remaining, MAX_RW_COUNT);
   }
 
-  protected abstract move(addr: number, bytes: Uint8Array, start: number, end: number): void;
+  /** Moves bytes as far as memory can be accessed. @returns how many */
+  protected abstract move(addr: number, bytes: Uint8Array, start: number, end: number): number;
 
   protected transfer(bytes: Uint8Array, start: number, end: number): number {
     const wanted = Math.min(end - start, this.remaining);
@@ -68,7 +68,8 @@ abstract class UserBuffer {
         continue;
       }
       const length = Math.min(left, wanted - done);
-      const n = this.movePages(segment.base + this.offset, bytes, start + done, length);
+      const at = start + done;
+      const n = this.move(segment.base + this.offset, bytes, at, at + length);
       done += n;
       this.offset += n;
       this.moved += n;
@@ -81,33 +82,11 @@ abstract class UserBuffer {
     }
     return done;
   }
-
-  /** Moves at once, or after a fault page by page as far as it goes. */
-  private movePages(addr: number, bytes: Uint8Array, start: number, length: number): number {
-    try {
-      this.move(addr, bytes, start, start + length);
-      return length;
-    } catch (e) {
-      if (e !== linuxError(EFAULT)) throw e;
-    }
-    let done = 0;
-    while (done < length) {
-      const n = Math.min(PAGE_SIZE - ((addr + done) % PAGE_SIZE), length - done);
-      try {
-        this.move(addr + done, bytes, start + done, start + done + n);
-      } catch (e) {
-        if (e !== linuxError(EFAULT)) throw e;
-        return done;
-      }
-      done += n;
-    }
-    return done;
-  }
 }
 
 export class UserSink extends UserBuffer implements IoSink {
-  protected move(addr: number, bytes: Uint8Array, start: number, end: number): void {
-    this.mem.copyOut(addr, bytes, start, end);
+  protected move(addr: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.mem.copyOutPartial(addr, bytes, start, end);
   }
 
   put(src: Uint8Array, start: number, end: number): number {
@@ -116,8 +95,8 @@ export class UserSink extends UserBuffer implements IoSink {
 }
 
 export class UserSource extends UserBuffer implements IoSource {
-  protected move(addr: number, bytes: Uint8Array, start: number, end: number): void {
-    this.mem.copyIn(addr, bytes, start, end);
+  protected move(addr: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.mem.copyInPartial(addr, bytes, start, end);
   }
 
   take(dst: Uint8Array, start: number, end: number): number {

@@ -2,8 +2,8 @@
  * How strace shows the structures that system calls read and fill: one row per structure.
  */
 
-import type { FormatContext } from './types.ts';
 import { bytesAt, hex, octal, quote } from './text.ts';
+import type { FormatContext } from './types.ts';
 
 export interface StructFormat {
   readonly size: number;

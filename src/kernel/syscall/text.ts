@@ -22,7 +22,7 @@ export function octal(v: number): string {
 export function bytesAt(mem: UserMemory, addr: number, length: number): Uint8Array | null {
   const bytes = new Uint8Array(length);
   try {
-    mem.copyIn(addr, bytes);
+    mem.copyIn(addr, bytes, 0, length);
   } catch {
     return null;
   }

@@ -9,16 +9,19 @@
  * task the handler runs again from the start, with `sys.state` as it left it.
  */
 
-import type { Task } from '../task.ts';
 import type { Kernel } from '../kernel.ts';
 import type { UserMemory } from '../mm/user-memory.ts';
+import type { Task } from '../task.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 
 /** What `sys.block` returns and a blocked handler hands on. Never a valid result. */
 export const BLOCKED = -0x10000000;
+/** Returned by a handler that has set all registers itself (rt_sigreturn, execve, exit). */
+export const KEEP_REGISTERS = -0x10000001;
 /** Restart codes (include/linux/errno.h), never seen by users: what an interrupted call becomes. */
 export const ERESTARTSYS = 512;
+export const ERESTARTNOINTR = 513;
 export const ERESTARTNOHAND = 514;
 export const ERESTART_RESTARTBLOCK = 516;
 
@@ -74,7 +77,9 @@ export interface ArgType<T> {
 
 // biome-ignore lint/suspicious/noExplicitAny: the value type is inferred per row
 export type ArgTypes = Readonly<Record<string, ArgType<any>>>;
-export type ArgValues<A extends ArgTypes> = { [K in keyof A]: A[K] extends ArgType<infer T> ? T : never };
+export type ArgValues<A extends ArgTypes> = {
+  [K in keyof A]: A[K] extends ArgType<infer T> ? T : never;
+};
 export type Handler<A extends ArgTypes> = (sys: Sys, args: ArgValues<A>) => number;
 
 export interface SyscallRow {

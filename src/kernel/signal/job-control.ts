@@ -1,0 +1,60 @@
+/**
+ * Stopping and continuing of processes, and what their parents learn of it.
+ *
+ * Invariants: `process.stopSignal` is not 0 exactly while stopped; none of its tasks is in the run
+ * queue then. Unlike Linux a stop does not abort the system call that a thread sleeps in: it just does not
+ * return before SIGCONT.
+ */
+
+import type { Process } from '../process/process.ts';
+import { CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SIG_IGN, SIGCHLD, SIGCONT } from './numbers.ts';
+import { sendToProcess } from './send.ts';
+import { sigInfo } from './siginfo.ts';
+
+export function stopProcess(process: Process, sig: number): void {
+  process.stopSignal = sig;
+  process.stopUnreported = true;
+  process.continueUnreported = false;
+  const { scheduler } = process.kernel;
+  for (const t of process.threads) scheduler.dequeue(t);
+  tellParent(process, CLD_STOPPED, sig);
+}
+
+export function continueProcess(process: Process): void {
+  if (!process.stopped) return;
+  process.stopSignal = 0;
+  process.stopUnreported = false;
+  process.continueUnreported = true;
+  const { scheduler } = process.kernel;
+  for (const t of process.threads) scheduler.enqueue(t);
+  tellParent(process, CLD_CONTINUED, SIGCONT);
+}
+
+function tellParent(process: Process, code: number, status: number): void {
+  const { parent } = process;
+  if (parent === null) return;
+  const action = parent.actions.get(SIGCHLD);
+  if (action.handler !== SIG_IGN && (action.flags & SA_NOCLDSTOP) === 0) {
+    sendToProcess(parent, childInfo(process, code, status));
+  }
+  parent.childWait.wake();
+}
+
+/** The siginfo of SIGCHLD. */
+export function childInfo(
+  process: Process,
+  code: number,
+  status: number,
+  signo: number = SIGCHLD,
+): ReturnType<typeof sigInfo> {
+  return sigInfo({
+    signo,
+    code,
+    kind: 'chld',
+    pid: process.tgid,
+    uid: process.cred.uid,
+    status,
+    utime: Math.floor(process.usage.userMs / 10),
+    stime: Math.floor(process.usage.systemMs / 10),
+  });
+}
