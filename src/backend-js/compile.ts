@@ -25,6 +25,6 @@ export class RegionCompiler {
 
   compile(emitted: EmittedRegion): RegionFn {
     const factory = new Function(...EMIT_PARAMS, emitted.source) as Factory;
-    return factory(...this.args, emitted.exits);
+    return factory(...this.args, emitted.exits, Int32Array.of(emitted.warm));
   }
 }

@@ -29,11 +29,16 @@ export interface EmitOptions {
   /** Name of the function: an identifier (names.ts). */
   readonly name: string;
   /** Number (≥ 16) that the function returns to go on at this static pc; default EXIT.next. */
+  /** Runs that warm up (emit-region.ts); default by size. */
+  readonly warm?: number;
   readonly link?: (pcLo: number, pcHi: number) => number;
 }
 
-/** Words per exit record: pc lo, pc hi, instructions to charge, return code (~code: pc is stored already). */
-export const EXIT_WORDS = 4;
+/**
+ * Words per exit record: pc lo, pc hi, instructions to charge, return code, and a mask: -1 if the pc is in
+ * `_e` and `_o` (pc lo and hi are 0 then), else 0.
+ */
+export const EXIT_WORDS = 5;
 
 /** How a value's halves are written in the source. */
 export interface Halves {
@@ -105,13 +110,18 @@ export class EmitContext {
   // Exits.
 
   /** @returns the value for _x */
-  addExit(pcLo: number, pcHi: number, charge: number, code: number): number {
-    return this.exits.push(pcLo, pcHi, charge, code) - EXIT_WORDS;
+  addExit(pcLo: number, pcHi: number, charge: number, code: number, mask = 0): number {
+    return this.exits.push(pcLo, pcHi, charge, code, mask) - EXIT_WORDS;
   }
 
   /** Statement that leaves at a static pc. */
   leaveAt(pcLo: number, pcHi: number, code: number): string {
     return `_x=${this.addExit(pcLo, pcHi, this.carry, code)};break X;`;
+  }
+
+  /** Statement that leaves at the pc whose halves are in _e and _o. */
+  leaveDynamic(code: number): string {
+    return `_x=${this.addExit(0, 0, this.carry, code, -1)};break X;`;
   }
 
   /** Statements that leave at the current instruction, _r being negative; `at`: word index of the op. */

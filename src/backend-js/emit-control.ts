@@ -9,9 +9,9 @@
 import { ENG_STOP } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { Stmt } from '../ir/cfg/structure.ts';
-import { EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
+import { COND, EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, type Ref, refIndex } from '../ir/refs.ts';
-import { condExpr32, condExpr64 } from '../ir/semantics.ts';
+import { condExpr32, condition64 } from './conditions.ts';
 import type { EmitContext } from './context.ts';
 import { emitHelperCall, emitSlotOp } from './emit-call.ts';
 import { emitInt } from './emit-int.ts';
@@ -229,7 +229,7 @@ export class ControlEmitter {
     const b = code[fused + 3]!;
     const cond = code[fused + 5]!;
     if (code[fused] === OP['set.i32']) return condExpr32(cond, e.lo(a), e.lo(b));
-    return condExpr64(cond, e.lo(a), e.hi(a), e.lo(b), e.hi(b));
+    return condition64(cond, e.lo(a), e.hi(a), e.lo(b), e.hi(b));
   }
 
   private terminator(
@@ -319,7 +319,7 @@ export class ControlEmitter {
       this.leaveDynamic(pc, EXIT.next);
       return;
     }
-    e.line(`if(${e.lo(pc)}!==${guardLo}||${e.hi(pc)}!==${guardHi}){`);
+    e.line(`if(${condition64(COND.ne, e.lo(pc), e.hi(pc), String(guardLo), String(guardHi))}){`);
     this.leaveDynamic(pc, EXIT.next);
     e.line('}');
     this.list(arm, fall);
@@ -331,8 +331,7 @@ export class ControlEmitter {
       e.line(e.leaveAt(e.constLo(pc), e.constHi(pc), code));
       return;
     }
-    const word = e.varWord(e.options.layout.pc);
-    e.line(`I32[${word}]=${e.lo(pc)};I32[${word + 1}]=${e.hi(pc)};${e.leaveAt(0, 0, ~code)}`);
+    e.line(`_e=${e.lo(pc)};_o=${e.hi(pc)};${e.leaveDynamic(code)}`);
   }
 }
 

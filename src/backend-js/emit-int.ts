@@ -4,6 +4,7 @@ import { F_I32, FIELDS } from '../ir/fields.ts';
 import { type IntOpName, OP, OPS, type OpRow } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import { SEMANTICS, type SemInput, type SemResult } from '../ir/semantics.ts';
+import { condition64 } from './conditions.ts';
 import type { EmitContext, Halves } from './context.ts';
 
 /** The operands of the instruction at word index `at`, as templates want them. */
@@ -27,7 +28,10 @@ export function emitInt(e: EmitContext, at: number): void {
   const op = code[at]!;
   const d = code[at + 1]!;
   const x = templateInput(e, at);
-  const result = SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
+  const result =
+    op === OP['set.i64']
+      ? { lo: `(${condition64(x.imm, x.al, x.ah, x.bl, x.bh)}?1:0)`, hi: '0' }
+      : SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
   const isI32 = FIELDS[op * 4] === F_I32;
   e.high.step(e.ir, at);
   if (d === NONE) return;

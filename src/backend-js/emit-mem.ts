@@ -71,7 +71,7 @@ function translate(
   );
 }
 
-const NEW_GENERATION = `_g=I32[${ENG_TLB_GEN}];`;
+const NEW_GENERATION = `_g=I32[${ENG_TLB_GEN}]|_f;`;
 
 function alignCheck(e: EmitContext, at: number, l: string, size: number): string {
   if (size < 16 || (e.ir.code[at + 4]! & MEM_ALIGN) === 0) return '';

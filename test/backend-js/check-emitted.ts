@@ -46,7 +46,7 @@ const METHODS: Readonly<Record<string, RegExp>> = {
   D: /^[gs]et(Int|Uint)(16|32)$|^[gs]et(Int|Uint)8$/,
   m: /^(read|write8|write16|write32|write64|writeBytes|raise)$/,
 };
-const VIEWS = new Set(['I32', 'U8', 'F32', 'F64', 'T']);
+const VIEWS = new Set(['I32', 'U8', 'F32', 'F64', 'T', 'W']);
 /** Indexed once, at the top of the factory. */
 const TABLES = new Set(['H', 'S']);
 
