@@ -66,6 +66,7 @@ function createFirstTask(
   kernel.forks++;
   if (options.tty !== undefined) {
     session.tty = options.tty;
+    options.tty.session = session;
     options.tty.foregroundPgid = pid;
   }
   kernel.scheduler.switchTo(task);

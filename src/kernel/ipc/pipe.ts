@@ -3,16 +3,15 @@
  *
  * Invariants: `readers` and `writers` count open descriptions; a writer without readers gets EPIPE
  * and SIGPIPE, a reader without writers the end of file once the buffer is empty. A write of more
- * than fits goes in parts and keeps its progress in `sys.state` while it waits; one of at most
- * PIPE_BUF bytes goes in whole or not at all (pipe-buffer.ts).
+ * than fits goes in parts (blocking-write.ts); one of at most PIPE_BUF bytes goes in whole or not at
+ * all (pipe-buffer.ts).
  */
 
 import { CAP, type Cred } from '../cred/cred.ts';
 import { EAGAIN, EBADF, EBUSY, EINVAL, EPERM, EPIPE, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { SIGPIPE } from '../signal/numbers.ts';
-import { UserSource } from '../syscall/io.ts';
-import { ERESTARTSYS, type Sys } from '../syscall/types.ts';
+import type { Sys } from '../syscall/types.ts';
 import {
   F_GETPIPE_SZ,
   F_SETPIPE_SZ,
@@ -37,6 +36,7 @@ import {
 } from '../vfs/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import { KernelInode, kernelFs } from './anonymous-inode.ts';
+import { continuesWrite, type WriteEnd, writeInParts } from './blocking-write.ts';
 import { PIPE_BUF, PipeBuffer } from './pipe-buffer.ts';
 
 export const FIONREAD = 0x541b;
@@ -54,7 +54,7 @@ export interface Opening {
   readonly alive: boolean;
 }
 
-export class Pipe {
+export class Pipe implements WriteEnd {
   readonly buffer: PipeBuffer = new PipeBuffer();
   readers = 0;
   writers = 0;
@@ -63,6 +63,7 @@ export class Pipe {
   writeOpens = 0;
   readonly readQueue: WaitQueue = new WaitQueue(READABLE);
   readonly writeQueue: WaitQueue = new WaitQueue(WRITABLE);
+  readonly roomQueues: readonly WaitQueue[] = [this.writeQueue];
   /** Woken when a reader or writer comes (blocked opens of FIFOs). */
   readonly openQueue: WaitQueue = new WaitQueue(0);
 
@@ -111,11 +112,16 @@ export class Pipe {
     this.writeQueue.wake(Number.POSITIVE_INFINITY, -1);
   }
 
-  /** Takes what fits of `from`. @returns bytes taken; readers are woken */
-  fill(from: IoSource): number {
+  writeError(sys: Sys): number {
+    if (this.hasReaders()) return 0;
+    sys.kernel.sendSignalToTask(sys.task, SIGPIPE);
+    return EPIPE;
+  }
+
+  accept(from: IoSource, first: boolean): number {
     const { buffer } = this;
     const wasEmpty = buffer.empty;
-    let done = 0;
+    let done = first ? buffer.merge(from) : 0;
     while (from.remaining > 0 && !buffer.full) {
       const n = buffer.append(from);
       if (n === 0) break;
@@ -131,16 +137,6 @@ export class Pipe {
     const n = this.buffer.drain(to);
     if (wasFull && !this.buffer.full) this.writeQueue.wake();
     return n;
-  }
-}
-
-/** A write that waits for room: where it stands. */
-class Progress {
-  readonly from: IoSource;
-  done = 0;
-
-  constructor(from: IoSource) {
-    this.from = from;
   }
 }
 
@@ -181,44 +177,8 @@ export class PipeFile extends BaseFile {
   }
 
   override write(sys: Sys, from: IoSource): number {
-    if (sys.state instanceof Progress) return this.advance(sys, sys.state);
-    if (from.remaining === 0) return 0;
-    const { pipe } = this;
-    if (!pipe.hasReaders()) return this.broken(sys, 0);
-    const merged = pipe.buffer.merge(from);
-    if (merged > 0 && pipe.readQueue.observed) pipe.readQueue.wake();
-    const done = merged + pipe.fill(from);
-    if (from.remaining === 0) return done;
-    if ((this.flags & O_NONBLOCK) !== 0) {
-      if (done === 0) throw linuxError(EAGAIN);
-      return done;
-    }
-    // A buffer of the kernel: its owner keeps the progress and calls again (vfs/transfer.ts).
-    if (!(from instanceof UserSource)) return done > 0 ? done : sys.block([pipe.writeQueue]);
-    const progress = new Progress(from);
-    progress.done = done;
-    sys.state = progress;
-    return this.wait(sys, progress);
-  }
-
-  private advance(sys: Sys, progress: Progress): number {
-    const { pipe } = this;
-    if (!pipe.hasReaders()) return this.broken(sys, progress.done);
-    progress.done += pipe.fill(progress.from);
-    return progress.from.remaining === 0 ? progress.done : this.wait(sys, progress);
-  }
-
-  private wait(sys: Sys, progress: Progress): number {
-    return sys.block([this.pipe.writeQueue], {
-      interrupted: () => (progress.done > 0 ? progress.done : -ERESTARTSYS),
-    });
-  }
-
-  /** Nobody reads: the signal comes even if a part was written. */
-  private broken(sys: Sys, done: number): number {
-    sys.kernel.sendSignalToTask(sys.task, SIGPIPE);
-    if (done > 0) return done;
-    throw linuxError(EPIPE);
+    if (from.remaining === 0 && !continuesWrite(sys)) return 0;
+    return writeInParts(sys, this.pipe, from, (this.flags & O_NONBLOCK) !== 0);
   }
 
   override ioctl(sys: Sys, request: number, arg: number): number {

@@ -4,6 +4,8 @@ import type { Process } from './process.ts';
 
 /** What the kernel asks of a terminal that controls a session. Implemented by src/kernel/tty. */
 export interface ControllingTty {
+  /** The session that it controls. */
+  session: Session | null;
   /** Process group in the foreground; 0: none. */
   foregroundPgid: number;
   /** Device number, for /proc/PID/stat. */

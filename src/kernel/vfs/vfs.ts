@@ -364,12 +364,14 @@ export class Vfs {
 
   private openInode(sys: Sys | null, path: VfsPath, flags: number): OpenFile | number {
     const { inode } = path;
-    const kept = flags & ~OPEN_ONLY;
+    // Terminals look at O_NOCTTY.
+    const kept = (flags & ~OPEN_ONLY) | (flags & O_NOCTTY);
     const file =
       sys !== null && (inode.mode & S_IFMT) === S_IFIFO && !isAnonymous(inode)
         ? this.devices.openFifo(sys, inode, kept, path)
         : inode.open(sys, kept, path);
     if (typeof file === 'number') return file;
+    file.flags &= ~O_NOCTTY;
     if (flags & O_APPEND) file.flags |= O_APPEND;
     notifyInode(inode, path, IN_OPEN);
     return file;

@@ -1,0 +1,146 @@
+/**
+ * The terminals of a machine and their devices: /dev/tty, /dev/console, /dev/ptmx, /dev/pts/N
+ * (tty(4), console(4), pts(4)).
+ *
+ * The console is a terminal in /dev/pts like those of containers, so that ttyname(3) finds it; its node is
+ * open to all, because whoever started the machine sits there, as whatever user programs run.
+ */
+
+import { CAP } from '../cred/cred.ts';
+import { EBUSY, EIO, ENXIO, LinuxError, linuxError } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import type { ConsolePort } from '../ports.ts';
+import type { Sys } from '../syscall/types.ts';
+import { minor, O_ACCMODE, O_NOCTTY, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
+import type { Inode, OpenFile, Path } from '../vfs/types.ts';
+import { ConsoleTty } from './console.ts';
+import { DevPtsFs } from './devpts.ts';
+import { acquireOnOpen } from './job-control.ts';
+import { PTS_MAJOR, PtyMaster, PtySlave } from './pty.ts';
+import type { Tty } from './tty.ts';
+import { TtyFile } from './tty-file.ts';
+
+const TTYAUX_MAJOR = 5;
+const DEVPTS_DEV = 0x18;
+const PTS_DIR = '/dev/pts';
+/** Group "tty". */
+const TTY_GROUP = 5;
+
+export class Terminals {
+  readonly kernel: Kernel;
+  /** To be mounted on /dev/pts. There is one instance: every mount shows it. */
+  readonly devpts: DevPtsFs;
+  console: ConsoleTty | null = null;
+  private readonly ttys = new Map<number, Tty>();
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+    this.devpts = new DevPtsFs(kernel.clock, DEVPTS_DEV);
+    const { devices } = kernel.vfs;
+    devices.nameDriver(TTYAUX_MAJOR, '/dev/tty');
+    devices.nameDriver(TTYAUX_MAJOR, '/dev/console');
+    devices.nameDriver(TTYAUX_MAJOR, '/dev/ptmx');
+    devices.nameDriver(PTS_MAJOR, 'pts');
+    devices.registerCharDevice(TTYAUX_MAJOR, 0, (sys, inode, flags, path) =>
+      this.openCurrent(sys, inode, flags, path),
+    );
+    devices.registerCharDevice(TTYAUX_MAJOR, 1, (_sys, inode, flags, path) => {
+      if (this.console === null) throw linuxError(ENXIO);
+      return new TtyFile(this.console, inode, path, flags, true);
+    });
+    devices.registerCharDevice(TTYAUX_MAJOR, 2, (sys, inode, flags, path) =>
+      this.openMaster(sys, inode, flags, path),
+    );
+    devices.registerCharDevice(PTS_MAJOR, -1, (sys, inode, flags, path) =>
+      this.openSlaveNode(sys, inode, flags, path),
+    );
+    kernel.vfs.registerFileSystem('devpts', () => this.devpts);
+  }
+
+  /** Makes the host's terminal the machine's console. */
+  createConsole(port: ConsolePort): ConsoleTty {
+    const index = this.freeIndex();
+    const console = new ConsoleTty(this.kernel, port, index);
+    this.ttys.set(index, console);
+    this.devpts.add(index, console.device, 0o666, 0, TTY_GROUP);
+    this.console = console;
+    return console;
+  }
+
+  /** Opens the console for descriptors of a first program. */
+  openConsole(console: ConsoleTty): OpenFile {
+    const index = minor(console.device);
+    return new TtyFile(console, this.devpts.node(index), this.slavePath(index), O_RDWR);
+  }
+
+  private freeIndex(): number {
+    let index = 0;
+    while (this.ttys.has(index)) index++;
+    return index;
+  }
+
+  /** /dev/pts/N in the name space, if devpts is mounted there. */
+  private slavePath(index: number): Path | null {
+    const { vfs } = this.kernel;
+    try {
+      return vfs.lookup(vfs.host, null, `${PTS_DIR}/${index}`, true);
+    } catch (e) {
+      if (e instanceof LinuxError) return null;
+      throw e;
+    }
+  }
+
+  /** /dev/tty: the controlling terminal. */
+  private openCurrent(sys: Sys, inode: Inode, flags: number, path: Path): OpenFile {
+    const { process } = sys.task;
+    const { tty } = process.session;
+    if (tty === null || !(tty as Tty).controls(process)) throw linuxError(ENXIO);
+    return new TtyFile(tty as Tty, inode, path, flags);
+  }
+
+  /** /dev/ptmx: a new pseudo-terminal. */
+  private openMaster(sys: Sys, inode: Inode, flags: number, path: Path): OpenFile {
+    const index = this.freeIndex();
+    const slave = new PtySlave(this.kernel, index);
+    const { cred } = sys.task;
+    this.ttys.set(index, slave);
+    this.devpts.add(index, slave.device, 0o620, cred.fsuid, TTY_GROUP);
+    return new PtyMaster(
+      slave,
+      { inode, path, flags },
+      () => {
+        this.ttys.delete(index);
+        this.devpts.remove(index);
+      },
+      (s, peer, peerFlags) => {
+        const at = this.slavePath(peer.index);
+        return this.openSlave(s, peer, this.devpts.node(peer.index), peerFlags, at);
+      },
+    );
+  }
+
+  private openSlaveNode(sys: Sys, inode: Inode, flags: number, path: Path): OpenFile {
+    const tty = this.ttys.get(minor(inode.rdev));
+    if (tty === undefined) throw linuxError(EIO);
+    if (tty instanceof PtySlave && (tty.locked || tty.closedByPeer)) throw linuxError(EIO);
+    return this.openSlave(sys, tty, inode, flags, path);
+  }
+
+  private openSlave(sys: Sys, tty: Tty, inode: Inode, flags: number, path: Path | null): OpenFile {
+    if (tty.exclusive && !sys.task.cred.has(CAP.SYS_ADMIN)) throw linuxError(EBUSY);
+    if ((flags & O_NOCTTY) === 0 && (flags & O_ACCMODE) !== O_WRONLY) acquireOnOpen(sys, tty);
+    return new TtyFile(tty, inode, path, flags & ~O_NOCTTY);
+  }
+}
+
+const terminals = new WeakMap<Kernel, Terminals>();
+
+/** The terminals of a machine; the first call registers the devices. */
+export function terminalsOf(kernel: Kernel): Terminals {
+  let t = terminals.get(kernel);
+  if (t === undefined) {
+    t = new Terminals(kernel);
+    terminals.set(kernel, t);
+  }
+  return t;
+}
