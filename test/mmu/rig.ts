@@ -128,6 +128,20 @@ export class TestFile implements MappedFile {
     this.disk = this.disk.slice(0, size);
   }
 
+  punch(from: number, to: number): void {
+    this.pages.punch(from, to);
+    this.disk.fill(0, from * PAGE_SIZE, to * PAGE_SIZE);
+  }
+
+  /** As a file system does it: the cache first, then the size. */
+  grow(size: number): void {
+    this.pages.truncate(size);
+    const longer = new Uint8Array(size);
+    longer.set(this.disk.subarray(0, Math.min(this.size, this.disk.length)));
+    this.disk = longer;
+    this.size = size;
+  }
+
   retain(): void {
     this.refs++;
   }

@@ -28,11 +28,11 @@ import {
   MS_ASYNC,
   MS_INVALIDATE,
   MS_SYNC,
-  PROT_WRITE,
   TASK_SIZE,
 } from './abi.ts';
 import { type AddressSpace, pageUp } from './address-space.ts';
 import {
+  VM_DENYWRITE,
   VM_DONTCOPY,
   VM_DONTDUMP,
   VM_HUGEPAGE,
@@ -49,9 +49,9 @@ type Advice = (as: AddressSpace, vma: Vma, start: number, end: number) => void;
 /** An advice about how memory will be used, which changes nothing that can be observed. */
 const noEffect: Advice = () => {};
 
-function setFlags(set: number, clear: number, privateOnly = false): Advice {
+function setFlags(set: number, clear: number): Advice {
   return (as, vma, start, end) => {
-    if (privateOnly && (vma.file !== null || vma.shared)) throw linuxError(EINVAL);
+    if ((set & VM_WIPEONFORK) !== 0 && vma.file !== null) throw linuxError(EINVAL);
     if ((vma.flags & VM_SPECIAL) !== 0 && (clear & VM_DONTCOPY) !== 0) throw linuxError(EINVAL);
     as.areas.splitAt(start);
     as.areas.splitAt(end);
@@ -82,20 +82,20 @@ const willNeed: Advice = (_as, vma, start, end) => {
 /** Frees the file's pages: the range reads as zeros afterwards. */
 const remove: Advice = (_as, vma, start, end) => {
   if (vma.file === null || (vma.flags & VM_LOCKED) !== 0) throw linuxError(EINVAL);
-  if (!vma.shared || (vma.prot & PROT_WRITE) === 0) throw linuxError(EACCES);
+  if (!vma.shared || (vma.flags & VM_DENYWRITE) !== 0) throw linuxError(EACCES);
   if (vma.file.punch === undefined) throw linuxError(EINVAL);
   vma.file.punch(vma.filePageAt(start), vma.filePageAt(end));
 };
 
-function populate(access: number): Advice {
-  return (as, _vma, start, end) => {
-    for (let va = start; va < end; va += PAGE_SIZE) {
-      const result = as.fault(va, access);
-      if (result === FAULT_FIXED) continue;
-      if (result === FAULT_BUS) throw linuxError(EFAULT);
-      throw linuxError(result === FAULT_OOM ? ENOMEM : EINVAL);
-    }
-  };
+/** MADV_POPULATE_*: page by page, up to the first that cannot be had. */
+function populate(as: AddressSpace, start: number, end: number, access: number): void {
+  for (let va = start; va < end; va += PAGE_SIZE) {
+    if (as.areas.find(va) === null) throw linuxError(ENOMEM);
+    const result = as.fault(va, access);
+    if (result === FAULT_FIXED) continue;
+    if (result === FAULT_BUS) throw linuxError(EFAULT);
+    throw linuxError(result === FAULT_OOM ? ENOMEM : EINVAL);
+  }
 }
 
 const ADVICE: Readonly<Record<number, Advice>> = {
@@ -112,22 +112,25 @@ const ADVICE: Readonly<Record<number, Advice>> = {
   [MADV_NOHUGEPAGE]: setFlags(VM_NOHUGEPAGE, VM_HUGEPAGE),
   [MADV_DONTDUMP]: setFlags(VM_DONTDUMP, 0),
   [MADV_DODUMP]: setFlags(0, VM_DONTDUMP),
-  [MADV_WIPEONFORK]: setFlags(VM_WIPEONFORK, 0, true),
-  [MADV_KEEPONFORK]: setFlags(0, VM_WIPEONFORK, true),
+  [MADV_WIPEONFORK]: setFlags(VM_WIPEONFORK, 0),
+  [MADV_KEEPONFORK]: setFlags(0, VM_WIPEONFORK),
   [MADV_COLD]: noEffect,
   [MADV_PAGEOUT]: noEffect,
-  [MADV_POPULATE_READ]: populate(ACCESS_READ),
-  [MADV_POPULATE_WRITE]: populate(ACCESS_WRITE),
   [MADV_DONTNEED_LOCKED]: (as, _vma, start, end) => as.unmapPages(start, end),
 };
 
 export function madvise(as: AddressSpace, addr: number, size: number, advice: number): void {
   as.paging.log.context = 'madvise';
-  const apply = ADVICE[advice];
+  const populates = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
+  const apply = populates ? noEffect : ADVICE[advice];
   if (apply === undefined || addr % PAGE_SIZE !== 0) throw linuxError(EINVAL);
   const end = addr + pageUp(size);
-  if (end > TASK_SIZE) throw linuxError(size > TASK_SIZE ? EINVAL : ENOMEM);
+  if (end >= 2 ** 64) throw linuxError(EINVAL);
   if (size === 0) return;
+  if (populates) {
+    populate(as, addr, end, advice === MADV_POPULATE_READ ? ACCESS_READ : ACCESS_WRITE);
+    return;
+  }
   let covered = addr;
   let hole = false;
   for (const vma of as.areas.within(addr, end)) {

@@ -4,7 +4,7 @@
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { FAULT_FIXED } from '../../mmu/page-tables.ts';
+import { FAULT_FIXED, FAULT_OOM } from '../../mmu/page-tables.ts';
 import { EAGAIN, EINVAL, ENOMEM, EPERM, linuxError } from '../errno.ts';
 import { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, TASK_SIZE } from './abi.ts';
 import { type AddressSpace, pageDown, pageUp } from './address-space.ts';
@@ -22,7 +22,8 @@ export function mlock(as: AddressSpace, addr: number, size: number, flags: numbe
   if (wanted > as.limits.memlock) throw linuxError(ENOMEM);
   setLocked(as, start, end, true);
   if ((flags & MLOCK_ONFAULT) !== 0) return;
-  if (populateRange(as, start, end) !== FAULT_FIXED) throw linuxError(EAGAIN);
+  const result = populateRange(as, start, end);
+  if (result !== FAULT_FIXED) throw linuxError(result === FAULT_OOM ? EAGAIN : ENOMEM);
 }
 
 export function munlock(as: AddressSpace, addr: number, size: number): void {
@@ -40,7 +41,8 @@ export function mlockall(as: AddressSpace, flags: number): void {
   as.defaultFlags = (flags & MCL_FUTURE) !== 0 ? VM_LOCKED : 0;
   if (!current) return;
   for (const vma of as.areas.items) if ((vma.flags & VM_SPECIAL) === 0) vma.flags |= VM_LOCKED;
-  if ((flags & MCL_ONFAULT) === 0) populateRange(as, 0, TASK_SIZE);
+  if ((flags & MCL_ONFAULT) !== 0) return;
+  for (const vma of as.areas.items) populateRange(as, vma.start, vma.end);
 }
 
 export function munlockall(as: AddressSpace): void {

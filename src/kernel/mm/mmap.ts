@@ -4,7 +4,7 @@
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { FAULT_FIXED } from '../../mmu/page-tables.ts';
+import { FAULT_ACCERR, FAULT_FIXED } from '../../mmu/page-tables.ts';
 import {
   ACCESS_READ,
   ACCESS_WRITE,
@@ -17,9 +17,11 @@ import {
 } from '../../mmu/pte.ts';
 import {
   EACCES,
+  EAGAIN,
   EEXIST,
   EINVAL,
   ENOMEM,
+  EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
   LinuxError,
@@ -27,6 +29,9 @@ import {
 } from '../errno.ts';
 import {
   MAP_32BIT,
+  MAP_ANONYMOUS,
+  MAP_DENYWRITE,
+  MAP_EXECUTABLE,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
   MAP_GROWSDOWN,
@@ -36,6 +41,9 @@ import {
   MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_STACK,
   MAP_TYPE,
   MAX_MAP_COUNT,
   MMAP_MIN_ADDR,
@@ -46,7 +54,7 @@ import {
   PROT_WRITE,
   TASK_SIZE,
 } from './abi.ts';
-import { type AddressSpace, pageUp } from './address-space.ts';
+import { type AddressSpace, pageDown, pageUp } from './address-space.ts';
 import { chooseAddress } from './layout.ts';
 import { ShmFile } from './shm.ts';
 import {
@@ -61,6 +69,20 @@ import {
 
 const PROT_BITS = PROT_READ | PROT_WRITE | PROT_EXEC;
 const MAX_FILE_PAGE = 2 ** 52;
+/** LEGACY_MAP_MASK (include/linux/mman.h). */
+const KNOWN_FLAGS =
+  MAP_FIXED |
+  MAP_ANONYMOUS |
+  MAP_DENYWRITE |
+  MAP_EXECUTABLE |
+  MAP_GROWSDOWN |
+  MAP_LOCKED |
+  MAP_NORESERVE |
+  MAP_POPULATE |
+  MAP_NONBLOCK |
+  MAP_STACK |
+  MAP_HUGETLB |
+  MAP_32BIT;
 
 export interface MmapRequest {
   readonly addr: number;
@@ -71,8 +93,10 @@ export interface MmapRequest {
   readonly file: MappedFile | null;
   /** Offset in the file, in bytes. */
   readonly offset: number;
-  /** The file is open for writing (matters to shared mappings only). */
+  /** What the file is open for, and whether its file system lets programs be executed. */
+  readonly fileReadable?: boolean;
   readonly fileWritable?: boolean;
+  readonly fileNoExec?: boolean;
 }
 
 /** @returns the address of the new mapping */
@@ -83,6 +107,7 @@ export function mmap(as: AddressSpace, request: MmapRequest): number {
   const prot = request.prot & PROT_BITS;
   const pages = length / PAGE_SIZE;
   const addr = placeMapping(as, request, length);
+  checkType(request);
   let vmFlags = (flags & MAP_NORESERVE) !== 0 ? VM_NORESERVE : 0;
   if ((flags & MAP_GROWSDOWN) !== 0) vmFlags |= VM_GROWSDOWN;
   if ((flags & MAP_LOCKED) !== 0) vmFlags |= VM_LOCKED;
@@ -115,15 +140,29 @@ function checkRequest(as: AddressSpace, r: MmapRequest): number {
   if (length > TASK_SIZE) throw linuxError(ENOMEM);
   if ((r.offset + length) / PAGE_SIZE > MAX_FILE_PAGE) throw linuxError(EOVERFLOW);
   if (as.areas.items.length >= MAX_MAP_COUNT) throw linuxError(ENOMEM);
-  const type = r.flags & MAP_TYPE;
-  // 3 is MAP_SHARED_VALIDATE, for which anonymous memory is not defined.
-  if (type === 0 || type > 3 || (type === 3 && r.file === null)) throw linuxError(EINVAL);
   // The pool of reserved huge pages (vm.nr_hugepages) is empty.
   if ((r.flags & MAP_HUGETLB) !== 0) throw linuxError(ENOMEM);
-  if ((r.flags & MAP_GROWSDOWN) !== 0 && (r.file !== null || type !== MAP_PRIVATE)) {
-    throw linuxError(EINVAL);
-  }
   return length;
+}
+
+/** Checks that Linux makes after it has found an address. */
+function checkType(r: MmapRequest): void {
+  const type = r.flags & MAP_TYPE;
+  const growsDown = (r.flags & MAP_GROWSDOWN) !== 0;
+  if (r.file === null) {
+    // MAP_SHARED_VALIDATE is not defined for anonymous memory.
+    if (type !== MAP_SHARED && type !== MAP_PRIVATE) throw linuxError(EINVAL);
+    if (growsDown && type === MAP_SHARED) throw linuxError(EINVAL);
+    return;
+  }
+  if (type === 0 || type > MAP_SHARED_VALIDATE) throw linuxError(EINVAL);
+  const unknown = ~(KNOWN_FLAGS | MAP_TYPE);
+  if (type === MAP_SHARED_VALIDATE && (r.flags & unknown) !== 0) throw linuxError(EOPNOTSUPP);
+  const stores = type !== MAP_PRIVATE && (r.prot & PROT_WRITE) !== 0;
+  if (stores && r.fileWritable !== true) throw linuxError(EACCES);
+  if (r.fileReadable === false) throw linuxError(EACCES);
+  if (r.fileNoExec === true && (r.prot & PROT_EXEC) !== 0) throw linuxError(EPERM);
+  if (growsDown) throw linuxError(EINVAL);
 }
 
 function placeMapping(as: AddressSpace, r: MmapRequest, length: number): number {
@@ -137,9 +176,14 @@ function placeMapping(as: AddressSpace, r: MmapRequest, length: number): number 
     }
     return addr;
   }
-  const hint = pageUp(addr);
+  return findAddress(as, addr, length, flags);
+}
+
+/** A free range of `length` bytes: at the hint if it is free, else where the layout says. */
+export function findAddress(as: AddressSpace, addr: number, length: number, flags = 0): number {
+  const hint = pageDown(addr);
   // A hint below mmap_min_addr is no hint: musl's malloc passes such.
-  if (addr >= MMAP_MIN_ADDR && hint <= TASK_SIZE - length && isFree(as, hint, hint + length)) {
+  if (hint >= MMAP_MIN_ADDR && hint <= TASK_SIZE - length && isFree(as, hint, hint + length)) {
     return hint;
   }
   const found =
@@ -158,13 +202,13 @@ function isFree(as: AddressSpace, start: number, end: number): boolean {
 
 export function checkLock(as: AddressSpace, vmFlags: number, pages: number): void {
   if ((vmFlags & VM_LOCKED) === 0 || as.limits.memlock === Number.POSITIVE_INFINITY) return;
-  if ((as.lockedPages + pages) * PAGE_SIZE > as.limits.memlock) throw linuxError(ENOMEM);
+  if ((as.lockedPages + pages) * PAGE_SIZE > as.limits.memlock) throw linuxError(EAGAIN);
 }
 
 /** Faults pages in as far as they can be (MAP_POPULATE, mlock). @returns the last fault's result */
 export function populateRange(as: AddressSpace, start: number, end: number): number {
   for (const vma of as.areas.within(start, end)) {
-    if (vma.prot === 0) continue;
+    if (vma.prot === 0) return FAULT_ACCERR;
     const write = !vma.shared && (vma.prot & PROT_WRITE) !== 0;
     const last = Math.min(end, vma.end);
     for (let va = Math.max(start, vma.start); va < last; va += PAGE_SIZE) {
@@ -189,7 +233,7 @@ export function mprotect(as: AddressSpace, addr: number, length: number, request
   if (addr % PAGE_SIZE !== 0) throw linuxError(EINVAL);
   if (length === 0) return;
   const end = addr + pageUp(length);
-  if (end > TASK_SIZE) throw linuxError(ENOMEM);
+  if (end >= 2 ** 64) throw linuxError(ENOMEM);
   const prot = request & ~(PROT_GROWSDOWN | PROT_GROWSUP);
   // PROT_SEM (8) is accepted and means nothing.
   if ((prot & ~(PROT_BITS | 8)) !== 0) throw linuxError(EINVAL);

@@ -5,7 +5,7 @@ import { EFAULT, EINVAL, ENOMEM, EPERM, linuxError } from '../errno.ts';
 import { MMAP_MIN_ADDR, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, TASK_SIZE } from './abi.ts';
 import { type AddressSpace, pageUp } from './address-space.ts';
 import { chooseAddress } from './layout.ts';
-import { checkLock, populateRange } from './mmap.ts';
+import { checkLock, findAddress, populateRange } from './mmap.ts';
 import { VM_LOCKED, VM_SPECIAL, type Vma } from './vma.ts';
 
 const FLAGS = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
@@ -22,55 +22,77 @@ export function mremap(
   as.paging.log.context = 'mremap';
   const oldLength = pageUp(oldSize);
   const newLength = pageUp(newSize);
-  checkArguments(addr, oldLength, newLength, flags);
-  const fixed = (flags & MREMAP_FIXED) !== 0;
-  if (fixed) checkTarget(addr, oldLength, newAddr, newLength);
-  if (as.areas.find(addr) === null) throw linuxError(EFAULT);
-  if (fixed) as.removeAreas(newAddr, newAddr + newLength);
-
-  const length = Math.min(oldLength, newLength);
-  if (oldLength > newLength) as.removeAreas(addr + newLength, addr + oldLength);
-  if (oldLength > newLength && !fixed) return addr;
-  const vma = checkSource(as, addr, length, newLength);
-  const stays = !fixed && (flags & MREMAP_DONTUNMAP) === 0;
-  if (stays && newLength === oldLength) return addr;
-  if (stays && growInPlace(as, vma, addr, length, newLength)) return addr;
+  const toAddress = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0;
+  if ((flags & ~FLAGS) !== 0 || addr % PAGE_SIZE !== 0) throw linuxError(EINVAL);
+  if (newLength === 0 || newLength > TASK_SIZE) throw linuxError(EINVAL);
+  if (toAddress) checkTarget(addr, oldLength, newAddr, newLength, flags);
+  const vma = as.areas.find(addr);
+  if (vma === null) throw linuxError(EFAULT);
+  if (toAddress || newLength > oldLength) checkSource(as, vma, addr, oldLength, newLength);
+  if (toAddress) return moveTo(as, addr, oldLength, newAddr, newLength, flags);
+  if (newLength < oldLength) as.removeAreas(addr + newLength, addr + oldLength);
+  if (newLength <= oldLength) return addr;
+  if (growInPlace(as, vma, addr, oldLength, newLength)) return addr;
   if ((flags & MREMAP_MAYMOVE) === 0) throw linuxError(ENOMEM);
-  const target = fixed ? newAddr : chooseAddress(as.areas, as.layout, as.startBrk, newLength);
+  const target = chooseAddress(as.areas, as.layout, as.startBrk, newLength);
   if (target < 0) throw linuxError(ENOMEM);
-  move(as, addr, length, target, newLength, (flags & MREMAP_DONTUNMAP) !== 0);
+  move(as, addr, oldLength, target, newLength, false);
   return target;
 }
 
-function checkArguments(addr: number, oldLength: number, newLength: number, flags: number): void {
-  const mayMove = (flags & MREMAP_MAYMOVE) !== 0;
-  const dontUnmap = (flags & MREMAP_DONTUNMAP) !== 0;
-  if ((flags & ~FLAGS) !== 0) throw linuxError(EINVAL);
-  if ((flags & MREMAP_FIXED) !== 0 && !mayMove) throw linuxError(EINVAL);
-  if (dontUnmap && (!mayMove || oldLength !== newLength)) throw linuxError(EINVAL);
-  if (addr % PAGE_SIZE !== 0 || newLength === 0) throw linuxError(EINVAL);
-}
-
-function checkTarget(addr: number, oldLength: number, newAddr: number, newLength: number): void {
-  if (newAddr % PAGE_SIZE !== 0) throw linuxError(EINVAL);
-  if (newLength > TASK_SIZE || newAddr > TASK_SIZE - newLength) throw linuxError(EINVAL);
+function checkTarget(
+  addr: number,
+  oldLength: number,
+  newAddr: number,
+  newLength: number,
+  flags: number,
+): void {
+  const resizes = oldLength !== newLength && (flags & MREMAP_DONTUNMAP) !== 0;
+  if (newAddr % PAGE_SIZE !== 0 || newAddr > TASK_SIZE - newLength) throw linuxError(EINVAL);
+  if ((flags & MREMAP_MAYMOVE) === 0 || resizes) throw linuxError(EINVAL);
   if (addr + oldLength > newAddr && newAddr + newLength > addr) throw linuxError(EINVAL);
-  if (newAddr < MMAP_MIN_ADDR) throw linuxError(EPERM);
 }
 
-/** The area at `addr`, which must reach as far as the old range and be allowed to grow. */
-function checkSource(as: AddressSpace, addr: number, length: number, newLength: number): Vma {
-  const vma = as.areas.find(addr);
-  if (vma === null || addr + length > vma.end) throw linuxError(EFAULT);
+/** What the area must be like to be moved or to grow. */
+function checkSource(
+  as: AddressSpace,
+  vma: Vma,
+  addr: number,
+  oldLength: number,
+  newLength: number,
+): void {
   // An old size of 0 makes a second mapping of the same pages, which only shared memory can have.
-  if (length === 0 && !vma.shared) throw linuxError(EINVAL);
-  const grows = (newLength - length) / PAGE_SIZE;
-  if (grows === 0) return vma;
+  if (oldLength === 0 && !vma.shared) throw linuxError(EINVAL);
+  if (addr + Math.min(oldLength, newLength) > vma.end) throw linuxError(EFAULT);
+  const grows = (newLength - oldLength) / PAGE_SIZE;
+  if (grows <= 0) return;
   if ((vma.flags & VM_SPECIAL) !== 0) throw linuxError(EFAULT);
-  as.checkLimits(grows, vma.accountable);
   checkLock(as, vma.flags, grows);
+  as.checkLimits(grows, vma.accountable);
   if (vma.accountable && grows > as.paging.frames.total) throw linuxError(ENOMEM);
-  return vma;
+}
+
+/** MREMAP_FIXED: to `newAddr`, whatever is there; MREMAP_DONTUNMAP alone: `newAddr` is a hint. */
+function moveTo(
+  as: AddressSpace,
+  addr: number,
+  oldLength: number,
+  newAddr: number,
+  newLength: number,
+  flags: number,
+): number {
+  const keepOld = (flags & MREMAP_DONTUNMAP) !== 0;
+  let target = newAddr;
+  if ((flags & MREMAP_FIXED) !== 0) {
+    if (newAddr < MMAP_MIN_ADDR) throw linuxError(EPERM);
+    as.removeAreas(newAddr, newAddr + newLength);
+  } else {
+    target = findAddress(as, newAddr, newLength);
+  }
+  if (newLength < oldLength) as.removeAreas(addr + newLength, addr + oldLength);
+  if (keepOld) as.checkLimits(newLength / PAGE_SIZE, false);
+  move(as, addr, Math.min(oldLength, newLength), target, newLength, keepOld);
+  return target;
 }
 
 function growInPlace(

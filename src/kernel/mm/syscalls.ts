@@ -1,12 +1,12 @@
 /** The memory system calls: table rows, and what of them depends on open files. */
 
-import { EACCES, EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
+import { EINVAL, ENOSPC, linuxError } from '../errno.ts';
 import { Enum, Fd, Flags, type FlagTable, Hex, Int, OutBuf, Ptr, Size } from '../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import { MS_NOEXEC, O_ACCMODE, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
 import { VfsPath } from '../vfs/path.ts';
 import { type OpenFile, S_IFCHR, S_IFMT } from '../vfs/types.ts';
-import { MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, PROT_EXEC, PROT_WRITE } from './abi.ts';
+import { MAP_ANONYMOUS } from './abi.ts';
 import { madvise, mincore, msync } from './madvise.ts';
 import { mlock, mlockall, munlock, munlockall } from './mlock.ts';
 import { brk, mmap, mprotect, munmap } from './mmap.ts';
@@ -100,14 +100,18 @@ function sysMmap(sys: Sys, { addr, length, prot, flags, fd, offset }: MmapArgs):
   const open = sys.task.files.get(fd);
   if (isDevZero(open)) return mmap(as, { addr, length, prot, flags, file: null, offset: 0 });
   const access = open.flags & O_ACCMODE;
-  // Every mapping reads the file, so it must be open for that.
-  if (access === O_WRONLY) throw linuxError(EACCES);
-  const fileWritable = access === O_RDWR;
-  const isShared = (flags & MAP_TYPE) !== MAP_PRIVATE;
-  if (isShared && (prot & PROT_WRITE) !== 0 && !fileWritable) throw linuxError(EACCES);
-  const noExec = open.path instanceof VfsPath && (open.path.mount.flags & MS_NOEXEC) !== 0;
-  if (noExec && (prot & PROT_EXEC) !== 0) throw linuxError(EPERM);
-  return mmap(as, { addr, length, prot, flags, file: mappedFile(open), offset, fileWritable });
+  const { path } = open;
+  return mmap(as, {
+    addr,
+    length,
+    prot,
+    flags,
+    file: mappedFile(open),
+    offset,
+    fileReadable: access !== O_WRONLY,
+    fileWritable: access === O_RDWR,
+    fileNoExec: path instanceof VfsPath && (path.mount.flags & MS_NOEXEC) !== 0,
+  });
 }
 
 /** Mapping /dev/zero is the old way to get anonymous memory (null(4)). */
