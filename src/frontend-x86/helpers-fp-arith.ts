@@ -173,7 +173,7 @@ function compare(
     raiseFlags(IE);
     setExceptions(I32, IE | SF);
   } else codes = relation(how);
-  setCodes(I32, C1, 0);
+  if (empty || !toFlags) setCodes(I32, C1, 0);
   setExceptions(I32, fpFlags);
   if (blocked(I32)) return -1;
   if (!toFlags) setCodes(I32, CODES, codes);
@@ -428,7 +428,6 @@ export const x87Cmov: HelperFn = (env, _d, a, b) => {
     if (underflow(I32, R)) storeSt(I32, 0, R);
     return 0;
   }
-  setCodes(I32, C1, 0);
   if (I32[a] !== 0) copySt(I32, i, 0);
   return 0;
 };

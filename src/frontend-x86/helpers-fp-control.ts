@@ -62,6 +62,7 @@ export const mmxWrite: HelperFn = (env, _d, a, b) => {
 /** EMMS: all registers empty. */
 export const emms: HelperFn = (env) => {
   if (begin(env) < 0) return -1;
+  env.I32[TOP] = 0;
   env.I32[TAGS] = 0;
   return 0;
 };
@@ -113,6 +114,7 @@ export const x87Init: HelperFn = ({ I32 }) => {
 /** x87Free(i): FFREE. */
 export const x87Free: HelperFn = (env, _d, a) => {
   if (begin(env) < 0) return -1;
+  setCodes(env.I32, C1, 0);
   setTag(env.I32, env.I32[a]!, false);
   return 0;
 };
@@ -120,6 +122,7 @@ export const x87Free: HelperFn = (env, _d, a) => {
 /** FFREEP: FFREE ST(i), then pop. */
 export const x87FreePop: HelperFn = (env, _d, a) => {
   if (begin(env) < 0) return -1;
+  setCodes(env.I32, C1, 0);
   setTag(env.I32, env.I32[a]!, false);
   pop(env.I32);
   return 0;
@@ -262,6 +265,10 @@ export const ldmxcsr: HelperFn = (env, _d, a) => {
 export const fxsaveHelper: HelperFn = (env, _d, a) => {
   const { I32 } = env;
   if (I32[a]! & 15) return env.mem.raise(VECTOR_GP, 0);
+  // CPUs probe the last byte first.
+  const last = (I32[a]! >>> 0) + 511;
+  const end = env.mem.writable(last | 0, I32[a + 1]! + (last > 0xffffffff ? 1 : 0), 1);
+  if (end < 0) return end;
   fxsave(env, IMAGE);
   // Sixteen bytes never cross a page; all must be writable before any is written.
   for (const write of [false, true]) {

@@ -3,7 +3,7 @@
  * (SDM vol. 1, 8.3.3, 8.3.4, 8.3.8). Transcendental functions: x87-functions.ts.
  */
 
-import { IE, PE, ZE } from '../ir/fp-env.ts';
+import { PE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
 import { fromInt } from '../ir/slot-fp-slow.ts';
 import { invalid, sqrtNum } from '../ir/softfloat/arith.ts';
@@ -28,7 +28,7 @@ import {
   setSpecial,
   ZERO,
 } from '../ir/softfloat/num.ts';
-import { fpFlags, raiseFlags, roundToIntegral, toInteger } from '../ir/softfloat/round.ts';
+import { raiseFlags, roundToIntegral, toInteger } from '../ir/softfloat/round.ts';
 import {
   begin,
   blocked,
@@ -306,10 +306,12 @@ function remainderHelper(nearest: boolean): HelperFn {
     loadSt(I32, 0, X);
     loadSt(I32, 1, Y);
     let partial = false;
+    let defined = false;
     quotient = 0;
     if (!nanX87(X, Y, R)) {
       if (X[CLS] === INF || Y[CLS] === ZERO) invalid(R);
       else {
+        defined = true;
         flagDenormals(X, Y);
         if (X[CLS] === FINITE && Y[CLS] === FINITE) partial = remainder(nearest);
         else copyNum(X, R);
@@ -320,9 +322,10 @@ function remainderHelper(nearest: boolean): HelperFn {
       storeSt(I32, 0, R);
     }
     complete(I32);
-    const q = fpFlags & IE ? 0 : quotient;
+    const q = quotient;
     const codes = (q & 4 ? C0 : 0) | (q & 2 ? C3 : 0) | (q & 1 ? C1 : 0);
-    setCodes(I32, C0 | C1 | C2 | C3, partial ? C2 : codes);
+    if (defined) setCodes(I32, C0 | C1 | C2 | C3, partial ? C2 : codes);
+    else setCodes(I32, C1 | C2, 0);
     return 0;
   };
 }

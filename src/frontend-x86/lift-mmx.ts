@@ -132,12 +132,11 @@ export const liftMaskmovq: LiftFn = (cx) => {
   enter(cx);
 };
 
-/** CVTPI2PS: two lanes, the upper half kept. CVTPI2PD from memory does not touch x87 state. */
+/** CVTPI2PS: two lanes, the upper half kept. From memory it does not touch x87 state. */
 export const liftCvtpi2ps: LiftFn = (cx) => {
   const src = wide(cx, 1);
-  cx.call('x87Check');
+  if (!cx.isMem(1)) enter(cx);
   const v = cx.op('vcvt.f32x4.i32x4', src);
-  enter(cx);
   cx.b.opTo(XMM_Q0[cx.regNo(0)] as Ref, 'vmov.64', v);
 };
 
@@ -147,10 +146,11 @@ export const liftCvtpi2pd: LiftFn = (cx) => {
   cx.b.opTo(cx.xmm(0), 'vmov', v);
 };
 
+/** Conversions to MMX change x87 state before they may raise #XM, as CPUs do: it is idempotent. */
 export function cvtps2pi(truncate: 0 | 1): LiftFn {
   return (cx) => {
     const src = cx.op('vzx.64', source64(cx, 1));
-    cx.call('x87Check');
+    enter(cx);
     write(cx, cx.op('vcvt.i32x4.f32x4', src, NONE, NONE, truncate));
   };
 }
@@ -158,7 +158,7 @@ export function cvtps2pi(truncate: 0 | 1): LiftFn {
 export function cvtpd2pi(truncate: 0 | 1): LiftFn {
   return (cx) => {
     const src = source128(cx, 1);
-    cx.call('x87Check');
+    enter(cx);
     write(cx, cx.op('vcvt.i32x2.f64x2', src, NONE, NONE, truncate));
   };
 }

@@ -144,7 +144,7 @@ export function yLog2(x: Num, y: Num, r: Num): void {
   fromFixed(y[SIGN] ? -v : v, F + 63 - y[EXP]!, r, exact);
 }
 
-/** r = y * log2(x + 1) for |x| < 1. */
+/** r = y * log2(x + 1) for x > -1. */
 export function yLog2p1(x: Num, y: Num, r: Num): void {
   let log: bigint;
   let bits = F;
@@ -152,14 +152,24 @@ export function yLog2p1(x: Num, y: Num, r: Num): void {
     log = significand(x) * INV_LN2;
     bits += 63 - x[EXP]!;
     if (x[SIGN]) log = -log;
-  } else {
-    const fixed = toFixed(x);
-    const signed = x[SIGN] ? -fixed : fixed;
-    const s = (signed << FB) / (signed + 2n * ONE);
-    log = (2n * series(s, false) * INV_LN2) >> FB;
-  }
+  } else log = log2p1(x);
   const v = log * significand(y);
   fromFixed(y[SIGN] ? -v : v, bits + 63 - y[EXP]!, r);
+}
+
+/** Outside the range that the SDM defines (beyond about 0.3) 1 is added first. */
+function log2p1(x: Num): bigint {
+  if (x[EXP]! > 64) return BigInt(x[EXP]!) << FB;
+  const fixed = toFixed(x);
+  const signed = x[SIGN] ? -fixed : fixed;
+  if (x[EXP]! < -1) {
+    const s = (signed << FB) / (signed + 2n * ONE);
+    return (2n * series(s, false) * INV_LN2) >> FB;
+  }
+  const sum = ONE + signed;
+  const e = sum.toString(2).length - 1 - F;
+  const m = e >= 0 ? sum >> BigInt(e) : sum << BigInt(-e);
+  return log2Near1(m) + (BigInt(e) << FB);
 }
 
 /** Sine and cosine of the last reduced argument, and its quadrant. */

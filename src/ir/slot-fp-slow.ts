@@ -91,7 +91,10 @@ function finish(lane: Lane, mx: number, at: number): void {
 }
 
 function deliver(env: HelperEnv, d: number, words: number): number {
-  if (commitFlags(env, fpFlags) < 0) return -1;
+  // An unmasked invalid, denormal or divide-by-zero in any lane: no lane gets to rounding.
+  const pre = fpFlags & (IE | DE | ZE);
+  const stopped = (pre & ~(env.I32[FP_ENV_WORD]! >> MASK_SHIFT)) !== 0;
+  if (commitFlags(env, stopped ? pre : fpFlags) < 0) return -1;
   for (let k = 0; k < words; k++) env.I32[d + k] = out[k]!;
   return 0;
 }
@@ -475,10 +478,14 @@ export function dotProduct(lane: Lane): SlotFn {
         combine(mx, mulKernel, products, 0, 2, at);
       }
     }
+    // An unmasked exception of a step ends the operation with the flags so far.
+    const stopped = (): boolean => (fpFlags & ~(mx >> MASK_SHIFT) & 0x3f) !== 0;
+    if (stopped()) return deliver(env, d, 4);
     products.set(out);
     combine(mx, addKernel, products, 0, step, 0);
     if (n === 4) {
       combine(mx, addKernel, products, 2, 3, 1);
+      if (stopped()) return deliver(env, d, 4);
       products.set(out);
       combine(mx, addKernel, products, 0, 1, 0);
     }
