@@ -22,8 +22,6 @@ export const PTE_COW = 0x200;
 export const PTE_SHARED = 0x400;
 export const PTE_NX = 0x800;
 
-export const PTE_FLAGS = 0xfff;
-
 /** Kinds of access, with the bits of a page fault's error code (SDM vol. 3, figure 5-12). */
 export const ACCESS_READ = 0;
 export const ACCESS_WRITE = 2;

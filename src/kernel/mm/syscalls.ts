@@ -1,12 +1,20 @@
 /** The memory system calls: table rows, and what of them depends on open files. */
 
-import { EINVAL, ENOSPC, linuxError } from '../errno.ts';
+import { EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
+import { TmpFile } from '../fs/tmpfs/file.ts';
 import { Enum, Fd, Flags, type FlagTable, Hex, Int, OutBuf, Ptr, Size } from '../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
-import { MS_NOEXEC, O_ACCMODE, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
+import {
+  F_SEAL_FUTURE_WRITE,
+  F_SEAL_WRITE,
+  MS_NOEXEC,
+  O_ACCMODE,
+  O_RDWR,
+  O_WRONLY,
+} from '../vfs/constants.ts';
 import { VfsPath } from '../vfs/path.ts';
 import { type OpenFile, S_IFCHR, S_IFMT } from '../vfs/types.ts';
-import { MAP_ANONYMOUS } from './abi.ts';
+import { MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, PROT_WRITE } from './abi.ts';
 import { madvise, mincore, msync } from './madvise.ts';
 import { mlock, mlockall, munlock, munlockall } from './mlock.ts';
 import { brk, mmap, mprotect, munmap } from './mmap.ts';
@@ -100,7 +108,11 @@ function sysMmap(sys: Sys, { addr, length, prot, flags, fd, offset }: MmapArgs):
   const open = sys.task.files.get(fd);
   if (isDevZero(open)) return mmap(as, { addr, length, prot, flags, file: null, offset: 0 });
   const access = open.flags & O_ACCMODE;
-  const { path } = open;
+  const { inode, path } = open;
+  const seals = inode instanceof TmpFile ? (inode.seals ?? 0) : 0;
+  const sealed = (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0;
+  const isShared = (flags & MAP_TYPE) !== MAP_PRIVATE;
+  if (sealed && isShared && (prot & PROT_WRITE) !== 0) throw linuxError(EPERM);
   return mmap(as, {
     addr,
     length,
@@ -109,7 +121,7 @@ function sysMmap(sys: Sys, { addr, length, prot, flags, fd, offset }: MmapArgs):
     file: mappedFile(open),
     offset,
     fileReadable: access !== O_WRONLY,
-    fileWritable: access === O_RDWR,
+    fileWritable: access === O_RDWR && !sealed,
     fileNoExec: path instanceof VfsPath && (path.mount.flags & MS_NOEXEC) !== 0,
   });
 }

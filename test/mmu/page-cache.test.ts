@@ -1,0 +1,174 @@
+/** The page cache by itself: read, write, size changes, write-back, memory pressure. */
+
+import { PAGE_SIZE } from '../../src/common/layout.ts';
+import { EFAULT, EIO, linuxError } from '../../src/kernel/errno.ts';
+import { PageCache } from '../../src/kernel/mm/page-cache.ts';
+import type { IoSink, IoSource } from '../../src/kernel/vfs/types.ts';
+import { frameHost } from '../../src/mmu/frames.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { checkAudit, errnoOf, makeRig, pattern, TestFile } from './rig.ts';
+
+const test = suite('page cache');
+const P = PAGE_SIZE;
+
+/** A kernel buffer as source or sink; moves at most `limit` bytes, then fails. */
+class Buffer implements IoSink, IoSource {
+  readonly bytes: Uint8Array;
+  private done = 0;
+  private readonly limit: number;
+
+  constructor(bytes: Uint8Array, limit: number = bytes.length) {
+    this.bytes = bytes;
+    this.limit = limit;
+  }
+
+  get remaining(): number {
+    return this.bytes.length - this.done;
+  }
+
+  put(src: Uint8Array, start: number, end: number): number {
+    const n = this.advance(end - start);
+    this.bytes.set(src.subarray(start, start + n), this.done - n);
+    return n;
+  }
+
+  take(dst: Uint8Array, start: number, end: number): number {
+    const n = this.advance(end - start);
+    dst.set(this.bytes.subarray(this.done - n, this.done), start);
+    return n;
+  }
+
+  private advance(wanted: number): number {
+    const n = Math.min(wanted, this.limit - this.done);
+    if (n === 0) throw linuxError(EFAULT);
+    this.done += n;
+    return n;
+  }
+}
+
+function readAll(file: TestFile): Uint8Array {
+  const to = new Buffer(new Uint8Array(file.size));
+  assert.is(file.pages.read(0, file.size, to), file.size);
+  return to.bytes;
+}
+
+/** write(2) as a regular file does it: the cache, then the size. */
+function append(file: TestFile, offset: number, bytes: Uint8Array): void {
+  assert.is(file.pages.write(offset, bytes.length, new Buffer(bytes)), bytes.length);
+  if (offset + bytes.length > file.size) file.grow(offset + bytes.length);
+}
+
+test('read and write cross pages and agree', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(3 * P));
+  append(file, P - 100, new Uint8Array(200).fill(7));
+  const expected = pattern(3 * P).fill(7, P - 100, P + 100);
+  assert.equal(readAll(file), expected);
+  assert.is(file.pages.dirtyPages, 2);
+  file.pages.sync();
+  assert.equal(file.disk, expected);
+  assert.is(file.writes, 2);
+  checkAudit(rig);
+});
+
+test('a write beyond the end leaves zeros between, and setting the size keeps it', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(100));
+  append(file, 50, pattern(100, 3));
+  append(file, 2 * P + 10, pattern(20, 5));
+  const expected = new Uint8Array(2 * P + 30);
+  expected.set(pattern(50));
+  expected.set(pattern(100, 3), 50);
+  expected.set(pattern(20, 5), 2 * P + 10);
+  assert.equal(readAll(file), expected);
+  file.pages.sync();
+  assert.equal(file.disk, expected);
+});
+
+test('bytes stored behind the end through a mapping vanish when the file grows', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(100));
+  const host = frameHost(file.pages.frame(0, true));
+  rig.memory.U8.fill(0xff, host + 100, host + 300);
+  append(file, 200, Uint8Array.of(1));
+  assert.equal(
+    readAll(file).slice(98),
+    Uint8Array.of(...pattern(100).slice(98), ...new Uint8Array(100), 1),
+  );
+  rig.memory.U8.fill(0xff, host + 201, host + 300);
+  file.grow(250);
+  assert.is(readAll(file)[249], 0);
+});
+
+test('shrinking and growing again reads as zeros', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(2 * P));
+  readAll(file);
+  file.truncate(10);
+  file.grow(2 * P);
+  const expected = new Uint8Array(2 * P);
+  expected.set(pattern(10));
+  assert.equal(readAll(file), expected);
+  checkAudit(rig);
+});
+
+test('a transfer that faults reports what it moved, or EFAULT if nothing', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(2 * P));
+  assert.is(file.pages.read(0, 2 * P, new Buffer(new Uint8Array(2 * P), 10)), 10);
+  assert.is(file.pages.read(0, 2 * P, new Buffer(new Uint8Array(2 * P), P)), P);
+  assert.is(
+    errnoOf(() => file.pages.read(0, 10, new Buffer(new Uint8Array(10), 0))),
+    EFAULT,
+  );
+  assert.is(file.pages.write(0, 2 * P, new Buffer(new Uint8Array(2 * P), P)), P);
+  assert.is(
+    errnoOf(() => file.pages.write(0, 10, new Buffer(new Uint8Array(10), 0))),
+    EFAULT,
+  );
+});
+
+test('without a file behind it, holes read as zeros and take no memory', () => {
+  const rig = makeRig();
+  const tmp = { size: 100 * P };
+  const pages = new PageCache(rig.paging, tmp);
+  const free = rig.paging.frames.free;
+  const to = new Buffer(new Uint8Array(5 * P).fill(1));
+  pages.read(3 * P, 5 * P, to);
+  assert.ok(to.bytes.every((b) => b === 0));
+  assert.is(rig.paging.frames.free, free);
+  pages.write(4 * P, 10, new Buffer(pattern(10)));
+  assert.is(pages.resident, 1);
+  assert.is(pages.dropClean(), 0);
+  pages.sync();
+  assert.is(pages.dropClean(), 0, 'nothing else has the data');
+  pages.dispose();
+  assert.is(rig.paging.frames.free, free);
+});
+
+test('a page that cannot be read is an error and costs no frame', () => {
+  const rig = makeRig();
+  const pages = new PageCache(rig.paging, {
+    size: P,
+    readPage: () => {
+      throw linuxError(EIO);
+    },
+  });
+  const free = rig.paging.frames.free;
+  assert.is(
+    errnoOf(() => pages.frame(0, false)),
+    EIO,
+  );
+  assert.is(rig.paging.frames.free, free);
+});
+
+test('writing more than fits in memory writes back as it goes', () => {
+  const rig = makeRig(64);
+  const file = new TestFile(rig, new Uint8Array(0));
+  for (let i = 0; i < 200; i++) append(file, i * P, pattern(P, i));
+  assert.ok(file.writes > 100);
+  assert.is(file.size, 200 * P);
+  file.pages.sync();
+  for (const i of [0, 77, 199]) assert.equal(file.disk.slice(i * P, (i + 1) * P), pattern(P, i));
+  checkAudit(rig);
+});
