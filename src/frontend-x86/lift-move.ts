@@ -172,27 +172,23 @@ export const liftLeave: LiftFn = (cx) => {
   cx.setGpr(RBP, size, v);
 };
 
-/** ENTER with its nesting level: loads come before stores, all before registers change. */
+/** ENTER with its nesting level: copies the enclosing frame pointers; registers change at the end. */
 export const liftEnter: LiftFn = (cx) => {
   const size = cx.d.opSize;
   const level = cx.d.imm2 & 31;
-  const frames: Ref[] = [];
-  for (let i = 1; i < level; i++) {
-    cx.useAddress(GPR[RBP] as Ref, -size * i);
-    frames.push(cx.load(size));
-  }
   const store = (at: number, v: Ref): void => {
     cx.useAddress(GPR[RSP] as Ref, -size * at);
     cx.store(size, v);
   };
   const frame = cx.op('lea.i64', GPR[RSP], NONE, 0, -size);
   store(1, GPR[RBP] as Ref);
-  frames.forEach((v, i) => {
-    store(2 + i, v);
-  });
+  for (let i = 1; i < level; i++) {
+    cx.useAddress(GPR[RBP] as Ref, -size * i);
+    store(1 + i, cx.load(size));
+  }
   if (level > 0) store(level + 1, frame);
-  const used = size * (level === 0 ? 1 : level + 1) + cx.d.immLo;
-  // The last access is one to where the new stack pointer is: the CPU checks that it is writable.
+  const used = size * (level === 0 ? 1 : level + 1) + (cx.d.immLo & 0xffff);
+  // The CPU checks that it could write where the new stack pointer is.
   cx.useAddress(GPR[RSP] as Ref, -used);
   cx.load(size);
   moveStack(cx, -used);

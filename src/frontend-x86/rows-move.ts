@@ -84,7 +84,7 @@ export const MOVE_ROWS: readonly InsnRow[] = [
   insn('bswap Zv', '0F C8 +r', liftBswap),
   insn('cbw', '98', liftCbw),
   insn('cwd', '99', liftCwd),
-  insn('xlat', 'D7', liftXlat, { noFuzz: 'its address is AL and rBX; covered by unit tests' }),
+  insn('xlat', 'D7', liftXlat),
 
   insn('push Zv', '50 +r', liftPush, { size: 'd64' }),
   insn('push Iz', '68 iz', liftPush, { size: 'd64' }),
@@ -97,21 +97,11 @@ export const MOVE_ROWS: readonly InsnRow[] = [
   insn('pop FS', '0F A1', liftPopSeg, { size: 'd64', noFuzz: SYSTEM_MODE }),
   insn('pop GS', '0F A9', liftPopSeg, { size: 'd64', noFuzz: SYSTEM_MODE }),
   insn('pushf', '9C', liftPushf, { size: 'd64', flags: 'r:oszapcd' }),
-  insn('popf', '9D', liftPopf, {
-    size: 'd64',
-    flags: 'w:oszapcd',
-    noFuzz: 'random flags may set TF',
-  }),
+  insn('popf', '9D', liftPopf, { size: 'd64', flags: 'w:oszapcd' }),
   insn('lahf', '9F', liftLahf, { flags: 'r:szapc', feature: 'lahf' }),
   insn('sahf', '9E', liftSahf, { flags: 'w:szapc', feature: 'lahf' }),
-  insn('enter Iw,Ib', 'C8 iw ib', liftEnter, {
-    size: 'd64',
-    noFuzz: 'random frame sizes; covered by unit tests',
-  }),
-  insn('leave', 'C9', liftLeave, {
-    size: 'd64',
-    noFuzz: 'its address is rBP; covered by unit tests',
-  }),
+  insn('enter Iw,Ib', 'C8 iw ib', liftEnter, { size: 'd64' }),
+  insn('leave', 'C9', liftLeave, { size: 'd64' }),
 
   ...CONDITIONS.flatMap(([cc, flags], n) => {
     const digit = n.toString(16).toUpperCase();

@@ -58,10 +58,9 @@ export function differences(c: DiffCase, native: CpuState, ours: CpuState): stri
     const [a, b] = [native.gpr(i), ours.gpr(i)];
     if (a !== b) out.push(`${NAMES[i]}: cpu ${hex(a)} ours ${hex(b)}`);
   }
-  const flags = (native.rflags ^ ours.rflags) & c.flags;
-  // An instruction that faults has not changed the flags; those that an earlier one left undefined stay so.
-  if (flags !== 0) {
-    out.push(`flags: cpu ${hex(native.rflags & c.flags)} ours ${hex(ours.rflags & c.flags)}`);
+  const mask = native.vector === 3 ? c.flags : c.faultFlags;
+  if (((native.rflags ^ ours.rflags) & mask) !== 0) {
+    out.push(`flags: cpu ${hex(native.rflags & mask)} ours ${hex(ours.rflags & mask)}`);
   }
   compareFx(
     native,

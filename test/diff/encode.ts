@@ -27,6 +27,9 @@ export const STRING_MNEMONICS: ReadonlySet<string> = new Set([
   'scas',
 ]);
 
+/** Where CPUs differ about prefix 66: AMD's MOVSXD r16 reads four bytes, Intel's two. */
+const NO_66: ReadonlySet<string> = new Set(['movsxd']);
+
 interface Parts {
   p66: boolean;
   p67: boolean;
@@ -128,6 +131,8 @@ function immediate(row: InsnRow, s: Setting, parts: Parts): number[] {
       return rng.chance(50) ? [rng.below(256)] : [rng.below(70)];
     case IMM.iw:
       return bytes(2);
+    case IMM.iwib:
+      return [rng.below(256), rng.below(2), rng.chance(80) ? rng.below(5) : rng.below(256)];
     case IMM.id:
       return bytes(4);
     case IMM.iz:
@@ -174,6 +179,18 @@ function modrm(row: InsnRow, s: Setting, parts: Parts): void {
   parts.rex |= n >> 3;
 }
 
+/** Registers and stack contents that instructions use without naming them. */
+const PREPARE: Record<string, (s: Setting) => void> = {
+  xlat: ({ rng, state }) => state.setGpr(3, BigInt(DATA + 0x400 + rng.below(0xb80))),
+  leave: ({ rng, state }) => state.setGpr(5, BigInt(DATA + 0x400 + rng.below(0xc00))),
+  enter: ({ rng, state }) => state.setGpr(5, BigInt(DATA + 0x600 + rng.below(0x400))),
+  // TF would trap, AC would check alignment.
+  popf: ({ rng, state }) => {
+    const view = new DataView(state.data.buffer, state.data.byteOffset);
+    view.setUint32(Number(state.gpr(4)) - DATA, (rng.u32() & 0xcd5) | 0x202, true);
+  },
+};
+
 /** Pointers and count of string instructions. */
 function prepareString(row: InsnRow, s: Setting): void {
   if (!STRING_MNEMONICS.has(row.mnemonic)) return;
@@ -190,12 +207,13 @@ function prepareString(row: InsnRow, s: Setting): void {
 export function encodeRow(row: InsnRow, s: Setting): number[] {
   const { rng } = s;
   const parts: Parts = { p66: false, p67: false, w: 0, rex: 0, needRex: false, modrm: [] };
-  const legacy66 = row.prefix === PFX.any && row.options.size !== 'f64';
+  const legacy66 = row.prefix === PFX.any && row.options.size !== 'f64' && !NO_66.has(row.mnemonic);
   const sized = row.operands.some((o) => o.size < 0) || row.operands.length === 0;
   parts.p66 = row.prefix === PFX.p66 || (legacy66 && sized && rng.chance(25));
   parts.w = row.w >= 0 ? row.w : row.options.size === undefined && rng.chance(40) ? 1 : 0;
   parts.p67 = rng.chance(4) && s.single && (row.mod === 'm' || hasLetter(row, 'EWQOXY'));
   prepareString(row, s);
+  PREPARE[row.mnemonic]?.(s);
   let opcode = row.opcode;
   if (row.plusReg) {
     const n = gpr(s);

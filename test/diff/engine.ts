@@ -61,9 +61,21 @@ function twoPages(mem: LinearMemory): GuestAccess {
   const access: GuestAccess = {
     read: (lo, hi, size) => at(lo, hi, size, 0),
     writable: (lo, hi, size) => at(lo, hi, size, 2),
-    write8: (lo, hi, v) => (at(lo, hi, 1, 2) < 0 ? -1 : (D.setUint8(lo, v), 0)),
-    write16: (lo, hi, v) => (at(lo, hi, 2, 2) < 0 ? -1 : (D.setInt16(lo, v, true), 0)),
-    write32: (lo, hi, v) => (at(lo, hi, 4, 2) < 0 ? -1 : (D.setInt32(lo, v, true), 0)),
+    write8: (lo, hi, v) => {
+      if (at(lo, hi, 1, 2) < 0) return -1;
+      D.setUint8(lo, v);
+      return 0;
+    },
+    write16: (lo, hi, v) => {
+      if (at(lo, hi, 2, 2) < 0) return -1;
+      D.setInt16(lo, v, true);
+      return 0;
+    },
+    write32: (lo, hi, v) => {
+      if (at(lo, hi, 4, 2) < 0) return -1;
+      D.setInt32(lo, v, true);
+      return 0;
+    },
     write64: (lo, hi, v, w) => {
       if (at(lo, hi, 8, 2) < 0) return -1;
       D.setInt32(lo, v, true);

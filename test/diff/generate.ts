@@ -16,6 +16,8 @@ export interface DiffCase {
   readonly length: number;
   /** EFLAGS bits to compare. */
   readonly flags: number;
+  /** The same if the case ends in a fault somewhere on the way. */
+  readonly faultFlags: number;
 }
 
 export const STATUS_AND_DF = 0xcd5;
@@ -27,15 +29,28 @@ export function fuzzable(row: InsnRow): boolean {
 export const FUZZ_ROWS: readonly InsnRow[] = ROWS.filter(fuzzable);
 
 /** Rows that may stand inside a sequence: they do not leave the block and use no fixed memory registers. */
-const SEQUENCE_ROWS = FUZZ_ROWS.filter(
+const SEQUENCE_ROWS: readonly InsnRow[] = FUZZ_ROWS.filter(
   (r) =>
     !r.operands.some((o) => 'JXYO'.includes(o.letter)) &&
     !r.options.privileged &&
     !STRING_MNEMONICS.has(r.mnemonic) &&
-    !['ud1', 'ud2', 'leave', 'enter', 'pop', 'push', 'std'].includes(r.mnemonic),
+    !['ud1', 'ud2', 'leave', 'enter', 'xlat', 'popf', 'pop', 'push', 'std'].includes(r.mnemonic),
 );
-const FLAG_READERS = SEQUENCE_ROWS.filter((r) => r.flagsRead !== 0);
-const JUMPS = FUZZ_ROWS.filter((r) => r.mnemonic.startsWith('j') && r.flagsRead !== 0);
+const JUMPS: readonly InsnRow[] = FUZZ_ROWS.filter(
+  (r) => r.mnemonic.startsWith('j') && r.flagsRead !== 0,
+);
+
+/** What sequences are made of. */
+export interface SequencePlan {
+  readonly rows: readonly InsnRow[];
+  readonly readers: readonly InsnRow[];
+}
+
+export function sequencePlan(from: readonly InsnRow[]): SequencePlan {
+  const rows = SEQUENCE_ROWS.filter((r) => from.includes(r));
+  const readers = rows.filter((r) => r.flagsRead !== 0);
+  return { rows, readers: readers.length > 0 ? readers : rows };
+}
 
 /** Registers, flags, data and floating-point state. */
 function randomState(rng: Random): CpuState {
@@ -105,18 +120,18 @@ export function singleCase(rng: Random, row: InsnRow): DiffCase {
   defineCount(row, state, bytes);
   state.code.fill(0xcc);
   state.code.set(bytes);
-  return {
-    state,
-    rows: [row],
-    length: bytes.length,
-    flags: STATUS_AND_DF & ~undefinedFlags(row, state, bytes),
-  };
+  const flags = STATUS_AND_DF & ~undefinedFlags(row, state, bytes);
+  return { state, rows: [row], length: bytes.length, flags, faultFlags: flags };
 }
 
-/** A 16-bit SHLD or SHRD by more than 16 has no defined result. */
+/** A 16-bit SHLD or SHRD, which by more than 16 has no defined result. */
+function hasUndefinedResult(row: InsnRow, bytes: readonly number[]): boolean {
+  return (row.mnemonic === 'shld' || row.mnemonic === 'shrd') && bytes.slice(0, 2).includes(0x66);
+}
+
+/** Limits the count of an instruction whose result could be undefined. */
 function defineCount(row: InsnRow, state: CpuState, bytes: number[]): void {
-  if ((row.mnemonic !== 'shld' && row.mnemonic !== 'shrd') || !bytes.slice(0, 2).includes(0x66))
-    return;
+  if (!hasUndefinedResult(row, bytes)) return;
   if (row.operands.some((o) => o.text === 'CL')) state.setGpr(1, state.gpr(1) & ~0x1fn);
   else bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) & 15;
 }
@@ -131,28 +146,37 @@ function undefinedFlags(row: InsnRow, state: CpuState, bytes: readonly number[])
 }
 
 /** A few instructions in a row; a flag reader or a conditional jump at the end, often. */
-export function sequenceCase(rng: Random, rows: readonly InsnRow[] = SEQUENCE_ROWS): DiffCase {
+export function sequenceCase(rng: Random, plan: SequencePlan): DiffCase {
   const state = randomState(rng);
   for (const r of ADDRESS_REGS) state.setGpr(r, BigInt(DATA + 0x600 + rng.below(0x400)));
   const used: InsnRow[] = [];
   const bytes: number[] = [];
   let tainted = 0;
+  let everTainted = 0;
   const n = 2 + rng.below(5);
   for (let i = 0; i < n; i++) {
     const last = i === n - 1;
-    const from = last && rng.chance(50) ? JUMPS : rng.chance(35) ? FLAG_READERS : rows;
+    const from = last && rng.chance(50) ? JUMPS : rng.chance(35) ? plan.readers : plan.rows;
     const row = rng.pick(from);
     if ((row.flagsRead & tainted) !== 0) continue;
     const pc = CODE + state.codeOffset + bytes.length;
     const next = encodeRow(row, { rng, state, pc, single: false });
     if (bytes.length + next.length > MAX_CODE - 2) break;
+    if (hasUndefinedResult(row, next)) continue;
     bytes.push(...next);
     used.push(row);
     // An undefined flag may also be kept, so it stays tainted until it is written for sure.
     if (!row.options.flagsKeptAtZero) tainted &= ~row.flagsWritten;
     tainted |= row.flagsUndefined;
+    everTainted |= tainted;
   }
   state.code.fill(0xcc);
   state.code.set(bytes);
-  return { state, rows: used, length: bytes.length, flags: STATUS_AND_DF & ~tainted };
+  return {
+    state,
+    rows: used,
+    length: bytes.length,
+    flags: STATUS_AND_DF & ~tainted,
+    faultFlags: STATUS_AND_DF & ~everTainted,
+  };
 }
