@@ -9,7 +9,9 @@ import { registerMemoryDevices } from '../fs/devfs/memory-devices.ts';
 import { createProcFs } from '../fs/procfs/procfs.ts';
 import { createSysFs } from '../fs/procfs/sysfs.ts';
 import { TmpFs } from '../fs/tmpfs/tmpfs.ts';
+import { registerFifos } from '../ipc/fifo.ts';
 import type { Kernel } from '../kernel.ts';
+import { terminalsOf } from '../tty/devices.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from './constants.ts';
 import { makeDirectory } from './names.ts';
 import type { FileSystem } from './types.ts';
@@ -29,6 +31,9 @@ export function nextDev(): number {
 export function registerSystem(kernel: Kernel, options: SystemMountOptions = {}): void {
   const { vfs } = kernel;
   registerMemoryDevices(vfs.devices);
+  registerFifos(vfs.devices);
+  // Registers the terminals' devices, and devpts.
+  terminalsOf(kernel);
   let dev: FileSystem | null = null;
   const { cpuinfo } = options;
   vfs.registerFileSystem('sysfs', () => createSysFs(kernel, nextDev()));

@@ -1,0 +1,8 @@
+/** The line discipline behaves as on the host's kernel. */
+
+import { suite } from '../../lib/suite.ts';
+import { sameAsNative } from '../ipc/compare.ts';
+
+const test = suite('terminal lines');
+
+sameAsNative(test, 'editing, echo, modes and output are those of Linux', 'tty-lines');
