@@ -103,6 +103,11 @@ export class FrameAllocator {
     this.whole = new BlockList(next, prev);
     this.free = this.total;
     for (let block = blocks - 1; block >= 0; block--) this.addBlock(block);
+    if (this.freeInBlock[0] === HUGE_PAGE_FRAMES) {
+      // The zero page is in block 0, whatever the last, shorter block is like.
+      this.whole.remove(0);
+      this.partial.push(0);
+    }
     const zero = this.takeSingle(FRAME_ZERO);
     if (zero !== ZERO_FRAME) panic(`the zero page is frame ${zero}`);
   }
