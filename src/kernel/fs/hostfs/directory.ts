@@ -38,8 +38,10 @@ export class HostDirectory extends HostInode {
       case S_IFREG: {
         const handle = port.createFile(dir, name, mode & 0o7777);
         const inode = this.fs.inodeFor(port.stat(handle), this, name);
-        if (inode instanceof HostFileInode) inode.adopt(handle);
-        else port.close(handle);
+        if (inode instanceof HostFileInode) {
+          inode.adopt(handle);
+          this.fs.keepAwhile(inode);
+        } else port.close(handle);
         return inode;
       }
       default:

@@ -96,6 +96,18 @@ export class HostFileInode extends HostInode implements PageFiller {
     return done;
   }
 
+  /** For readers that do not hold the file open: its handle is one of the last few used. */
+  readOnce(offset: number, into: Uint8Array): number {
+    const n = this.readAt(offset, into);
+    if (!this.inUse) this.fs.keepAwhile(this);
+    return n;
+  }
+
+  /** Gives the handle back if nobody holds the file open. */
+  idle(): void {
+    if (!this.inUse) this.closeHandle();
+  }
+
   /** Direct read, with stores through mappings seen. */
   readDirect(offset: number, into: Uint8Array): number {
     if (this.cache !== null && this.cache.dirtyPages > 0) this.cache.sync();

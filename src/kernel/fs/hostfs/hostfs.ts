@@ -24,6 +24,7 @@ import { type HostInode, HostLeaf } from './inode.ts';
 import type { HostDirectoryPort, HostHandle, HostStat } from './port.ts';
 
 const MAX_HANDLES = 128;
+const MAX_IDLE = 64;
 
 export interface HostFsOptions {
   readonly dev: number;
@@ -50,6 +51,7 @@ export class HostFs implements FileSystem {
   private sweepAt = 1024;
   /** Open directories, least recently used first. */
   private readonly openDirectories = new Set<HostDirectory>();
+  private readonly idleFiles = new Set<HostFileInode>();
   /** Files with pages that may be dirty. */
   readonly mapped = new Set<HostFileInode>();
 
@@ -133,6 +135,18 @@ export class HostFs implements FileSystem {
 
   guestGid(gid: number): number {
     return guestId(gid, this.ids.hostGid, this.ids.owner?.gid ?? 0);
+  }
+
+  /** A file that is open without being in use: the oldest of MAX_IDLE such files is closed. */
+  keepAwhile(file: HostFileInode): void {
+    this.idleFiles.delete(file);
+    this.idleFiles.add(file);
+    if (this.idleFiles.size <= MAX_IDLE) return;
+    for (const oldest of this.idleFiles) {
+      this.idleFiles.delete(oldest);
+      oldest.idle();
+      return;
+    }
   }
 
   pagesFor(inode: HostFileInode): PageCache {

@@ -32,6 +32,8 @@ export class TmpDirectory extends TmpInode {
   /** The entries that a readdir by pages continues with; null after a change. */
   private listing: [string, Entry][] | null = null;
   parent: TmpDirectory;
+  /** Puts the entries in when they are first needed (lazy-tree.ts). */
+  private populate: ((dir: TmpDirectory) => void) | null = null;
 
   constructor(fs: TmpFs, mode: number, uid: number, gid: number, parent: TmpDirectory | null) {
     super(fs, mode, uid, gid);
@@ -44,10 +46,32 @@ export class TmpDirectory extends TmpInode {
   }
 
   get empty(): boolean {
+    this.load();
     return this.entries.size === 0;
   }
 
+  /** `populate` is called once, before the first access to the entries; it may throw, and is then called again. */
+  setPopulate(populate: (dir: TmpDirectory) => void): void {
+    this.populate = populate;
+  }
+
+  private load(): void {
+    const { populate } = this;
+    if (populate === null) return;
+    this.populate = null;
+    const { mtime, ctime } = this;
+    try {
+      populate(this);
+    } catch (e) {
+      this.populate = populate;
+      throw e;
+    }
+    this.mtime = mtime;
+    this.ctime = ctime;
+  }
+
   override lookup(name: string): Inode | null {
+    this.load();
     return this.entries.get(name)?.inode ?? null;
   }
 
@@ -101,6 +125,7 @@ export class TmpDirectory extends TmpInode {
     if (!(to instanceof TmpDirectory)) throw linuxError(ENOTDIR);
     if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) throw linuxError(EINVAL);
     const source = this.entry(name);
+    to.load();
     const target = to.entries.get(toName);
     if (flags & RENAME_EXCHANGE) {
       this.exchange(source, to, to.entry(toName));
@@ -139,6 +164,7 @@ export class TmpDirectory extends TmpInode {
   override readdir(from: number, emit: (e: DirEntry) => boolean): void {
     if (from < 1 && !emit({ name: '.', ino: this.ino, type: S_IFDIR, next: 1 })) return;
     if (from < 2 && !emit({ name: '..', ino: this.parent.ino, type: S_IFDIR, next: 2 })) return;
+    this.load();
     this.listing ??= [...this.entries];
     const { listing } = this;
     for (let i = firstFrom(listing, from); i < listing.length; i++) {
@@ -149,6 +175,7 @@ export class TmpDirectory extends TmpInode {
   }
 
   private entry(name: string): Entry {
+    this.load();
     const e = this.entries.get(name);
     if (e === undefined) throw linuxError(ENOENT);
     return e;
@@ -161,6 +188,7 @@ export class TmpDirectory extends TmpInode {
 
   private checkAbsent(name: string): void {
     if (this.nlink === 0) throw linuxError(ENOENT);
+    this.load();
     if (this.entries.has(name)) throw linuxError(EEXIST);
   }
 

@@ -22,14 +22,18 @@ import type { IoSource } from '../../vfs/types.ts';
 import { TmpInode } from './inode.ts';
 import type { TmpFs } from './tmpfs.ts';
 
+/** Fills `into` with the bytes at `offset`, all of them within the content. */
+export type FileContent = (offset: number, into: Uint8Array) => void;
+
 const PAGE_SIZE = 4096;
 const PAGE_SECTORS = PAGE_SIZE / 512;
 
 export class TmpFile extends TmpInode {
   private length = 0;
   private cache: PageCache;
-  /** What pages that are not in the cache contain; shrinks when the file does. */
-  private content: Uint8Array | null = null;
+  /** Where pages come from that were never changed, up to `contentLength`, which shrinks with the file. */
+  private content: FileContent | null = null;
+  private contentLength = 0;
   private charged = 0;
   /** F_SEAL_* of a memfd; null: seals are not supported. */
   seals: number | null = null;
@@ -54,9 +58,16 @@ export class TmpFile extends TmpInode {
 
   /** Makes `bytes` the content of a file that was just created; they must not change afterwards. */
   setContent(bytes: Uint8Array): void {
+    this.setSource(bytes.length, (offset, into) =>
+      into.set(bytes.subarray(offset, offset + into.length)),
+    );
+  }
+
+  /** As setContent, with bytes that are fetched when they are needed. */
+  setSource(length: number, content: FileContent): void {
     this.cache.dispose();
-    this.content = bytes;
-    this.length = bytes.length;
+    this.content = content;
+    this.contentLength = this.length = length;
     this.cache = new PageCache(this.fs.paging, this.filler());
   }
 
@@ -76,9 +87,9 @@ export class TmpFile extends TmpInode {
   private readContent(index: number, host: number): void {
     const { U8 } = this.fs.paging.memory;
     const start = index * PAGE_SIZE;
-    const part = this.content!.subarray(start, start + PAGE_SIZE);
-    U8.set(part, host);
-    U8.fill(0, host + part.length, host + PAGE_SIZE);
+    const length = Math.max(0, Math.min(PAGE_SIZE, this.contentLength - start));
+    if (length > 0) this.content!(start, U8.subarray(host, host + length));
+    U8.fill(0, host + length, host + PAGE_SIZE);
   }
 
   prepareWrite(offset: number, length: number): void {
@@ -115,9 +126,7 @@ export class TmpFile extends TmpInode {
     if (seals & F_SEAL_SHRINK && size < this.length) throw linuxError(EPERM);
     if (seals & F_SEAL_GROW && size > this.length) throw linuxError(EPERM);
     this.cache.truncate(size);
-    if (this.content !== null && size < this.content.length) {
-      this.content = this.content.subarray(0, size);
-    }
+    if (size < this.contentLength) this.contentLength = size;
     const shrinks = size < this.length;
     this.length = size;
     if (shrinks) this.recharge(Math.min(this.charged, this.cache.resident));
