@@ -138,7 +138,7 @@ export class LineDiscipline {
     if ((iflag & IUCLC) !== 0 && this.has(IEXTEN) && c >= 0x41 && c <= 0x5a) c += 0x20;
     if (this.literal) {
       this.literal = false;
-      this.ordinary(c, true);
+      this.ordinary(c, false);
     } else if (this.has(EXTPROC)) this.put(c);
     else this.interpret(c);
   }
@@ -166,7 +166,7 @@ export class LineDiscipline {
       if ((iflag & ICRNL) !== 0) c = LF;
     } else if (c === LF && (iflag & INLCR) !== 0) c = CR;
     if (this.canonical && this.edit(c)) return;
-    this.ordinary(c);
+    this.ordinary(c, raw === CR);
   }
 
   private signalOf(c: number): number {
@@ -187,14 +187,15 @@ export class LineDiscipline {
     this.echo.commit();
   }
 
-  private ordinary(c: number, literal = false): void {
+  /** A character for the buffer. `fromReturn`: a newline from ICRNL; others are shown as ^J. */
+  private ordinary(c: number, fromReturn: boolean): void {
     const { iflag } = this.termios;
     if (this.terminal.stopped && (iflag & IXON) !== 0 && (iflag & IXANY) !== 0) {
       this.terminal.start();
     }
     if (this.has(ECHO)) {
       this.echo.finishErasing();
-      if (c === LF && !literal) this.echo.raw(LF);
+      if (c === LF && fromReturn) this.echo.raw(LF);
       else {
         if (this.canonHead === this.head) this.echo.setCanonColumn();
         this.echo.char(c);

@@ -104,8 +104,13 @@ int main(void) {
 
   /* select */
   fd_set r, w, e;
-  FD_ZERO(&r), FD_ZERO(&w), FD_ZERO(&e);
-  FD_SET(p[0], &r), FD_SET(q[0], &r), FD_SET(p[1], &w), FD_SET(p[0], &e);
+  FD_ZERO(&r);
+  FD_ZERO(&w);
+  FD_ZERO(&e);
+  FD_SET(p[0], &r);
+  FD_SET(q[0], &r);
+  FD_SET(p[1], &w);
+  FD_SET(p[0], &e);
   struct timeval tv = {0, 0};
   show("select", select(20, &r, &w, &e, &tv));
   printf("%d %d %d %d\n", FD_ISSET(p[0], &r), FD_ISSET(q[0], &r), FD_ISSET(p[1], &w), FD_ISSET(p[0], &e));
@@ -120,8 +125,8 @@ int main(void) {
   show("select wakes", select(20, &r, 0, 0, &tv));
   printf("%d left %d\n", FD_ISSET(p[0], &r), tv.tv_sec == 8);
   wait(0);
-  FD_SET(66, &r);
-  show("select bad fd", select(70, &r, 0, 0, 0));
+  FD_SET(60, &r);
+  show("select bad fd", select(64, &r, 0, 0, 0));
   show("select n", select(-1, 0, 0, 0, 0));
   tv = (struct timeval){-1, 0};
   show("select negative", syscall(SYS_select, 0, 0, 0, 0, &tv));
