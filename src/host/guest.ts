@@ -11,7 +11,7 @@ import type { FileSystem, OpenFile } from '../kernel/vfs/types.ts';
 import type { Engine } from '../machine/cpu.ts';
 import { Machine } from '../machine/machine.ts';
 import { GuestLoop, type Ticker } from './loop.ts';
-import { mountSystem, type RootSource } from './mounts.ts';
+import { mountAll, type RootSource } from './mounts.ts';
 import { HostReader, HostWriter } from './stdio.ts';
 
 /** Guest RAM if nothing else is asked for. */
@@ -81,14 +81,14 @@ export class Guest {
     };
   }
 
-  static async boot(options: GuestOptions): Promise<Guest> {
+  static boot(options: GuestOptions): Guest {
     const machine = new Machine({
       memory: options.memory ?? DEFAULT_MEMORY,
       engine: options.engine ?? 'auto',
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     });
-    const rootFs = await mountSystem(machine, options.root);
+    const rootFs = mountAll(machine, options.root);
     return new Guest(machine, new GuestLoop(machine.kernel, options.ticker), rootFs);
   }
 

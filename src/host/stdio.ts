@@ -82,6 +82,13 @@ class HostPipeInode extends BaseInode {
     return 0;
   }
 
+  get rdev(): number {
+    return 0;
+  }
+
+  /** Changes of owner, mode and times are accepted and not kept: nobody else sees this inode. */
+  override setattr(): void {}
+
   override stat(): Stat {
     const t = this.born;
     return {

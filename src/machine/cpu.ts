@@ -18,6 +18,7 @@ import {
 } from '../common/layout.ts';
 import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
+import { CPU_FEATURES, cpuid } from '../frontend-x86/cpuid.ts';
 import { readEflags, writeEflags } from '../frontend-x86/flags.ts';
 import { fxrstor, fxsave } from '../frontend-x86/fxsave.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
@@ -30,7 +31,8 @@ import { EXIT } from '../ir/ops.ts';
 import { runPasses } from '../ir/passes/index.ts';
 import { CPU_STOP, type CpuPort } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
-import { CodeCache, Tb } from './code-cache.ts';
+import { CodeCache, type CompiledRegion, Tb } from './code-cache.ts';
+import { Lockstep } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 
 export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
@@ -56,6 +58,9 @@ export class Cpu implements CpuPort {
   readonly interp: Interpreter;
   readonly stateSize: number = GUEST_STATE_SIZE;
   readonly xstateSize: number = FXSAVE_SIZE;
+  readonly hwcap: number = cpuid(1, 0).edx >>> 0;
+  /** Bit 1: RDFSBASE and friends work. */
+  readonly hwcap2: number = CPU_FEATURES.has('fsgsbase') ? 2 : 0;
   /** Guest instructions executed. */
   instructions = 0;
   private readonly mem: LinearMemory;
@@ -63,12 +68,14 @@ export class Cpu implements CpuPort {
   private readonly mmu: Mmu;
   private readonly env: HelperEnv;
   private regions: RegionCompiler | null = null;
+  private readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
 
   constructor(mem: LinearMemory, mmu: Mmu, engine: Engine) {
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
+    this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu) : null;
     this.env = { ...mem, mem: mmu };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, { hotThreshold: HOT[engine] });
     this.cache = new CodeCache(this.interp, mmu);
@@ -227,7 +234,32 @@ export class Cpu implements CpuPort {
       region.gen = gen;
     }
     region.entries++;
-    return region.run();
+    return this.lockstep === null ? region.run() : this.stepBoth(tb, region);
+  }
+
+  private stepBoth(tb: Tb, region: CompiledRegion): number {
+    return (this.lockstep as Lockstep).step({
+      region: region.run,
+      interpret: () => this.interpretOnly(tb),
+      name: region.name,
+      describe: () => this.regions?.describe(region) ?? '',
+    });
+  }
+
+  /** Runs from `tb` in the interpreter until the budget is used or the kernel is needed. */
+  private interpretOnly(first: Tb): number {
+    const { interp } = this;
+    let tb: Tb | null = first;
+    while (tb !== null) {
+      const region: CompiledRegion | null = tb.region;
+      if (region !== null) interp.setRegion(tb.interp, false);
+      const r = interp.enter(tb.interp);
+      if (region?.alive) interp.setRegion(tb.interp, true);
+      if (r === EXIT.hot) interp.coolDown((this.lookup() as Tb).interp);
+      else if (r !== EXIT_LINK && r !== EXIT.next && r !== EXIT_REGION) return r;
+      tb = this.lookup();
+    }
+    return EXIT.exception;
   }
 
   private mappedAsTranslated(tb: Tb): boolean {

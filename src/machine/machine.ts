@@ -31,7 +31,10 @@ export class Machine {
     this.mmu = new Mmu(new Paging(this.memory));
     this.cpu = new Cpu(this.memory, this.mmu, options.engine);
     this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
-    if (this.regions !== null) this.cpu.useRegions(this.regions);
+    if (this.regions !== null) {
+      this.regions.keepRecords = options.engine === 'lockstep';
+      this.cpu.useRegions(this.regions);
+    }
     this.kernel = new Kernel({
       memory: this.memory,
       mmu: this.mmu,

@@ -11,6 +11,7 @@ import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { formRegion, type Region, type RegionSource } from '../ir/cfg/region.ts';
+import { formatBlock } from '../ir/text.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
@@ -96,6 +97,14 @@ export class RegionCompiler {
     };
     if (this.keepRecords) this.records.push({ region, emitted, compiled });
     return compiled;
+  }
+
+  /** IR and source of a region, if records are kept. */
+  describe(region: CompiledRegion): string {
+    const record = this.records.find((r) => r.compiled === region);
+    if (record === undefined) return '';
+    const blocks = record.region.blocks.map((b) => formatBlock(b.ir, X86_STATE));
+    return `${blocks.join('\n')}\n${record.emitted.source}`;
   }
 
   private block(lo: number, hi: number, ccIn: number): IrBlock | null {

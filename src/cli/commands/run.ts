@@ -1,0 +1,105 @@
+/** `kevlar-jit run`: a guest program with the terminal or pipes of this process. */
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Engine } from '../../machine/cpu.ts';
+import { UserError } from '../errors.ts';
+import {
+  parseCpu,
+  parseEngine,
+  parseEnv,
+  parseMemory,
+  parseUser,
+  parseVolume,
+  type User,
+  type Volume,
+} from '../values.ts';
+
+/** Options of `run`, parsed; `dump` takes the same. */
+export interface RunOptions {
+  readonly image?: string;
+  readonly root?: string;
+  readonly save?: boolean;
+  readonly volume: readonly Volume[];
+  readonly env: readonly string[];
+  readonly workdir?: string;
+  readonly user?: User;
+  readonly memory?: number;
+  readonly engine: Engine;
+  readonly cpu: string;
+  readonly strace?: string | true;
+  readonly stats?: string | true;
+  readonly dump?: string;
+}
+
+/** A parser that throws UserError, for commander. */
+function parsed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (e) {
+      if (e instanceof UserError) throw new InvalidArgumentError(e.message);
+      throw e;
+    }
+  };
+}
+
+function collect<T>(
+  parse: (text: string) => T,
+): (text: string, before: readonly T[]) => readonly T[] {
+  const one = parsed(parse);
+  return (text, before) => [...before, one(text)];
+}
+
+function hostEnv(text: string): string {
+  return parseEnv(text, process.env) ?? '';
+}
+
+/** Adds the options that say which machine runs what: shared by `run` and `dump`. */
+export function withMachineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--image <file>', 'ext4 image; default: the bundled one').conflicts('root'),
+    )
+    .option('--root <dir|tar>', 'directory or tarball (.tar, .tar.gz) as root file system')
+    .addOption(new Option('--save', 'write guest changes back to the image').conflicts('root'))
+    .option(
+      '-v, --volume <host:guest[:ro]>',
+      'show a host directory in the guest',
+      collect(parseVolume),
+      [],
+    )
+    .option('-e, --env <k=v>', 'set (or, by name alone, pass) a variable', collect(hostEnv), [])
+    .option('-w, --workdir <dir>', 'working directory in the guest')
+    .option('-u, --user <uid[:gid]>', 'user and group in the guest', parsed(parseUser))
+    .option('-m, --memory <size>', 'guest RAM (default 1G)', parsed(parseMemory))
+    .option('--engine <name>', 'auto, interp, js or lockstep', parsed(parseEngine), 'auto')
+    .option('--cpu <level>', 'x86-64-v2', parsed(parseCpu), 'x86-64-v2')
+    .option('--strace [file]', 'log system calls in the format of strace (default: standard error)')
+    .option('--stats [file]', 'print what the translator did (default: standard error)');
+}
+
+const HELP = `
+PROGRAM is looked up in the guest's PATH; without one, /bin/sh runs. Standard input, output, error
+and exit status are the program's own (128+N if signal N ended it). Exit status 125: kevlar-jit
+itself failed; 126: PROGRAM cannot be executed; 127: there is no such program.
+
+Examples:
+  kevlar-jit run -- python3 -c 'print(6 * 7)'
+  kevlar-jit run --root alpine-minirootfs.tar.gz -- cat /etc/os-release
+  kevlar-jit run --image disk.ext4 --save -- apk add curl
+  kevlar-jit run -v ./src:/src:ro -w /src -- sh -c 'ls | wc -l'
+  kevlar-jit run --strace=calls.txt -- ls /`;
+
+export function runCommand(): Command {
+  return withMachineOptions(new Command('run'))
+    .description('run a program in a guest')
+    .usage('[options] [--] [PROGRAM [ARG...]]')
+    .argument('[program...]', 'program and its arguments')
+    .option('--dump <dir>', 'write what was translated to a directory')
+    .passThroughOptions()
+    .addHelpText('after', HELP)
+    .action(async (program: string[], options: RunOptions) => {
+      const { runProgram } = await import('../run-program.ts');
+      process.exitCode = await runProgram(program, options);
+    });
+}

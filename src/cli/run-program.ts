@@ -1,0 +1,146 @@
+/** Boots a guest as the options say, runs one program in it, and gives its exit status. */
+
+import { createWriteStream, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
+import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
+import { readerFrom, writerTo } from '../host/node/stdio.ts';
+import { attachTerminal } from '../host/node/terminal.ts';
+import { EACCES, ENOENT, ENOEXEC, ENOTDIR, errnoMessage, LinuxError } from '../kernel/errno.ts';
+import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
+import { TarError } from '../kernel/fs/tar.ts';
+import { statsText } from '../machine/stats.ts';
+import type { RunOptions } from './commands/run.ts';
+import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, UserError } from './errors.ts';
+
+const SIGNALS_TO_GUEST = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
+
+/** What `dump` does with the guest when the program has ended. */
+export type AfterRun = (guest: NodeGuest) => Promise<void> | void;
+
+export async function runProgram(
+  argv: readonly string[],
+  options: RunOptions,
+  after?: AfterRun,
+): Promise<number> {
+  const node = boot(options);
+  const { guest } = node;
+
+  const closeTrace = startTrace(node, options);
+  try {
+    const status = await runIn(guest, argv.length === 0 ? ['/bin/sh'] : argv, options);
+    await after?.(node);
+    if (options.stats !== undefined) writeStats(guest, options.stats);
+    return status.code;
+  } finally {
+    node.close();
+    await closeTrace();
+  }
+}
+
+function boot(options: RunOptions): NodeGuest {
+  try {
+    return bootNode({
+      ...(options.image === undefined ? {} : { image: options.image }),
+      ...(options.root === undefined ? {} : { root: options.root }),
+      save: options.save === true,
+      ...(options.memory === undefined ? {} : { memory: options.memory }),
+      engine: options.engine,
+    });
+  } catch (e) {
+    const known = e instanceof BootError || e instanceof Ext4ImageError || e instanceof TarError;
+    throw known ? new UserError(e.message) : e;
+  }
+}
+
+async function runIn(
+  guest: Guest,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<ExitStatus> {
+  const { kernel } = guest.machine;
+  const terminal = attachTerminal(guest, process.stdin, process.stdout);
+  const out = writerTo(kernel, process.stdout);
+  const err = writerTo(kernel, process.stderr);
+  const stdio = terminal?.stdio(err.file) ?? [
+    readerFrom(kernel, process.stdin),
+    out.file,
+    err.file,
+  ];
+  try {
+    const { process: guestProcess, exited } = guest.start(argv, guestEnv(options), stdio, {
+      ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
+      ...(options.user === undefined ? {} : options.user),
+      ...(terminal === null ? {} : { tty: terminal.tty }),
+    });
+    const forward = (name: NodeJS.Signals): void => {
+      if (!guestProcess.zombie) {
+        kernel.sendSignalToProcess(guestProcess, constants.signals[name]);
+        guest.loop.wake();
+      }
+    };
+    for (const s of SIGNALS_TO_GUEST) process.on(s, forward);
+    const status = await exited;
+    for (const s of SIGNALS_TO_GUEST) process.off(s, forward);
+    await Promise.all([out.flushed(), err.flushed(), terminal?.flushed()]);
+    return status;
+  } catch (e) {
+    throw e instanceof LinuxError ? startError(argv[0] as string, e.errno) : e;
+  } finally {
+    terminal?.restore();
+    process.stdin.pause();
+    process.stdin.unref?.();
+  }
+}
+
+function guestEnv(options: RunOptions): Record<string, string> {
+  const env: Record<string, string> = { ...DEFAULT_ENV };
+  if (process.env.TERM !== undefined) env.TERM = process.env.TERM;
+  for (const e of options.env) {
+    const at = e.indexOf('=');
+    if (at > 0) env[e.slice(0, at)] = e.slice(at + 1);
+  }
+  return env;
+}
+
+function startError(program: string, errno: number): UserError {
+  switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+      return new UserError(
+        `${program}: not found in the guest (looked in PATH; it, its interpreter or the working directory is missing)`,
+        EXIT_NOT_FOUND,
+      );
+    case EACCES:
+      return new UserError(
+        `${program}: permission denied (a directory, or not executable?)`,
+        EXIT_NOT_EXECUTABLE,
+      );
+    case ENOEXEC:
+      return new UserError(
+        `${program}: not a 64-bit x86 Linux program or script`,
+        EXIT_NOT_EXECUTABLE,
+      );
+    default:
+      return new UserError(`${program}: ${errnoMessage(errno)}`, EXIT_NOT_EXECUTABLE);
+  }
+}
+
+/** Starts strace output. @returns ends it */
+function startTrace(node: NodeGuest, options: RunOptions): () => Promise<void> {
+  if (options.strace === undefined) return () => Promise.resolve();
+  if (options.strace === true) {
+    node.trace((line) => process.stderr.write(`${line}\n`));
+    return () => Promise.resolve();
+  }
+  const file = createWriteStream(options.strace);
+  file.on('error', (e) => process.stderr.write(`kevlar-jit: --strace: ${e.message}\n`));
+  node.trace((line) => file.write(`${line}\n`));
+  return () => new Promise((resolve) => file.end(resolve));
+}
+
+function writeStats(guest: Guest, to: string | true): void {
+  const text = `${statsText(guest.machine)}\n`;
+  if (to === true) process.stderr.write(text);
+  else writeFileSync(to, text);
+}

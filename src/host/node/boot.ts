@@ -1,0 +1,106 @@
+/** Boots a guest in Node: root file systems from files and directories of the host. */
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../kernel/fs/blockdev.ts';
+import type { BlockDevice } from '../../kernel/ports.ts';
+import { Strace } from '../../kernel/syscall/strace.ts';
+import { Guest, type GuestOptions } from '../guest.ts';
+import type { RootSource } from '../mounts.ts';
+import { bundledImage } from './bundled-image.ts';
+import { FileBlockDevice } from './file-block-device.ts';
+import { nodeHost, nodeTicker } from './platform.ts';
+
+/** What the user asked for cannot be done: the message is one line that says what to do. */
+export class BootError extends Error {
+  override name = 'BootError';
+}
+
+export interface NodeBootOptions extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname'> {
+  /** Path of an ext4 image; default: the bundled one. */
+  readonly image?: string;
+  /** Path of a tarball (.tar, .tar.gz). */
+  readonly root?: string;
+  /** Write changes back to the image. */
+  readonly save?: boolean;
+  /** Where lines for the user go; default: standard error. */
+  readonly log?: (line: string) => void;
+}
+
+function imageDevice(path: string, save: boolean): BlockDevice {
+  if (!existsSync(path)) throw new BootError(`${path}: no such image; make one with 'kevlar-jit image create'`);
+  try {
+    return new FileBlockDevice(path, { readOnly: !save });
+  } catch (e) {
+    throw new BootError(`${path}: ${(e as Error).message.replace(`${path}: `, '')}`);
+  }
+}
+
+function bundledDevice(save: boolean): BlockDevice {
+  if (save) {
+    throw new BootError("--save needs an image of yours: copy the bundled one with 'kevlar-jit image export', or name one by --image");
+  }
+  const image = bundledImage();
+  if (typeof image === 'string') return new FileBlockDevice(image, { readOnly: true });
+  const device = new MemoryBlockDevice(image.length);
+  device.write(0, image);
+  return new ReadOnlyBlockDevice(device);
+}
+
+function tarBytes(path: string): Uint8Array {
+  const bytes = readFileSync(path);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      return gunzipSync(bytes);
+    } catch (e) {
+      throw new BootError(`${path}: damaged gzip file (${(e as Error).message})`);
+    }
+  }
+  return bytes;
+}
+
+function rootSource(options: NodeBootOptions): { root: RootSource; device: BlockDevice | null } {
+  const save = options.save ?? false;
+  if (options.root !== undefined) {
+    if (!existsSync(options.root)) throw new BootError(`${options.root}: no such file or directory`);
+    if (statSync(options.root).isDirectory()) {
+      throw new BootError(`${options.root}: directories as root are not supported yet; make a tarball of it`);
+    }
+    return { root: { kind: 'tar', bytes: tarBytes(options.root) }, device: null };
+  }
+  const device = options.image === undefined ? bundledDevice(save) : imageDevice(options.image, save);
+  return { root: { kind: 'image', device, save }, device };
+}
+
+/** A guest in Node, with what the command line needs beside the library's interface. */
+export interface NodeGuest {
+  readonly guest: Guest;
+  /** Starts strace output. */
+  trace(sink: (line: string) => void): void;
+  /** Writes back what is to be saved, and lets go of the image. */
+  close(): void;
+}
+
+export function bootNode(options: NodeBootOptions = {}): NodeGuest {
+  const log = options.log ?? ((line: string): void => void process.stderr.write(`kevlar-jit: ${line}\n`));
+  const { root, device } = rootSource(options);
+  const guest = Guest.boot({
+    root,
+    host: nodeHost(log),
+    ticker: nodeTicker,
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+  });
+  return {
+    guest,
+    trace: (sink) => {
+      guest.machine.kernel.strace = new Strace(sink);
+    },
+    close: () => {
+      guest.sync();
+      guest.stop();
+      if (device instanceof FileBlockDevice) device.close();
+    },
+  };
+}
