@@ -113,15 +113,13 @@ interface Listed {
 }
 
 export function listDirectory(dir: DiskInode, from: number, emit: (e: DirEntry) => boolean): void {
-  if (dir.hasInlineData) return listInline(dir, from, emit);
-  if (isIndexed(dir)) return listIndexed(dir, from, emit);
-  if (dir.vol.sb.dirIndex && blockCount(dir) === 1) {
+  if (dir.hasInlineData) listInline(dir, from, emit);
+  else if (isIndexed(dir)) listIndexed(dir, from, emit);
+  else if (dir.vol.sb.dirIndex && blockCount(dir) === 1) {
     const params = defaultHash(dir);
     const entries = hashLeaf(dir, readLeaf(dir, mustMap(dir, 0)), params);
     if (emitDots(dir, from, emit)) emitSorted(entries, from, emit);
-    return;
-  }
-  listLinear(dir, from, emit);
+  } else listLinear(dir, from, emit);
 }
 
 function listInline(dir: DiskInode, from: number, emit: (e: DirEntry) => boolean): void {

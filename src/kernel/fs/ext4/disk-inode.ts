@@ -66,7 +66,12 @@ export class DiskInode {
   clear(): void {
     const v = this.touch();
     new Uint8Array(v.buffer, v.byteOffset + this.offset, this.vol.sb.inodeSize).fill(0);
-    this.block.verified |= 1 << this.index;
+    const { block, index } = this;
+    if (block.verified & (1 << index)) return;
+    block.verified |= 1 << index;
+    this.vol.onUndo(() => {
+      block.verified &= ~(1 << index);
+    });
   }
 
   /** Keeps a copy of the record: the inode is going away. */
@@ -241,7 +246,7 @@ export class DiskInode {
   touch(): DataView {
     const block = this.current();
     this.vol.cache.touch(block);
-    this.vol.dirtyInodes.set(this.ino, this);
+    this.vol.dirtyInodes.add(this.ino);
     return block.view;
   }
 
@@ -252,7 +257,7 @@ export class DiskInode {
 
   /** Sets the checksum; the block is already dirty. */
   seal(): void {
-    if (!this.vol.sb.metadataCsum || this.freed) return;
+    if (!this.vol.sb.metadataCsum) return;
     const v = this.touch();
     const crc = this.checksum();
     v.setUint16(this.offset + INO.checksumLo, crc, true);

@@ -143,8 +143,8 @@ class HeapPages implements Ext4Pages {
       const left = this.data.size - index * PAGE_SIZE;
       if (left > 0) this.data.readPage(index, page, 0);
       if (left < PAGE_SIZE) page.fill(0, Math.max(0, left));
-      this.pages.set(index, page);
       this.limit();
+      this.pages.set(index, page);
     }
     return page;
   }

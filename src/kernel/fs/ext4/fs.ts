@@ -8,14 +8,18 @@ import type { BlockDevice } from '../../ports.ts';
 import type { FileSystem, StatFs } from '../../vfs/types.ts';
 import { S_IFDIR, S_IFMT } from '../../vfs/types.ts';
 import { OverlayBlockDevice } from '../blockdev.ts';
+import { freeInode } from './alloc.ts';
 import { DiskInode } from './disk-inode.ts';
 import { Ext4ImageError } from './errors.ts';
 import { type Ext4Pages, heapPages, type PageData, type PagesFactory } from './file-pages.ts';
 import { Ext4Inode } from './inode.ts';
-import { NAME_LEN, ROOT_INO, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
+import { Journal } from './journal.ts';
+import { INO, NAME_LEN, ROOT_INO, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
+import { OrphanList } from './orphans.ts';
 import { replayJournal } from './replay.ts';
 import { Superblock } from './superblock.ts';
 import { Volume, type VolumeOptions } from './volume.ts';
+import { releaseAttributeBlock } from './xattr-write.ts';
 
 const EXT4_SUPER_MAGIC = 0xef53;
 
@@ -33,6 +37,9 @@ export class Ext4FileSystem implements FileSystem {
   readonly dev: number;
   readonly volume: Volume;
   readonly root: Ext4Inode;
+  readonly orphans: OrphanList;
+  /** Inodes with pages in memory. */
+  readonly cached: Set<Ext4Inode> = new Set();
   private readonly inodes = new Map<number, Ext4Inode>();
   private readonly pagesFactory: PagesFactory;
 
@@ -58,9 +65,33 @@ export class Ext4FileSystem implements FileSystem {
     this.dev = options.dev ?? 0x800;
     this.pagesFactory = options.pages ?? heapPages();
     this.volume = new Volume(device, sb, options);
+    this.orphans = new OrphanList(this.volume);
+    if (sb.hasJournal) this.useJournal(device, options.discard ?? false);
     this.root = this.inode(ROOT_INO);
     if ((this.root.mode & S_IFMT) !== S_IFDIR)
       throw new Ext4ImageError('the root is not a directory');
+    if (!this.readOnly) this.processOrphans();
+  }
+
+  /** The journal's blocks belong to it; unless changes are thrown away, commits go through it. */
+  private useJournal(device: BlockDevice, discard: boolean): void {
+    const journal = new Journal(this.volume, device);
+    this.volume.zone.reserve(journal.runs.map(([, start, length]) => [start, length]));
+    if (!this.readOnly && !discard) this.volume.journal = journal;
+  }
+
+  /** Finishes what a run before us could not: frees and truncates. */
+  private processOrphans(): void {
+    const list = this.orphans.adopt((ino) => {
+      const disk = new DiskInode(this.volume, ino);
+      disk.verify();
+      return disk;
+    });
+    for (const disk of list) {
+      const inode = new Ext4Inode(this, disk);
+      if (disk.links === 0) this.destroy(inode);
+      else inode.finishTruncate();
+    }
   }
 
   get readOnly(): boolean {
@@ -105,9 +136,50 @@ export class Ext4FileSystem implements FileSystem {
     };
   }
 
-  sync(): void {}
+  /** Writes all dirty pages to the device. */
+  writeBack(): void {
+    for (const inode of this.cached) inode.writeBack();
+  }
 
-  close(): void {}
+  sync(): void {
+    if (this.readOnly) return;
+    this.writeBack();
+    this.volume.commit();
+  }
+
+  /** Remembers a new inode. */
+  adopt(disk: DiskInode): Ext4Inode {
+    const inode = new Ext4Inode(this, disk);
+    this.inodes.set(disk.ino, inode);
+    return inode;
+  }
+
+  /** Frees an inode that has neither names nor users. */
+  destroy(inode: Ext4Inode): void {
+    const { volume } = this;
+    const { disk } = inode;
+    inode.freeData();
+    volume.mutate(() => {
+      releaseAttributeBlock(disk);
+      this.orphans.remove(disk);
+      disk.set32(INO.dtime, Math.max(1, volume.now().sec) >>> 0);
+      disk.size = 0;
+      freeInode(volume, disk, inode.isDirectory);
+      disk.detach();
+    });
+    this.inodes.delete(disk.ino);
+  }
+
+  /** Frees what only open files kept, and leaves a clean image. Nothing may be used afterwards. */
+  close(): void {
+    if (this.readOnly) return;
+    for (const inode of [...this.inodes.values()]) {
+      if (inode.disk.links === 0 && !inode.disk.isFreed) this.destroy(inode);
+    }
+    this.sync();
+    this.volume.journal?.close();
+    this.volume.readOnly = true;
+  }
 }
 
 function readSuperblock(device: BlockDevice): Superblock {

@@ -1,22 +1,45 @@
 /**
  * ext4 inodes as the VFS sees them. The state is in the inode record (disk-inode.ts); here is only what
  * Linux keeps in memory as well: pages of file data and references.
+ *
+ * Invariant: an inode without names is on the orphan list until the last reference goes.
  */
 
-import { EINVAL, EIO, ENOTDIR, EUCLEAN, linuxError } from '../../errno.ts';
+import { PAGE_SIZE } from '../../../common/layout.ts';
+import {
+  EFBIG,
+  EINVAL,
+  EISDIR,
+  ENOTDIR,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  EUCLEAN,
+  linuxError,
+} from '../../errno.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_ZERO_RANGE,
+  MAX_FILE_SIZE,
+} from '../../vfs/constants.ts';
 import { BaseInode } from '../../vfs/inode.ts';
+import { BufferSource } from '../../vfs/transfer.ts';
 import type { DirEntry, Inode, SetAttr, Stat } from '../../vfs/types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
-import { readData, seekSparse } from './data.ts';
+import { seekSparse } from './data.ts';
 import { listDirectory, lookupName } from './directory.ts';
 import type { DiskInode } from './disk-inode.ts';
+import { FileData } from './file-data.ts';
 import type { Ext4Pages, PageData } from './file-pages.ts';
 import type { Ext4FileSystem } from './fs.ts';
 import { inlineData } from './inline.ts';
-import { INO } from './layout.ts';
+import { COMPAT, EXT_MAX_BLOCKS, INO, RO_COMPAT, SB } from './layout.ts';
 import { mustMap } from './mapping.ts';
+import { createEntry, exchangeOrRename, linkEntry, makeTmpfile, removeName } from './namespace.ts';
 import { allAttributes, inodeXattr } from './xattr.ts';
-import { aclFromDisk, fromDiskName, isAcl, toDiskName } from './xattr-names.ts';
+import { aclFromDisk, aclToDisk, fromDiskName, isAcl, toDiskName } from './xattr-names.ts';
+import { setAttribute } from './xattr-write.ts';
 
 /** Longest target of a symbolic link that Linux makes or follows. */
 const SYMLINK_MAX = 4095;
@@ -24,11 +47,15 @@ const SYMLINK_MAX = 4095;
 export class Ext4Inode extends BaseInode implements PageData {
   declare readonly fs: Ext4FileSystem;
   readonly disk: DiskInode;
+  private readonly data: FileData;
   private cache: Ext4Pages | null = null;
+  /** End of the write that space was reserved for last. */
+  private writeEnd = 0;
 
   constructor(fs: Ext4FileSystem, disk: DiskInode) {
     super(fs, disk.ino);
     this.disk = disk;
+    this.data = new FileData(disk);
   }
 
   override get mode(): number {
@@ -80,24 +107,132 @@ export class Ext4Inode extends BaseInode implements PageData {
     };
   }
 
-  override setattr(_attr: SetAttr): void {
-    throw linuxError(EIO);
+  override setattr(attr: SetAttr): void {
+    if (attr.size !== undefined && attr.size !== this.size) this.resize(attr.size);
+    const d = this.disk;
+    this.fs.volume.mutate(() => {
+      if (attr.mode !== undefined) d.mode = attr.mode;
+      if (attr.uid !== undefined) d.uid = attr.uid;
+      if (attr.gid !== undefined) d.gid = attr.gid;
+      if (attr.atime !== undefined) d.setTime(INO.atime, INO.atimeExtra, attr.atime);
+      if (attr.mtime !== undefined) d.setTime(INO.mtime, INO.mtimeExtra, attr.mtime);
+      if (attr.ctime !== undefined) d.setTime(INO.ctime, INO.ctimeExtra, attr.ctime);
+    });
+  }
+
+  private resize(size: number): void {
+    const { volume } = this.fs;
+    if (this.isDirectory) throw linuxError(EISDIR);
+    if (volume.readOnly) throw linuxError(EROFS);
+    const limit = Math.min(MAX_FILE_SIZE, EXT_MAX_BLOCKS * volume.blockSize);
+    if (size < 0 || size > limit) throw linuxError(EFBIG);
+    if (size > this.size) this.grow(size);
+    else this.shrink(size);
+  }
+
+  private grow(size: number): void {
+    const { volume } = this.fs;
+    // What a write has just put beyond the end must stay; otherwise the page's tail is cleared.
+    if (size > this.writeEnd) this.cache?.truncate(size);
+    this.writeEnd = 0;
+    this.data.cleanTail();
+    volume.mutate(() => {
+      this.disk.size = size;
+      if (size >= 2 ** 31) requireFeature(this.disk, 'roCompat', RO_COMPAT.large_file);
+    });
+  }
+
+  private shrink(size: number): void {
+    const { volume, orphans } = this.fs;
+    this.cache?.truncate(size);
+    this.writeEnd = 0;
+    this.data.shrunk();
+    const from = Math.ceil(size / volume.blockSize);
+    this.data.free(from, EXT_MAX_BLOCKS, () => {
+      this.disk.size = size;
+      orphans.add(this.disk);
+    });
+    if (this.disk.links > 0) volume.mutate(() => orphans.remove(this.disk));
+  }
+
+  /** A crash interrupted a truncation: blocks beyond the size go. */
+  finishTruncate(): void {
+    this.shrink(this.size);
   }
 
   override get pages(): Ext4Pages | null {
     if ((this.mode & S_IFMT) !== S_IFREG) return null;
-    this.cache ??= this.fs.makePages(this);
+    if (this.cache === null) {
+      this.cache = this.fs.makePages(this);
+      this.fs.cached.add(this);
+    }
     return this.cache;
   }
 
-  /** Fills one page of 4 KiB; PageData. */
+  /** PageData: fills one page of 4 KiB. */
   readPage(index: number, into: Uint8Array, at: number): void {
-    this.fs.volume.trim();
-    readData(this.disk, index, into, at);
+    this.data.readPage(index, into, at);
   }
 
-  writePage(_index: number, _from: Uint8Array, _at: number, _length: number): void {
-    throw linuxError(EIO);
+  writePage(index: number, from: Uint8Array, at: number, length: number): void {
+    this.data.writePage(index, from, at, length);
+  }
+
+  prepareWrite(offset: number, length: number): void {
+    if (this.fs.readOnly) throw linuxError(EROFS);
+    this.data.reserve(offset, length, () => this.fs.writeBack());
+    this.writeEnd = offset + length;
+  }
+
+  override fallocate(mode: number, offset: number, length: number): void {
+    const { volume } = this.fs;
+    if ((this.mode & S_IFMT) !== S_IFREG) throw linuxError(EOPNOTSUPP);
+    const kind = mode & ~FALLOC_FL_KEEP_SIZE;
+    const end = offset + length;
+    if (end > Math.min(MAX_FILE_SIZE, EXT_MAX_BLOCKS * volume.blockSize)) throw linuxError(EFBIG);
+    const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
+    if (kind === FALLOC_FL_PUNCH_HOLE && keep) this.punch(offset, Math.min(end, this.size));
+    else if (kind === FALLOC_FL_ZERO_RANGE) this.punch(offset, Math.min(end, this.size));
+    else if (kind !== 0) throw linuxError(EOPNOTSUPP);
+    if (kind !== FALLOC_FL_PUNCH_HOLE) {
+      const bs = volume.blockSize;
+      this.cache?.sync();
+      this.data.allocate(Math.floor(offset / bs), Math.ceil(end / bs));
+      if (!keep && end > this.size) this.resize(end);
+    }
+    const now = volume.now();
+    this.setattr({ mtime: now, ctime: now });
+  }
+
+  /** Makes [start, end) read as zeros; whole blocks are freed. */
+  private punch(start: number, end: number): void {
+    if (start >= end) return;
+    const { volume } = this.fs;
+    const bs = volume.blockSize;
+    const pages = this.pages!;
+    const first = Math.ceil(start / PAGE_SIZE);
+    // The last page of the file is whole as far as holes are concerned.
+    const last = end === this.size ? Math.ceil(end / PAGE_SIZE) : Math.floor(end / PAGE_SIZE);
+    if (first >= last) {
+      this.zero(start, end);
+      return;
+    }
+    this.zero(start, first * PAGE_SIZE);
+    this.zero(last * PAGE_SIZE, end);
+    pages.punch(first, last);
+    this.data.free((first * PAGE_SIZE) / bs, (last * PAGE_SIZE) / bs, () => {});
+  }
+
+  private zero(start: number, end: number): void {
+    if (start >= end) return;
+    this.prepareWrite(start, end - start);
+    this.pages!.write(start, end - start, new BufferSource(new Uint8Array(end - start)));
+  }
+
+  override fsync(_dataOnly: boolean): void {
+    if (this.fs.readOnly) return;
+    this.cache?.sync();
+    this.fs.volume.commit();
   }
 
   override lookup(name: string): Inode | null {
@@ -111,6 +246,43 @@ export class Ext4Inode extends BaseInode implements PageData {
     this.mustBeDirectory();
     this.fs.volume.trim();
     listDirectory(this.disk, from, emit);
+  }
+
+  override create(name: string, mode: number, uid: number, gid: number, rdev: number): Inode {
+    this.mustBeDirectory();
+    return createEntry(this, name, { mode, uid, gid, rdev, target: '' });
+  }
+
+  override symlink(name: string, target: string, uid: number, gid: number): Inode {
+    this.mustBeDirectory();
+    return createEntry(this, name, { mode: S_IFLNK | 0o777, uid, gid, rdev: 0, target });
+  }
+
+  override link(name: string, target: Inode): void {
+    this.mustBeDirectory();
+    if (!(target instanceof Ext4Inode) || target.isDirectory) throw linuxError(EPERM);
+    linkEntry(this, name, target);
+  }
+
+  override unlink(name: string): void {
+    this.mustBeDirectory();
+    removeName(this, name, false);
+  }
+
+  override rmdir(name: string): void {
+    this.mustBeDirectory();
+    removeName(this, name, true);
+  }
+
+  override rename(name: string, toDir: Inode, toName: string, flags: number): void {
+    this.mustBeDirectory();
+    if (!(toDir instanceof Ext4Inode) || !toDir.isDirectory) throw linuxError(ENOTDIR);
+    exchangeOrRename(this, name, toDir, toName, flags);
+  }
+
+  tmpfile(mode: number, uid: number, gid: number): Inode {
+    this.mustBeDirectory();
+    return makeTmpfile(this, { mode, uid, gid, rdev: 0, target: '' });
   }
 
   override readlink(): string {
@@ -142,14 +314,69 @@ export class Ext4Inode extends BaseInode implements PageData {
     return names.filter((name) => name !== null);
   }
 
+  override setxattr(name: string, value: Uint8Array, flags: number): void {
+    const { index, name: rest } = toDiskName(name);
+    const stored = isAcl(index) ? aclToDisk(value) : value;
+    this.changeAttribute(index, rest, stored, flags);
+  }
+
+  override removexattr(name: string): void {
+    const { index, name: rest } = toDiskName(name);
+    this.changeAttribute(index, rest, null, 0);
+  }
+
+  private changeAttribute(
+    index: number,
+    name: string,
+    value: Uint8Array | null,
+    flags: number,
+  ): void {
+    const { volume } = this.fs;
+    volume.mutate(() => {
+      setAttribute(this.disk, index, name, value, flags);
+      requireFeature(this.disk, 'compat', COMPAT.ext_attr);
+      this.disk.setTime(INO.ctime, INO.ctimeExtra, volume.now());
+    });
+  }
+
   seekSparse(offset: number, whence: number): number {
-    this.cache?.sync();
+    if (!this.fs.readOnly) this.cache?.sync();
     return seekSparse(this.disk, offset, whence);
+  }
+
+  /** Whether open files or mappings keep it. */
+  get inUse(): boolean {
+    return this.references > 0;
+  }
+
+  protected override unreferenced(): void {
+    if (this.disk.links === 0 && !this.disk.isFreed && !this.fs.readOnly) this.fs.destroy(this);
+  }
+
+  /** Drops pages and frees all blocks: the inode has no name and no user. */
+  freeData(): void {
+    this.cache?.dispose();
+    this.cache = null;
+    this.fs.cached.delete(this);
+    if (this.disk.usesExtents) this.data.free(0, EXT_MAX_BLOCKS, () => {});
+    else this.data.forget(0, EXT_MAX_BLOCKS);
+  }
+
+  /** Writes dirty pages back. */
+  writeBack(): void {
+    this.cache?.sync();
   }
 
   private mustBeDirectory(): void {
     if (!this.isDirectory) throw linuxError(ENOTDIR);
   }
+}
+
+/** Sets a feature bit that what is stored now calls for. */
+function requireFeature(disk: DiskInode, set: 'compat' | 'roCompat', bit: number): void {
+  const field = set === 'compat' ? SB.featureCompat : SB.featureRoCompat;
+  const old = disk.vol.sb.view.getUint32(field, true);
+  if ((old & bit) === 0) disk.vol.touchSuperblock().setUint32(field, old | bit, true);
 }
 
 function latin1(bytes: Uint8Array, length: number): string {

@@ -272,7 +272,10 @@ export class JournalMap {
       lblk++;
     };
     const walk = (nr: number, level: number): void => {
-      if (level === 0) return leaf(nr);
+      if (level === 0) {
+        leaf(nr);
+        return;
+      }
       if (nr === 0) return;
       const block = this.readNode(nr);
       for (let i = 0; i < this.blockSize / 4; i++) {

@@ -2,13 +2,14 @@
 
 import { KIND, type MetaBlock } from './buffers.ts';
 import { dirIndexCsum, dirLeafCsum } from './dir-block.ts';
+import { DiskInode } from './disk-inode.ts';
 import { extentBlockCsum } from './extent-node.ts';
 import type { Volume } from './volume.ts';
 import { xattrBlockCsum } from './xattr-block.ts';
 
 export function sealAll(vol: Volume): void {
   if (vol.sb.metadataCsum) {
-    for (const inode of vol.dirtyInodes.values()) inode.seal();
+    for (const ino of [...vol.dirtyInodes]) new DiskInode(vol, ino).seal();
     for (const block of vol.cache.dirty) sealBlock(block);
   }
   vol.groups.seal();

@@ -26,6 +26,15 @@ export class SystemZone {
     this.bounds = merge(ranges);
   }
 
+  /** Adds ranges of [start, length): the journal's blocks. */
+  reserve(more: readonly (readonly [number, number])[]): void {
+    const ranges: [number, number][] = more.map(([start, length]) => [start, start + length]);
+    for (let i = 0; i < this.bounds.length; i += 2) {
+      ranges.push([this.bounds[i]!, this.bounds[i + 1]!]);
+    }
+    this.bounds = merge(ranges);
+  }
+
   /** Whether `count` blocks from `start` may belong to a file. */
   allows(start: number, count: number): boolean {
     if (start <= 0 || count <= 0 || start + count > this.vol.sb.blocks) return false;

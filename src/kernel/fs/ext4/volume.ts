@@ -7,12 +7,11 @@
  * operations only.
  */
 
-import { EROFS, EUCLEAN, linuxError } from '../../errno.ts';
+import { ENOSPC, EROFS, EUCLEAN, LinuxError, linuxError } from '../../errno.ts';
 import type { BlockDevice } from '../../ports.ts';
 import type { Timespec } from '../../vfs/types.ts';
 import { BlockCache, KIND, type MetaBlock } from './buffers.ts';
 import { Disk } from './disk.ts';
-import type { DiskInode } from './disk-inode.ts';
 import { GroupTable } from './groups.ts';
 import type { Journal } from './journal.ts';
 import { SB, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
@@ -45,9 +44,7 @@ export class Volume {
   readOnly: boolean;
   journal: Journal | null = null;
   /** Inodes whose checksums are to be computed at commit. */
-  readonly dirtyInodes: Map<number, DiskInode> = new Map();
-  /** Changes whenever a mapping of file blocks may have changed; see extents.ts. */
-  mapStamp = 1;
+  readonly dirtyInodes: Set<number> = new Set();
   /** Blocks that delayed allocation has promised. */
   reserved = 0;
   freeBlocks = 0;
@@ -95,6 +92,18 @@ export class Volume {
     if (this.depth > 0) return body();
     if (this.readOnly) throw linuxError(EROFS);
     this.trim();
+    try {
+      return this.attempt(body);
+    } catch (error) {
+      // What was freed since the last commit can be used after it.
+      const retry = error instanceof LinuxError && error.errno === ENOSPC && this.groups.hasPending;
+      if (!retry) throw error;
+      this.commit();
+      return this.attempt(body);
+    }
+  }
+
+  private attempt<T>(body: () => T): T {
     const { freeBlocks, freeInodes, reserved } = this;
     this.cache.begin();
     this.depth++;
@@ -107,7 +116,6 @@ export class Volume {
       this.freeBlocks = freeBlocks;
       this.freeInodes = freeInodes;
       this.reserved = reserved;
-      this.mapStamp++;
       for (let i = this.undoActions.length - 1; i >= 0; i--) this.undoActions[i]!();
       this.undoActions.length = 0;
       this.afterActions.length = 0;
