@@ -16,6 +16,8 @@ import { SLOT_FNS } from '../src/ir/slot-ops.ts';
 import { parseBlock } from '../src/ir/text.ts';
 import { GUEST_HI, GUEST_LO, toyMachine } from '../test/backend-js/toy-machine.ts';
 
+const RIP = stateWord('rip');
+
 interface Shape {
   readonly name: string;
   readonly blocks: readonly (readonly [text: string, succ: number[]])[];
@@ -63,11 +65,11 @@ const SHAPES: readonly Shape[] = [
         `block 0x1000 bytes 6 insns 1
          insn +0 6
          rcx = mov.i32 0x100
-         jump next 0x1006`,
+         jump next 0x1008`,
         [1],
       ],
       [
-        `block 0x1006 bytes 24 insns 6
+        `block 0x1008 bytes 24 insns 6
          insn +0 4
          t0:i64 = ld64 [rsi + rcx*8]
          rax = add.i64 rax, t0
@@ -81,7 +83,7 @@ const SHAPES: readonly Shape[] = [
          ccset 11 (t1, 0x1, _)
          insn +15 2
          t2:i32 = set.i64 ne t1, 0x0
-         branch t2 ? 0x1006 : 0x1020`,
+         branch t2 ? 0x1008 : 0x1020`,
         [1, 2],
       ],
       [
@@ -164,7 +166,9 @@ function run(shape: Shape): void {
     shape.setUp(set, I32);
     I32[ENG_BUDGET] = 1 << 30;
     const t = process.hrtime.bigint();
-    const r = fn();
+    // Runs come in slices: until the loop has left.
+    let r = fn();
+    while (r === 0 && I32[RIP]! < 0x1010) r = fn();
     times.push(Number(process.hrtime.bigint() - t) / shape.iterations);
     if (r !== 0) throw new Error(`${shape.name}: left with ${r}`);
   }
@@ -174,4 +178,4 @@ function run(shape: Shape): void {
   );
 }
 
-for (const shape of SHAPES) run(shape);
+for (const shape of SHAPES.filter((x) => !process.env.SH || x.name.startsWith(process.env.SH))) run(shape);

@@ -3,10 +3,9 @@
  *
  * The budget `_n` counts guest instructions down. Executed instructions are collected at translation time
  * along straight paths (`carry`) and subtracted where paths meet or leave; it is examined at loop
- * heads, together with ENG_STOP.
+ * heads. (ENG_STOP is looked at when a slice of the budget is used up, see emit-region.ts.)
  */
 
-import { ENG_STOP } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { Stmt } from '../ir/cfg/structure.ts';
 import { COND, EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
@@ -90,12 +89,12 @@ export class ControlEmitter {
     e.carry = 0;
   }
 
-  /** Leaves at the start of block `target` if the budget is used up or the scheduler wants the engine. */
+  /** Leaves at the start of block `target` if the budget is used up. */
   private checkBudget(target: number): void {
     const { e } = this;
     const { pcLo, pcHi } = e.region.blocks[target]!.ir;
     this.charge();
-    e.line(`if((_n|-I32[${ENG_STOP}])<0){${e.leaveAt(pcLo, pcHi, EXIT.budget)}}`);
+    e.line(`if(_n<0){${e.leaveAt(pcLo, pcHi, EXIT.budget)}}`);
   }
 
   private dispatch(arms: readonly (readonly Stmt[])[]): void {

@@ -20,10 +20,10 @@
  * Leaving is free of branches for the same reason; a fault's return code is -2 * _r: 2 or 4.
  *
  * Return value: an EXIT code, or the number of a link (≥ 16); the pc is always stored. The
- * parameters are never assigned, so V8 treats them as constants and embeds the views' addresses.
+ * parameters are never assigned, so V8 can treat them as constants and embed the views' addresses.
  */
 
-import { ENG_BUDGET, ENG_TLB_GEN, TLB_ENTRIES, TLB_WORD } from '../common/layout.ts';
+import { ENG_BUDGET, ENG_STOP, ENG_TLB_GEN, TLB_ENTRIES, TLB_WORD } from '../common/layout.ts';
 import type { Region } from '../ir/cfg/region.ts';
 import { structure } from '../ir/cfg/structure.ts';
 import { F_NONE, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
@@ -112,7 +112,7 @@ function epilogue(e: EmitContext): string {
     `}\n${e.spill('all')}\n` +
     `I32[${pc}]=T[_x]|_e&T[_x+4];I32[${pc + 1}]=T[_x+1]|_o&T[_x+4];` +
     `I32[${ENG_BUDGET}]=_n+_k-T[_x+2]|0;` +
-    `_w=T[_x+3];if(_w===${EXIT.budget}&&_k!==0)_w=${EXIT.next};` +
+    `_w=T[_x+3];if(_w===${EXIT.budget})_w=_k!==0&I32[${ENG_STOP}]===0?${EXIT.next}:${EXIT.budget};` +
     `return _w-_r-_r|0;}`
   );
 }
