@@ -19,8 +19,13 @@ import {
   PAGE_SIZE,
   SCRATCH_BASE,
   SCRATCH_SIZE,
+  TLB_ADDEND,
   TLB_EXEC,
+  TLB_HI,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
   TLB_READ,
+  TLB_WORD,
   TLB_WRITE,
 } from '../common/layout.ts';
 import type { LinearMemory } from '../common/memory.ts';
@@ -50,19 +55,29 @@ const SELF_MODIFY = -2;
 /** A handler that keeps claiming success without giving the right is broken. */
 const MAX_TRIES = 8;
 
+/** Keeps what stores replace (lockstep runs). */
+export interface Journal {
+  /** Before `size` bytes at host offset `host` are written. */
+  save(host: number, size: number): void;
+}
+
 export class Mmu {
   readonly paging: Paging;
+  /** Not null: every store is journaled, so none hits the TLB. */
+  private activeJournal: Journal | null = null;
   /** Stores into translated code are done and invalidate it, instead of returning -2. */
   allowSelfModify = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
   lastFault: number = FAULT_MAPERR;
 
   private readonly memory: LinearMemory;
+  private readonly I32: Int32Array;
   private scratch: number = SCRATCH_BASE;
 
   constructor(paging: Paging) {
     this.paging = paging;
     this.memory = paging.memory;
+    this.I32 = paging.memory.I32;
   }
 
   read(lo: number, hi: number, size: number): number {
@@ -116,8 +131,22 @@ export class Mmu {
     const host = this.translate(lo, hi, ACCESS_WRITE);
     if (host < 0) return host;
     const frame = hostFrame(host);
-    if (this.paging.codeFrames[frame] === 0) return host;
-    return this.checkCode(host, frame, size) ? host : SELF_MODIFY;
+    if (this.paging.codeFrames[frame] !== 0 && !this.checkCode(host, frame, size))
+      return SELF_MODIFY;
+    if (this.activeJournal !== null) this.activeJournal.save(host, size);
+    return host;
+  }
+
+  get journal(): Journal | null {
+    return this.activeJournal;
+  }
+
+  /** From now on stores take the slow path and are journaled (or, with null, are not any more). */
+  set journal(journal: Journal | null) {
+    this.activeJournal = journal;
+    const { current } = this.paging;
+    // A fresh generation: entries with write rights are of no use any more.
+    if (journal !== null && current !== null) this.paging.flush(current);
   }
 
   raise(vector: number, error: number): number {
@@ -155,8 +184,12 @@ export class Mmu {
     if (space === null) return panic('memory access without an address space');
     const field =
       access === ACCESS_READ ? TLB_READ : access === ACCESS_WRITE ? TLB_WRITE : TLB_EXEC;
-    const hit = this.paging.tlb.lookup(lo, hi, space.tlbGeneration, field);
-    if (hit >= 0) return hit;
+    // The check of generated code (layout.ts); in line because helpers come here for every access.
+    const { I32 } = this;
+    const e = ((lo >>> TLB_INDEX_SHIFT) & TLB_INDEX_MASK) + TLB_WORD;
+    const hit =
+      I32[e + field] === ((lo & -PAGE_SIZE) | space.tlbGeneration) && I32[e + TLB_HI] === hi;
+    if (hit) return (lo + I32[e + TLB_ADDEND]!) | 0;
     // User addresses have hi in 0..0x7fff; the other canonical half belongs to the kernel.
     if (hi >>> 15 !== 0) return this.notUser(lo, hi, access);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -183,7 +216,12 @@ export class Mmu {
     else tlb.fill(lo, hi, generation, TLB_READ, host);
     // A page that is dirty already gets its write right along with the read right.
     const writable = access === ACCESS_WRITE || (pte & PTE_DIRTY) !== 0;
-    if (writable && (pte & PTE_WRITABLE) !== 0 && codeFrames[frame] === 0) {
+    if (
+      writable &&
+      (pte & PTE_WRITABLE) !== 0 &&
+      codeFrames[frame] === 0 &&
+      this.activeJournal === null
+    ) {
       tlb.fill(lo, hi, generation, TLB_WRITE, host);
     }
     return host;

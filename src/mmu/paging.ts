@@ -76,7 +76,7 @@ export class Paging {
     this.current = space;
     const { I32 } = this.memory;
     if (space === null) {
-      // No entry has generation 0 in its tags, so that nothing hits.
+      // Nothing may run now: an empty entry would serve page 0 of generation 0.
       I32[ENG_TLB_GEN] = 0;
       I32[ENG_CODE_GEN] = 0;
       return;
@@ -87,6 +87,13 @@ export class Paging {
     }
     I32[ENG_TLB_GEN] = space.tlbGeneration;
     I32[ENG_CODE_GEN] = space.codeGeneration;
+  }
+
+  /** Makes every TLB entry of the space stale. */
+  flush(space: PageTables): void {
+    space.tlbGeneration = this.tlb.newGeneration();
+    space.tlbEpoch = this.tlb.epoch;
+    if (space === this.current) this.memory.I32[ENG_TLB_GEN] = space.tlbGeneration;
   }
 
   /**

@@ -79,14 +79,6 @@ export class Tlb {
     I32[e + field] = tag;
   }
 
-  /** Host offset of hi:lo if the entry has the right `field` for that page, else -1. */
-  lookup(lo: number, hi: number, generation: number, field: number): number {
-    const I32 = this.I32;
-    const e = tlbEntry(lo);
-    const hit = I32[e + field] === ((lo & PAGE_MASK) | generation) && I32[e + TLB_HI] === hi;
-    return hit ? (lo + I32[e + TLB_ADDEND]!) | 0 : -1;
-  }
-
   /** Forgets one page of one generation. */
   kill(lo: number, hi: number, generation: number): void {
     const I32 = this.I32;

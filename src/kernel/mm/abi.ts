@@ -66,4 +66,4 @@ export const MMAP_MIN_ADDR = 0x10000;
 /** vm.max_map_count */
 export const MAX_MAP_COUNT = 65530;
 /** Pages below a stack that stay free (stack_guard_gap). */
-export const STACK_GUARD_GAP = 256 * 4096;
+export const STACK_GUARD_GAP: number = 256 * 4096;
