@@ -6,7 +6,7 @@
  */
 
 import { SCRATCH_BASE } from '../common/layout.ts';
-import { IE } from '../ir/fp-env.ts';
+import { IE, OE, PE, UE } from '../ir/fp-env.ts';
 import type { HelperEnv, HelperFn } from '../ir/helpers.ts';
 import { fromInt, numToInt } from '../ir/slot-fp-slow.ts';
 import { addNum, compareNum, divNum, mulNum } from '../ir/softfloat/arith.ts';
@@ -28,7 +28,7 @@ import {
   SNAN,
   ZERO,
 } from '../ir/softfloat/num.ts';
-import { fpFlags, raiseFlags, round } from '../ir/softfloat/round.ts';
+import { dropFlags, fpFlags, raiseFlags, round } from '../ir/softfloat/round.ts';
 import { statusFlags } from './flags.ts';
 import { bcdToNum, numToBcd } from './x87-bcd.ts';
 import {
@@ -61,7 +61,7 @@ import {
  * Selector: operation in bits 0..3, destination ST(i) in 4..6, source ST(i) in 8..10, number of pops
  * in 12..13, operand kind in 16..19, truncation (FISTTP) in bit 20.
  */
-export const SEL = { dst: 4, src: 8, pops: 12, kind: 16, truncate: 1 << 20 } as const;
+export const SEL = { dst: 4, src: 8, pops: 12, kind: 16, truncate: 0x100000 } as const;
 
 /** Arithmetic, in the order of ModRM.reg of D8 (2 and 3 are FCOM and FCOMP). */
 export const ARITH = { add: 0, mul: 1, sub: 4, subr: 5, div: 6, divr: 7 } as const;
@@ -175,8 +175,9 @@ function compare(
   } else codes = relation(how);
   if (empty || !toFlags) setCodes(I32, C1, 0);
   setExceptions(I32, fpFlags);
-  if (blocked(I32)) return -1;
+  // The codes are set even if an unmasked exception keeps the operands on the stack.
   if (!toFlags) setCodes(I32, CODES, codes);
+  if (blocked(I32)) return toFlags ? codes : -1;
   for (let i = 0; i < pops; i++) pop(I32);
   return codes;
 }
@@ -239,7 +240,7 @@ export const x87Load: HelperFn = (env, _d, a, b) => {
     flagDenormals(X, X);
     copyNum(X, R);
   }
-  pushResult(I32, R);
+  pushResult(I32, R, IE);
   return 0;
 };
 
@@ -291,9 +292,12 @@ function convert(env: HelperEnv, kind: number, truncate: boolean): boolean {
     if (blocked(I32)) return false;
   } else {
     copyNum(X, R);
-    round(R, FORMAT[kind]!, rc, ~I32[CW]! & 0x18, false);
-    // An unmasked overflow or underflow of a memory destination stores nothing.
-    if (fpFlags & ~I32[CW]! & 0x18) return false;
+    round(R, FORMAT[kind]!, rc, ~I32[CW]! & (OE | UE), false);
+    // An unmasked overflow or underflow of a memory destination stores nothing, and is not inexact.
+    if (fpFlags & ~I32[CW]! & (OE | UE)) {
+      dropFlags(PE);
+      return false;
+    }
   }
   if (kind === KIND.f32) image[0] = packF32(R);
   else packF64(R, image, 0);
@@ -312,6 +316,14 @@ function writeImage(env: HelperEnv, lo: number, hi: number, kind: number): numbe
       env.I32.set(image, SCRATCH_IMAGE >> 2);
       return env.mem.writeBytes(lo, hi, SCRATCH_IMAGE, 10);
   }
+}
+
+/** A store that an exception prevents still faults if the memory is not writable. */
+function probe(env: HelperEnv, lo: number, hi: number, kind: number): number {
+  const size = SIZE[kind]!;
+  const crosses = (lo & 0xfff) + size > 0x1000;
+  const at = crosses ? env.mem.read(lo, hi, size) : env.mem.writable(lo, hi, size);
+  return at === -1 ? -1 : 0;
 }
 
 /** Where a ten-byte operand is assembled: the end of the scratch area. */
@@ -335,11 +347,14 @@ export const x87Store: HelperFn = (env, _d, a, b) => {
   } else {
     loadSt(I32, 0, X);
     if (!convert(env, kind, (sel & SEL.truncate) !== 0)) {
+      if (probe(env, I32[a]!, I32[a + 1]!, kind) < 0) return -1;
       complete(I32);
       return 0;
     }
   }
-  if (!blocked(I32)) {
+  if (blocked(I32)) {
+    if (probe(env, I32[a]!, I32[a + 1]!, kind) < 0) return -1;
+  } else {
     const status = writeImage(env, I32[a]!, I32[a + 1]!, kind);
     if (status < 0) return status;
     popAfter = ((sel >> SEL.pops) & 3) !== 0;
@@ -362,17 +377,17 @@ function indefinite(kind: number): void {
   else if (kind === KIND.i64) image[1] = 0x80000000;
 }
 
-/** FLD ST(i) */
+/** FLD ST(i): underflow comes before overflow. */
 export const x87LoadSt: HelperFn = (env, _d, a) => {
   if (begin(env) < 0) return -1;
   const { I32 } = env;
   const i = I32[a]!;
-  if (!isEmpty(I32, -1)) {
-    pushResult(I32, R);
-  } else if (isEmpty(I32, i)) {
+  if (isEmpty(I32, i)) {
     if (!underflow(I32, R)) return 0;
     push(I32);
     storeSt(I32, 0, R);
+  } else if (!isEmpty(I32, -1)) {
+    pushResult(I32, R);
   } else {
     setCodes(I32, C1, 0);
     push(I32);

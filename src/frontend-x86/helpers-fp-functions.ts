@@ -3,7 +3,7 @@
  * values come from x87-functions.ts. Results are not subject to precision control.
  */
 
-import { ZE } from '../ir/fp-env.ts';
+import { PE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
 import { fromInt } from '../ir/slot-fp-slow.ts';
 import { compareNum, invalid } from '../ir/softfloat/arith.ts';
@@ -21,7 +21,7 @@ import {
   setSpecial,
   ZERO,
 } from '../ir/softfloat/num.ts';
-import { raiseFlags } from '../ir/softfloat/round.ts';
+import { dropFlags, raiseFlags } from '../ir/softfloat/round.ts';
 import { atan2, cos, exp2m1, quarterPi, sin, tan, yLog2, yLog2p1 } from './x87-functions.ts';
 import {
   begin,
@@ -57,9 +57,12 @@ export const x87F2xm1: HelperFn = (env) => {
   if (!nanX87(X, X, R)) {
     flagDenormals(X, X);
     copyNum(X, R);
-    // -inf gives -1. Beyond 1 the result is undefined: the operand stays.
+    // -inf gives -1. Beyond 1 the result is undefined: the operand stays, "inexactly".
     if (X[CLS] === INF && X[SIGN]) fromInt(-1, -1, R);
-    else if (X[CLS] === FINITE && inUnit(X)) exp2m1(X, R);
+    else if (X[CLS] === FINITE) {
+      if (inUnit(X)) exp2m1(X, R);
+      else raiseFlags(PE);
+    }
   }
   deliver(I32, 0);
   return 0;
@@ -163,6 +166,7 @@ function binary(compute: () => void): HelperFn {
     loadSt(I32, 1, Y);
     if (!nanX87(Y, X, R)) compute();
     const stop = blocked(I32);
+    if (stop) dropFlags(PE);
     deliver(I32, 1);
     if (!stop) pop(I32);
     return 0;
@@ -219,14 +223,21 @@ export const x87Yl2xp1: HelperFn = binary(() => {
       flagDenormals(Y, Y);
       setSpecial(R, ZERO, X[SIGN]! ^ Y[SIGN]!);
     }
-  } else if (X[EXP]! >= 0 && X[SIGN]) invalid(R);
-  else logarithm(X[SIGN] ? -1 : 1, () => yLog2p1(X, Y, R));
+  } else if (X[EXP]! >= 0 && X[SIGN]) {
+    // Undefined: ST(1) stays.
+    flagDenormals(X, Y);
+    raiseFlags(PE);
+    copyNum(Y, R);
+  } else logarithm(X[SIGN] ? -1 : 1, () => yLog2p1(X, Y, R));
 });
 
 /** y times a finite logarithm of known sign (0: it is zero). */
 function logarithm(sign: number, compute: () => void): void {
   flagDenormals(X, Y);
   if (sign === 0) timesSpecial(ZERO, 0);
-  else if (Y[CLS] === FINITE) compute();
-  else setSpecial(R, Y[CLS]!, Y[SIGN]! ^ (sign < 0 ? 1 : 0));
+  else if (Y[CLS] === FINITE) {
+    compute();
+    // CPUs report even the exact logarithm of a power of two as inexact.
+    raiseFlags(PE);
+  } else setSpecial(R, Y[CLS]!, Y[SIGN]! ^ (sign < 0 ? 1 : 0));
 }

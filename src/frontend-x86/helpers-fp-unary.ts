@@ -114,6 +114,7 @@ export const x87Sqrt: HelperFn = unary((I32) => {
 
 export const x87Rndint: HelperFn = unary((I32) => {
   flagDenormals(X, X);
+  if (blocked(I32)) return;
   copyNum(X, R);
   if (roundToIntegral(R, rounding(I32))) raiseFlags(PE);
 });
@@ -317,7 +318,8 @@ function remainderHelper(nearest: boolean): HelperFn {
         else copyNum(X, R);
       }
     }
-    if (!blocked(I32)) {
+    if (blocked(I32)) defined = false;
+    else {
       roundTo(I32, R, F80);
       storeSt(I32, 0, R);
     }

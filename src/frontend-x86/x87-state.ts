@@ -157,13 +157,16 @@ export function overflow(I32: Int32Array, r: Num): boolean {
   return (I32[CW]! & IE) !== 0;
 }
 
-/** Pushes `r`, or (masked stack overflow) the indefinite. Flags raised so far are recorded. */
-export function pushResult(I32: Int32Array, r: Num): void {
+/**
+ * Pushes `r`, or (masked stack overflow) the indefinite. Flags raised so far are recorded.
+ * @param preventing exceptions that prevent it if unmasked
+ */
+export function pushResult(I32: Int32Array, r: Num, preventing: number = PRE): void {
   if (!isEmpty(I32, -1)) {
     if (!overflow(I32, r)) return;
   } else {
     complete(I32);
-    if (blocked(I32)) return;
+    if (fpFlags & preventing & ~I32[CW]!) return;
   }
   push(I32);
   storeSt(I32, 0, r);

@@ -285,7 +285,9 @@ function forms<P extends string>(name: P, make: (lane: Lane, words: number) => S
   } as Forms<P>;
 }
 
-export const SLOW_ARITH = {
+type ArithName = 'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fsqrt' | 'fmin' | 'fmax' | 'fcmp' | 'fround';
+
+export const SLOW_ARITH: Forms<ArithName> = {
   ...forms('fadd', (l, w) => lanewise(addKernel, l, w)),
   ...forms('fsub', (l, w) => lanewise(subKernel, l, w)),
   ...forms('fmul', (l, w) => lanewise(mulKernel, l, w)),

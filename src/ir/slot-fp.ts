@@ -13,6 +13,7 @@
  */
 
 import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
+import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { APPROX_FNS } from './slot-fp-approx.ts';
 import {
@@ -251,7 +252,7 @@ const SLOW = {
   'vcvt.f64x2.f32x2': convertFormat('f32', 'f64', 2, 4),
 };
 
-export const FP_FNS: { readonly [K in keyof typeof SLOW]: SlotFn } & typeof APPROX_FNS = {
+export const FP_FNS: Record<(typeof FP_OPS)[number]['name'], SlotFn> = {
   ...accelerate(SLOW),
   ...APPROX_FNS,
 };

@@ -39,6 +39,10 @@ export function raiseFlags(bits: number): void {
   fpFlags |= bits;
 }
 
+export function dropFlags(bits: number): void {
+  fpFlags &= ~bits;
+}
+
 /** What lies below the last kept bit, as 32 bits: the half bit on top, sticky at the bottom. */
 function remainder(r: Num, prec: number): number {
   const ext = r[EXT]!;
@@ -126,8 +130,17 @@ export function round(r: Num, f: Format, rc: number, unmasked: number, flush: bo
     return;
   }
   if (tiny && unmasked & UE) {
+    // The result with an unbounded exponent, wrapped; without wrapping it is never delivered.
     fpFlags |= UE;
-    if (f.wrap !== 0) r[EXP]! += f.wrap;
+    if (f.wrap === 0) r[EXP] = f.emin;
+    else if (r[EXP]! + f.wrap >= f.emin) r[EXP]! += f.wrap;
+    else {
+      // Beyond what wrapping can represent (FSCALE): zero.
+      fpFlags |= PE;
+      roundedUp = false;
+      setSpecial(r, ZERO, r[SIGN]!);
+      return;
+    }
   }
   if (r[EXP]! < f.emin) {
     shiftRightSticky(r, f.emin - r[EXP]!);
@@ -135,10 +148,11 @@ export function round(r: Num, f: Format, rc: number, unmasked: number, flush: bo
   }
   if (roundBits(r, f.prec, rc)) fpFlags |= tiny ? UE | PE : PE;
   if (r[EXP]! > f.emax) {
-    if (unmasked & OE && f.wrap !== 0) {
+    if (unmasked & OE && (f.wrap === 0 || r[EXP]! - f.wrap <= f.emax)) {
       fpFlags |= OE;
       r[EXP]! -= f.wrap;
-    } else overflow(r, f, rc);
+    } else if (unmasked & OE) overflow(r, f, RC.nearest);
+    else overflow(r, f, rc);
   } else if ((r[HI]! | r[LO]!) === 0) r[CLS] = ZERO;
 }
 
