@@ -14,7 +14,7 @@ const CHUNK = 4096;
 abstract class ChunkedDevice implements BlockDevice {
   readonly size: number;
   readonly readOnly: boolean = false;
-  protected readonly chunks = new Map<number, Uint8Array>();
+  protected readonly chunks: Map<number, Uint8Array> = new Map();
 
   constructor(size: number) {
     this.size = size;

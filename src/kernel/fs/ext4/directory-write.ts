@@ -54,6 +54,11 @@ export function initDirectory(dir: DiskInode, parent: number): void {
   initTail(dir.vol, block);
 }
 
+/** Adds empty blocks: lost+found has room before e2fsck needs it. */
+export function preallocateDirectory(dir: DiskInode, blocks: number): void {
+  while (blockCount(dir) < blocks) fillLeaf(dir, appendBlock(dir, KIND.dirLeaf).block, []);
+}
+
 /** Adds a name that is not there. */
 export function addEntry(dir: DiskInode, name: string, ino: number, mode: number): void {
   const entry: NewEntry = { name, ino, type: DT_OF_MODE[(mode >>> 12) & 15]! };

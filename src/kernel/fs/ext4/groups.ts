@@ -10,6 +10,7 @@ import { KIND, type MetaBlock } from './buffers.ts';
 import { crc16, crc32c, crc32cLe32, crc32cZeros } from './crc.ts';
 import { Ext4ImageError } from './errors.ts';
 import { BG_BLOCK_UNINIT, BG_INODE_UNINIT, COMPAT, GD, INCOMPAT, SB } from './layout.ts';
+import type { Superblock } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
 export class GroupTable {
@@ -306,19 +307,9 @@ export class GroupTable {
   }
 
   private descriptorCsum(g: number): number {
-    const { sb } = this.vol;
     const data = this.blocks[Math.floor(g / this.perBlock)]!.data;
     const at = this.at(g);
-    const end = at + this.descSize;
-    if (sb.metadataCsum) {
-      let crc = crc32c(crc32cLe32(sb.csumSeed, g), data, at, at + GD.checksum);
-      crc = crc32cZeros(crc, 2);
-      return crc32c(crc, data, at + GD.checksum + 2, end) & 0xffff;
-    }
-    const number = new Uint8Array([g, g >>> 8, g >>> 16, g >>> 24]);
-    let crc = crc16(0xffff, sb.uuid, 0, 16);
-    crc = crc16(crc16(crc, number, 0, 4), data, at, at + GD.checksum);
-    return this.wide ? crc16(crc, data, at + GD.checksum + 2, end) : crc;
+    return descriptorCsum(this.vol.sb, data.subarray(at, at + this.descSize), g);
   }
 
   /** Checks one descriptor at mount. */
@@ -361,4 +352,17 @@ export class GroupTable {
     mark(this.inodeTable(g), this.inodeTableBlocks);
     for (let bit = count; bit < map.length * 8; bit++) map[bit >> 3]! |= 1 << (bit & 7);
   }
+}
+
+/** Checksum of the descriptor of group `g` (ext4_group_desc_csum). */
+export function descriptorCsum(sb: Superblock, desc: Uint8Array, g: number): number {
+  if (sb.metadataCsum) {
+    let crc = crc32c(crc32cLe32(sb.csumSeed, g), desc, 0, GD.checksum);
+    crc = crc32cZeros(crc, 2);
+    return crc32c(crc, desc, GD.checksum + 2, desc.length) & 0xffff;
+  }
+  const number = new Uint8Array([g, g >>> 8, g >>> 16, g >>> 24]);
+  let crc = crc16(0xffff, sb.uuid, 0, 16);
+  crc = crc16(crc16(crc, number, 0, 4), desc, 0, GD.checksum);
+  return sb.is64bit ? crc16(crc, desc, GD.checksum + 2, desc.length) : crc;
 }

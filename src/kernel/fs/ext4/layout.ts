@@ -196,7 +196,7 @@ export const FL_EXTENTS = 0x80000;
 export const FL_EA_INODE = 0x200000;
 export const FL_INLINE_DATA = 0x10000000;
 /** What a new inode takes over from its directory (EXT4_FL_INHERITED, without what we do not act on). */
-export const FL_INHERITED = 0x8 | 0x40 | 0x80;
+export const FL_INHERITED: number = 0x8 | 0x40 | 0x80;
 
 export const ROOT_INO = 2;
 export const RESIZE_INO = 7;
