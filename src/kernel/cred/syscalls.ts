@@ -154,7 +154,9 @@ function sysGetgroups(sys: Sys, { size, list }: { size: number; list: number }):
   const { groups } = sys.task.cred;
   if (size === 0) return groups.length;
   if (groups.length > size) throw linuxError(EINVAL);
-  groups.forEach((gid, i) => sys.mem.writeU32(list + i * 4, gid));
+  groups.forEach((gid, i) => {
+    sys.mem.writeU32(list + i * 4, gid);
+  });
   return groups.length;
 }
 
@@ -247,7 +249,9 @@ function sysCapset(sys: Sys, { header, data }: { header: number; data: number })
 
 /** getresuid and getresgid. */
 function writeThree(sys: Sys, addresses: readonly number[], ids: readonly number[]): number {
-  addresses.forEach((addr, i) => sys.mem.writeU32(addr, ids[i] as number));
+  addresses.forEach((addr, i) => {
+    sys.mem.writeU32(addr, ids[i] as number);
+  });
   return 0;
 }
 

@@ -31,7 +31,7 @@ export class FutexWaiter {
 }
 
 class Bucket {
-  readonly waiters = new Set<FutexWaiter>();
+  readonly waiters: Set<FutexWaiter> = new Set();
   readonly owner: object;
   readonly offset: number;
 

@@ -145,7 +145,9 @@ function sysTimes(sys: Sys, { buf }: { buf: number }): number {
   const { childUsage } = sys.task.process;
   if (buf !== 0) {
     const times = [own.userMs, own.systemMs, childUsage.userMs, childUsage.systemMs];
-    times.forEach((ms, i) => sys.mem.writeU64(buf + i * 8, Math.floor(ms / CLOCK_TICK_MS)));
+    times.forEach((ms, i) => {
+      sys.mem.writeU64(buf + i * 8, Math.floor(ms / CLOCK_TICK_MS));
+    });
   }
   return Math.floor((sys.kernel.now() - sys.kernel.bootTime) / CLOCK_TICK_MS);
 }

@@ -50,28 +50,46 @@ export function raiseException(task: Task): void {
   task.trapError = cpu.errorCode;
   switch (cpu.vector) {
     case VECTOR_DE:
-      return fault(task, SIGFPE, FPE_INTDIV, rip);
+      fault(task, SIGFPE, FPE_INTDIV, rip);
+      break;
     case VECTOR_DB:
-      return fault(task, SIGTRAP, TRAP_TRACE, rip);
+      fault(task, SIGTRAP, TRAP_TRACE, rip);
+      break;
     case VECTOR_BP:
-      return fault(task, SIGTRAP, SI_KERNEL, 0);
+      fault(task, SIGTRAP, SI_KERNEL, 0);
+      break;
     case VECTOR_UD:
-      task.kernel.logOnce(`unknown instruction: ${cpu.describeFault()} (${task.comm})`);
-      return fault(task, SIGILL, ILL_ILLOPN, rip);
+      reportUnknown(task, rip);
+      fault(task, SIGILL, ILL_ILLOPN, rip);
+      break;
     case VECTOR_NP:
     case VECTOR_SS:
-      return fault(task, SIGBUS, SI_KERNEL, 0);
+      fault(task, SIGBUS, SI_KERNEL, 0);
+      break;
     case VECTOR_PF:
-      return pageFault(task, cpu.faultAddress);
+      pageFault(task, cpu.faultAddress);
+      break;
     case VECTOR_MF:
     case VECTOR_XM:
-      return floatingPointFault(task, cpu.vector, rip);
+      floatingPointFault(task, cpu.vector, rip);
+      break;
     case VECTOR_AC:
-      return fault(task, SIGBUS, BUS_ADRALN, 0);
+      fault(task, SIGBUS, BUS_ADRALN, 0);
+      break;
     default:
       // #GP, #OF, #BR and whatever else user mode can cause.
-      return fault(task, SIGSEGV, SI_KERNEL, 0);
+      fault(task, SIGSEGV, SI_KERNEL, 0);
+      break;
   }
+}
+
+/** One line per instruction that this CPU does not know; UD2 is meant to be undefined. */
+function reportUnknown(task: Task, rip: number): void {
+  const { kernel, mm } = task;
+  const head = new Uint8Array(2);
+  mm.mem.copyInPartial(rip, head, 0, 2);
+  if (head[0] === 0x0f && (head[1] === 0x0b || head[1] === 0xb9 || head[1] === 0xff)) return;
+  kernel.logOnce(`unknown instruction: ${kernel.cpu.describeFault()} (${task.comm})`);
 }
 
 function fault(task: Task, signo: number, code: number, addr: number): void {
@@ -82,14 +100,18 @@ function pageFault(task: Task, addr: number): void {
   task.faultAddress = addr;
   switch (task.kernel.mmu.lastFault) {
     case FAULT_BUS:
-      return fault(task, SIGBUS, BUS_ADRERR, addr);
+      fault(task, SIGBUS, BUS_ADRERR, addr);
+      break;
     case FAULT_OOM:
       task.kernel.log(`out of memory: killed process ${task.tgid} (${task.comm})`);
-      return exitProcess(task.process, SIGKILL);
+      exitProcess(task.process, SIGKILL);
+      break;
     case FAULT_ACCERR:
-      return fault(task, SIGSEGV, SEGV_ACCERR, addr);
+      fault(task, SIGSEGV, SEGV_ACCERR, addr);
+      break;
     default:
-      return fault(task, SIGSEGV, SEGV_MAPERR, addr);
+      fault(task, SIGSEGV, SEGV_MAPERR, addr);
+      break;
   }
 }
 

@@ -122,7 +122,7 @@ function blockTask(task: Task): void {
 function finishSyscall(task: Task, result: number, interrupted: boolean): void {
   const { sys } = task;
   const { strace } = task.kernel;
-  if (strace !== null) strace.exit(task, result);
+  if (strace !== null && !task.dead) strace.exit(task, result);
   sys.finish();
   task.inSyscall = false;
   if (task.dead) return;
@@ -147,9 +147,10 @@ export function applyRestart(task: Task, handlerRestarts: boolean | null): void 
   const code = sys.restart;
   if (code === 0) return;
   sys.restart = 0;
-  if (handlerRestarts === false && code !== ERESTARTNOINTR) return setResult(task, -EINTR);
-  if (handlerRestarts === true && code !== ERESTARTSYS && code !== ERESTARTNOINTR) {
-    return setResult(task, -EINTR);
+  const restarts = code === ERESTARTNOINTR || handlerRestarts === null;
+  if (!restarts && !(handlerRestarts && code === ERESTARTSYS)) {
+    setResult(task, -EINTR);
+    return;
   }
   const { cpu } = task.kernel;
   const nr = code === ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL : sys.nr;

@@ -6,7 +6,6 @@
  */
 
 import { errnoMessage, errnoName } from '../errno.ts';
-import type { Kernel } from '../kernel.ts';
 import { signalName } from '../signal/numbers.ts';
 import type { SigInfo } from '../signal/siginfo.ts';
 import { formatSigInfo } from '../signal/siginfo-text.ts';
@@ -39,12 +38,10 @@ interface OpenLine {
 }
 
 export class Strace {
-  private readonly kernel: Kernel;
   private readonly sink: (line: string) => void;
   private open: OpenLine | null = null;
 
-  constructor(kernel: Kernel, sink: (line: string) => void) {
-    this.kernel = kernel;
+  constructor(sink: (line: string) => void) {
     this.sink = sink;
   }
 
@@ -95,7 +92,7 @@ export class Strace {
   }
 
   private prefix(task: Task): string {
-    return this.kernel.tasks.size > 1 ? `[pid ${String(task.pid).padStart(5)}] ` : '';
+    return task.kernel.tasks.size > 1 ? `[pid ${String(task.pid).padStart(5)}] ` : '';
   }
 
   private emit(task: Task, text: string, result: string): void {

@@ -44,8 +44,8 @@ export function quote(bytes: Uint8Array): string {
   let text = '"';
   for (let i = 0; i < bytes.length; i++) {
     const c = bytes[i] as number;
-    const escape = ESCAPES[c];
-    if (escape !== undefined) text += escape;
+    const short = ESCAPES[c];
+    if (short !== undefined) text += short;
     else if (c >= 32 && c < 127) text += String.fromCharCode(c);
     else {
       const next = bytes[i + 1];
