@@ -36,9 +36,11 @@ function selects(r: InsnRow, selector: number): boolean {
   return r.vexL < 0 || r.vexL === selector >> 3;
 }
 
-/** Rows that name a prefix, a digit or a byte override those that do not. */
+/** Rows with more conditions override those with fewer. */
 function specificity(r: InsnRow): number {
-  return (r.prefix === PFX.any ? 0 : 4) + (r.w < 0 ? 0 : 2) + (r.modrm >= 0 ? 1 : 0);
+  const prefix = r.prefix === PFX.any ? 0 : 8;
+  const modrm = r.modrm >= 0 ? 2 : r.mod !== 'a' ? 1 : 0;
+  return prefix + (r.w < 0 ? 0 : 4) + modrm;
 }
 
 class Builder {
@@ -120,7 +122,9 @@ function fillModrm(table: Int16Array, r: InsnRow, entry: number): void {
 
 function concat(tables: readonly Int16Array[], size: number): Int16Array {
   const all = new Int16Array(tables.length * size);
-  tables.forEach((t, i) => all.set(t, i * size));
+  tables.forEach((t, i) => {
+    all.set(t, i * size);
+  });
   return all;
 }
 

@@ -1,0 +1,214 @@
+/** Blocks, faults, traps and the instructions that the differential test leaves out. */
+
+import { ENG_ERROR, ENG_FAULT_LO, ENG_VECTOR } from '../../src/common/layout.ts';
+import { CPU_FEATURES, cpuid } from '../../src/frontend-x86/cpuid.ts';
+import { readEflags, writeEflags } from '../../src/frontend-x86/flags.ts';
+import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
+import { ROWS } from '../../src/frontend-x86/rows.ts';
+import { X86_STATE } from '../../src/frontend-x86/state.ts';
+import { type TranslateOptions, translateBlock } from '../../src/frontend-x86/translate.ts';
+import { EXIT } from '../../src/ir/ops.ts';
+import { newBench } from '../ir/harness.ts';
+import { assert, suite } from '../lib/suite.ts';
+
+const test = suite('translation');
+const bench = newBench(HELPERS, X86_STATE);
+const { mem } = bench;
+const CODE = 0x210000;
+const DATA = 0x220000;
+/** Code can be fetched from one page only. */
+const source = {
+  U8: mem.U8,
+  I32: mem.I32,
+  fetch: (lo: number): number => {
+    if (lo >>> 12 === CODE >>> 12) return lo;
+    mem.I32[ENG_ERROR] = 0x14;
+    return -1;
+  },
+};
+
+function put(at: number, ...bytes: number[]): void {
+  mem.U8.fill(0x90, CODE, CODE + 4096);
+  mem.U8.set(bytes, at);
+}
+
+/** Runs the block of `bytes` at CODE. @returns the exit reason */
+function run(bytes: readonly number[], options: TranslateOptions = {}): number {
+  put(CODE, ...bytes);
+  return bench.run(translateBlock(source, CODE, 0, options));
+}
+
+const rip = (): number => Number(bench.get('rip'));
+const le32 = (v: number): number[] => [v & 255, (v >> 8) & 255, (v >> 16) & 255, (v >> 24) & 255];
+
+test('SYSCALL leaves with rcx and r11', () => {
+  writeEflags(mem.I32, 0x8d5 | 0x400);
+  assert.is(run([0x0f, 0x05]), EXIT.syscall);
+  assert.is(rip(), CODE + 2);
+  assert.is(bench.get('rcx'), BigInt(CODE + 2));
+  assert.is(Number(bench.get('r11')), 0x8d5 | 0x400 | 0x202);
+});
+
+test('INT3 and INT1 are traps, INT n and HLT are #GP faults', () => {
+  assert.is(run([0x90, 0xcc]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [3, CODE + 2]);
+  assert.is(run([0xf1]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [1, CODE + 1]);
+  assert.is(run([0x90, 0xcd, 0x80]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], mem.I32[ENG_ERROR], rip()], [13, 0x402, CODE + 1]);
+  assert.is(run([0xf4]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], mem.I32[ENG_ERROR], rip()], [13, 0, CODE]);
+});
+
+test('unknown opcodes, todo rows and LOCK in the wrong place are #UD', () => {
+  for (const bytes of [[0x06], [0xf0, 0x90], [0xff, 0x18], [0x62, 0, 0, 0, 0, 0]]) {
+    assert.is(run([0x90, ...bytes]), EXIT.exception);
+    assert.equal([mem.I32[ENG_VECTOR], rip()], [6, CODE + 1]);
+  }
+});
+
+test('an instruction of more than 15 bytes is #GP', () => {
+  assert.is(run([...new Array<number>(15).fill(0x66), 0x90]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [13, CODE]);
+});
+
+test('a block that cannot be fetched is its page fault, and is not to be kept', () => {
+  const block = translateBlock(source, 0x5000, 0);
+  assert.is(block.byteLength, 0);
+  assert.is(bench.run(block), EXIT.exception);
+  assert.equal(
+    [mem.I32[ENG_VECTOR], mem.I32[ENG_ERROR], mem.I32[ENG_FAULT_LO], rip()],
+    [14, 0x14, 0x5000, 0x5000],
+  );
+});
+
+test('an instruction that runs into an unmapped page faults there', () => {
+  const at = CODE + 4096 - 3;
+  put(at, 0xb8, 1, 2);
+  const block = translateBlock(source, at, 0);
+  assert.is(block.byteLength, 0);
+  assert.is(bench.run(block), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], mem.I32[ENG_FAULT_LO], rip()], [14, CODE + 4096, at]);
+});
+
+test('such an instruction ends the block before it', () => {
+  const at = CODE + 4096 - 5;
+  put(at, 0xff, 0xc0, 0xb8, 1, 2);
+  const block = translateBlock(source, at, 0);
+  assert.equal([block.byteLength, block.insnCount], [2, 1]);
+});
+
+test('a block ends with its page and at the limit', () => {
+  put(CODE);
+  assert.is(translateBlock(source, CODE, 0).insnCount, 64);
+  assert.is(translateBlock(source, CODE, 0, { maxInsns: 5 }).byteLength, 5);
+  assert.is(translateBlock(source, CODE + 4090, 0).byteLength, 6);
+});
+
+test('single step raises #DB after one instruction, at its successor', () => {
+  assert.is(run([0xff, 0xc0], { singleStep: true }), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [1, CODE + 2]);
+  assert.is(run([0xeb, 0x10], { singleStep: true }), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [1, CODE + 0x12]);
+  writeEflags(mem.I32, 0x40);
+  run([0x74, 0x20], { singleStep: true });
+  assert.is(rip(), CODE + 0x22);
+  run([0x75, 0x20], { singleStep: true });
+  assert.is(rip(), CODE + 2);
+});
+
+test('FS and GS bases are added to memory operands, but not by LEA', () => {
+  bench.set('fsBase', BigInt(DATA));
+  bench.set('gsBase', BigInt(DATA + 0x100));
+  mem.I32.set([11, 22], (DATA + 8) >> 2);
+  mem.I32.set([33], (DATA + 0x108) >> 2);
+  bench.set('rbx', 4n);
+  bench.set('rcx', 1n);
+  run([0x64, 0x8b, 0x04, 0x25, ...le32(8), 0x64, 0x8b, 0x54, 0x8b, 0x04, 0xc3]);
+  assert.equal([bench.get('rax'), bench.get('rdx')], [11n, 22n]);
+  run([0x65, 0x48, 0xa1, 8, 0, 0, 0, 0, 0, 0, 0, 0xc3]);
+  assert.is(bench.get('rax') & 0xffffffffn, 33n);
+  run([0x64, 0x8d, 0x43, 0x10, 0xc3]);
+  assert.is(bench.get('rax'), 0x14n);
+  bench.set('rsi', 8n);
+  run([0x64, 0xad, 0xc3]);
+  assert.is(bench.get('rax'), 11n);
+});
+
+test('FSGSBASE reads and writes the bases; non-canonical ones are #GP', () => {
+  bench.set('rbx', 0x7fff12345678n);
+  run([0xf3, 0x48, 0x0f, 0xae, 0xd3, 0xf3, 0x48, 0x0f, 0xae, 0xc1, 0xc3]);
+  assert.equal([bench.get('fsBase'), bench.get('rcx')], [0x7fff12345678n, 0x7fff12345678n]);
+  bench.set('rbx', 0x8000_0000_0000n);
+  assert.is(run([0xf3, 0x48, 0x0f, 0xae, 0xdb]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [13, CODE]);
+  bench.set('fsBase', 0n);
+});
+
+test('indirect jumps, calls and returns', () => {
+  bench.set('rsp', BigInt(DATA + 0x800));
+  bench.set('rax', BigInt(CODE + 0x40));
+  run([0xff, 0xd0]);
+  assert.equal([rip(), bench.get('rsp')], [CODE + 0x40, BigInt(DATA + 0x7f8)]);
+  assert.is(mem.I32[(DATA + 0x7f8) >> 2], CODE + 2);
+  run([0xc2, 0x10, 0x00]);
+  assert.equal([rip(), bench.get('rsp')], [CODE + 2, BigInt(DATA + 0x810)]);
+  mem.I32[(DATA + 0x900) >> 2] = 0x1234;
+  mem.I32[(DATA + 0x904) >> 2] = 0;
+  bench.set('rbx', BigInt(DATA + 0x900));
+  run([0xff, 0x23]);
+  assert.is(rip(), 0x1234);
+});
+
+test('a repeated move stops at its work limit and goes on', () => {
+  const n = 0x30000;
+  bench.set('rsi', 0x300000n);
+  bench.set('rdi', 0x340000n);
+  bench.set('rcx', BigInt(n));
+  writeEflags(mem.I32, 0);
+  for (let i = 0; i < n; i++) mem.U8[0x300000 + i] = i * 7;
+  let calls = 0;
+  put(CODE, 0xf3, 0xa4);
+  const block = translateBlock(source, CODE, 0);
+  do bench.run(block);
+  while (++calls < 100 && bench.get('rcx') !== 0n);
+  assert.is(calls, 3);
+  assert.is(bench.get('rdi'), BigInt(0x340000 + n));
+  assert.equal(mem.U8.slice(0x340000, 0x340000 + n), mem.U8.slice(0x300000, 0x300000 + n));
+});
+
+test('a repeated store that faults leaves the state between two iterations', () => {
+  bench.set('rdi', BigInt(0x400000 - 24));
+  bench.set('rcx', 100n);
+  assert.is(run([0xf3, 0x48, 0xab]), EXIT.exception);
+  assert.equal([bench.get('rdi'), bench.get('rcx'), rip()], [0x400000n, 97n, CODE]);
+});
+
+test('EFLAGS round trip; a program cannot clear IF or set IOPL', () => {
+  for (const v of [0, 0x8d5, 0x400, 0x200000, 0x40000]) {
+    writeEflags(mem.I32, v | 0x3000);
+    assert.is(readEflags(mem.I32), v | 0x202);
+  }
+  writeEflags(mem.I32, 0);
+});
+
+test('CPUID reports what rows need, and nothing else that rows could miss', () => {
+  assert.is(cpuid(1, 0).edx & (1 << 26), 1 << 26);
+  assert.is(cpuid(1, 0).ecx & (1 << 28), 0, 'no AVX');
+  assert.is(cpuid(1, 0).ecx & (1 << 27), 0, 'no OSXSAVE');
+  for (const r of ROWS) {
+    const feature = r.options.feature;
+    if (feature === undefined || !CPU_FEATURES.has(feature)) continue;
+    assert.ok(r.lift !== null, `CPUID reports ${feature}, but ${r.text} is not implemented`);
+  }
+});
+
+test('CPUID and RDTSC in line', () => {
+  bench.set('rax', 0n);
+  run([0x0f, 0xa2, 0xc3]);
+  assert.is(bench.get('rbx'), 0x756e6547n);
+  run([0x0f, 0x31, 0xc3]);
+  const first = (bench.get('rdx') << 32n) | bench.get('rax');
+  run([0x0f, 0x31, 0xc3]);
+  assert.ok(((bench.get('rdx') << 32n) | bench.get('rax')) > first);
+});
