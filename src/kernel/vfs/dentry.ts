@@ -11,6 +11,8 @@
  *   mount points, so that working directories keep their names.
  */
 
+import { ENAMETOOLONG, linuxError } from '../errno.ts';
+import { NAME_MAX } from './constants.ts';
 import type { Mount } from './mount.ts';
 import type { Inode } from './types.ts';
 import { S_IFDIR, S_IFMT } from './types.ts';
@@ -73,6 +75,7 @@ export class DentryCache {
       known.touched = true;
       if (!inode.fs.uncached) return known;
     }
+    if (name.length > NAME_MAX) throw linuxError(ENAMETOOLONG);
     const found = inode.lookup(name);
     if (known !== undefined) {
       if (known.inode === found) return known;

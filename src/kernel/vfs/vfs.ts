@@ -291,9 +291,10 @@ export class Vfs {
     w.walk(who, start, name, WALK.parent);
     for (;;) {
       if (w.last === '') return this.openExisting(sys, who, w.path(), flags);
-      if (w.trailingSlash || w.last === '.' || w.last === '..' || w.last === '/') {
-        throw linuxError(EISDIR);
+      if (w.last === '.' || w.last === '..' || w.last === '/') {
+        throw linuxError(flags & O_EXCL ? EEXIST : EISDIR);
       }
+      if (w.trailingSlash) throw linuxError(EISDIR);
       const child = this.dentries.lookup(w.dentry, w.last);
       if (child.inode === null) return this.createAndOpen(sys, who, w.path(), w.last, flags, mode);
       if (flags & O_EXCL) throw linuxError(EEXIST);
@@ -344,6 +345,7 @@ export class Vfs {
     const { inode } = path;
     const access = flags & O_ACCMODE;
     const writes = access !== O_RDONLY || (flags & O_TRUNC) !== 0;
+    if (flags & O_DIRECTORY && !path.dentry.isDirectory) throw linuxError(ENOTDIR);
     switch (inode.mode & S_IFMT) {
       case S_IFLNK:
         throw linuxError(ELOOP);
@@ -355,7 +357,6 @@ export class Vfs {
         if (path.mount.flags & MS_NODEV) throw linuxError(EACCES);
         break;
     }
-    if (flags & O_DIRECTORY && !path.dentry.isDirectory) throw linuxError(ENOTDIR);
     if (access !== O_WRONLY) checkAccess(who.cred, inode, MAY_READ);
     if (writes) checkWritable(who.cred, path);
     if (writes && access === O_ACCMODE) checkAccess(who.cred, inode, MAY_READ | MAY_WRITE);

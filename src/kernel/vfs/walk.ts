@@ -3,12 +3,12 @@
  * magic links, with search permission on every directory.
  *
  * Invariants: `..` never leaves the root directory; at most MAX_LINKS links are followed in one walk;
- * a component is at most NAME_MAX bytes. One Walker is reused for all walks of a machine: a walk never
+ * a component is at most NAME_MAX bytes (the dentry cache checks that). One Walker is reused for all walks of a machine: a walk never
  * starts another one, and its result is read before the next.
  */
 
 import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, linuxError } from '../errno.ts';
-import { NAME_MAX, PATH_MAX } from './constants.ts';
+import { PATH_MAX } from './constants.ts';
 import type { Dentry, DentryCache } from './dentry.ts';
 import type { FsContext } from './fs-context.ts';
 import { type Mount, mountedOn } from './mount.ts';
@@ -86,7 +86,6 @@ export class Walker {
       this.checkSearch();
       let end = name.indexOf('/', at);
       if (end < 0) end = name.length;
-      if (end - at > NAME_MAX) throw linuxError(ENAMETOOLONG);
       const component = name.slice(at, end);
       at = skipSlashes(name, end);
       const isLast = at === name.length;
