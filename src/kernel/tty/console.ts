@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel.ts';
 import type { ConsolePort } from '../ports.ts';
 import { makedev } from '../vfs/constants.ts';
 import { PTS_MAJOR } from './pty.ts';
-import { Termios } from './termios.ts';
+import { IUTF8, Termios } from './termios.ts';
 import { Tty } from './tty.ts';
 
 /** Bytes that wait for the host before writers do. */
@@ -27,6 +27,7 @@ export class ConsoleTty extends Tty {
   /** @param index its number in /dev/pts */
   constructor(kernel: Kernel, port: ConsolePort, index: number) {
     super(kernel, new Termios());
+    this.termios.iflag |= IUTF8;
     this.port = port;
     this.device = makedev(PTS_MAJOR, index);
     this.size.rows = port.rows;
