@@ -35,6 +35,8 @@ export function arithTo(op: number, pops: 0 | 1): LiftFn {
 
 /** A memory operand as the helpers take it: zero-extended bits. */
 function operand(cx: Lift, kind: number): Ref {
+  // A pending exception comes before a fault of the operand.
+  cx.call('x87Check');
   if (kind === KIND.i16) return cx.load(2);
   return cx.load(kind === KIND.f32 || kind === KIND.i32 ? 4 : 8);
 }
@@ -77,6 +79,7 @@ export function load(kind: number): LiftFn {
 }
 
 export const liftFld80: LiftFn = (cx) => {
+  cx.call('x87Check');
   const significand = cx.loadAs('ld64');
   cx.call('x87Load80', NONE, significand, cx.loadAs('ld16u', 8));
 };
@@ -108,7 +111,7 @@ export function constant(n: number): LiftFn {
   return (cx) => cx.call('x87Const', NONE, cx.k(n));
 }
 
-export const liftFldcw: LiftFn = (cx) => cx.call('x87Ldcw', NONE, cx.load(2));
+export const liftFldcw: LiftFn = (cx) => cx.call('x87Ldcw', NONE, operand(cx, KIND.i16));
 export const liftFnstcw: LiftFn = (cx) => cx.store(2, CONTROL_WORD);
 export const liftFnstsw: LiftFn = (cx) => cx.store(2, cx.callValue('x87Sw', 'i32'));
 export const liftFnstswAx: LiftFn = (cx) => cx.setGpr(0, 2, cx.callValue('x87Sw', 'i32'));
