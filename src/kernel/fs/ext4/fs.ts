@@ -162,7 +162,8 @@ export class Ext4FileSystem implements FileSystem {
     volume.mutate(() => {
       releaseAttributeBlock(disk);
       this.orphans.remove(disk);
-      disk.set32(INO.dtime, Math.max(1, volume.now().sec) >>> 0);
+      // A small number would look like a link of the orphan list.
+      disk.set32(INO.dtime, Math.max(volume.sb.inodes, volume.now().sec) >>> 0);
       disk.size = 0;
       freeInode(volume, disk, inode.isDirectory);
       disk.detach();
