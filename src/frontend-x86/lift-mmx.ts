@@ -14,9 +14,13 @@ import { destinationIndex } from './lift-sse-move.ts';
 import { GPR, XMM_Q0 } from './state.ts';
 import type { LiftFn } from './table-format.ts';
 
-/** Operand i as a whole register with zeros above. */
-function wide(cx: Lift, i: number): Ref {
+/**
+ * Operand i as a whole register with zeros above. A pending exception comes before a fault of the
+ * operand, except where memory operands have nothing to do with x87.
+ */
+function wide(cx: Lift, i: number, check = true): Ref {
   if (!cx.isMem(i)) return cx.op('vzx.64', cx.mm(i));
+  if (check) cx.call('x87Check');
   const size = cx.size(i);
   return cx.op(size === 8 ? 'vzx.64' : 'vzx.32', cx.load(size));
 }
@@ -95,8 +99,10 @@ export const liftPmovmskbMmx: LiftFn = (cx) => {
 };
 
 /** MOVD, MOVQ to MMX from a general register or memory. */
-export const liftMovdToMmx: LiftFn = (cx) =>
+export const liftMovdToMmx: LiftFn = (cx) => {
+  if (cx.isMem(1)) cx.call('x87Check');
   write(cx, cx.op(cx.size(1) === 8 ? 'vzx.64' : 'vzx.32', cx.get(1)));
+};
 
 export const liftMovdFromMmx: LiftFn = (cx) => {
   const size = cx.size(0);
@@ -134,14 +140,14 @@ export const liftMaskmovq: LiftFn = (cx) => {
 
 /** CVTPI2PS: two lanes, the upper half kept. From memory it does not touch x87 state. */
 export const liftCvtpi2ps: LiftFn = (cx) => {
-  const src = wide(cx, 1);
+  const src = wide(cx, 1, false);
   if (!cx.isMem(1)) enter(cx);
   const v = cx.op('vcvt.f32x4.i32x4', src);
   cx.b.opTo(XMM_Q0[cx.regNo(0)] as Ref, 'vmov.64', v);
 };
 
 export const liftCvtpi2pd: LiftFn = (cx) => {
-  const v = cx.op('vcvt.f64x2.i32x2', wide(cx, 1));
+  const v = cx.op('vcvt.f64x2.i32x2', wide(cx, 1, false));
   if (!cx.isMem(1)) enter(cx);
   cx.b.opTo(cx.xmm(0), 'vmov', v);
 };
