@@ -178,4 +178,5 @@ function run(shape: Shape): void {
   );
 }
 
-for (const shape of SHAPES.filter((x) => !process.env.SH || x.name.startsWith(process.env.SH))) run(shape);
+for (const shape of SHAPES.filter((x) => !process.env.SH || x.name.startsWith(process.env.SH)))
+  run(shape);

@@ -14,21 +14,14 @@ function u(s: string): string {
 
 /** The bits that differ: 0 if the values are equal. */
 function difference(al: string, ah: string, bl: string, bh: string): string {
-  const xor = (a: string, b: string): string =>
-    b === '0' ? a : a === '0' ? b : `(${a}^${b})`;
+  const xor = (a: string, b: string): string => (b === '0' ? a : a === '0' ? b : `(${a}^${b})`);
   const lo = xor(al, bl);
   const hi = xor(ah, bh);
   return hi === '0' ? lo : `(${lo}|${hi})`;
 }
 
 /** Boolean expression for condition `cond` of two i64 values. */
-export function condition64(
-  cond: number,
-  al: string,
-  ah: string,
-  bl: string,
-  bh: string,
-): string {
+export function condition64(cond: number, al: string, ah: string, bl: string, bh: string): string {
   const name = COND_NAMES[cond]!;
   const unsigned = COND_NAMES.indexOf(`${name.slice(0, 2)}u`);
   if (name === 'eq' || name === 'ne') {

@@ -20,6 +20,7 @@ import type { HelperRow } from '../ir/helpers.ts';
 import { OP, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 import { isIntType, type StateLayout } from '../ir/types.ts';
+import { Doubles } from './emit-slot.ts';
 import { HighHalves } from './high-halves.ts';
 import { varName } from './names.ts';
 
@@ -57,6 +58,7 @@ export class EmitContext {
   readonly region: Region;
   readonly options: EmitOptions;
   readonly high: HighHalves;
+  readonly doubles: Doubles = new Doubles();
   /** Per state variable: its local's name, or '' if it has none in this region. */
   readonly locals: string[];
   /** Variables with a local, and of those the ones the region may write. */
@@ -199,6 +201,7 @@ export class EmitContext {
     this.ir = this.region.blocks[index]!.ir;
     this.insn = -1;
     this.insnOffset = 0;
+    this.doubles.clear();
     this.high.startBlock(this.ir, known);
     this.tempNames.length = 0;
     this.freeNames.length = 0;

@@ -12,9 +12,10 @@ import { COND, EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, type Ref, refIndex } from '../ir/refs.ts';
 import { condExpr32, condition64 } from './conditions.ts';
 import type { EmitContext } from './context.ts';
-import { emitHelperCall, emitSlotOp } from './emit-call.ts';
+import { emitHelperCall } from './emit-call.ts';
 import { emitInt } from './emit-int.ts';
 import { emitLoad, emitStore } from './emit-mem.ts';
+import { emitSlotOp } from './emit-slot.ts';
 
 /** No label is reached by running off the end. */
 export const NOWHERE = -1;
@@ -149,6 +150,7 @@ export class ControlEmitter {
       else if (row.effect === 'store') emitStore(e, at);
       else panic(`${row.name} in the middle of a block`);
     }
+    if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e, at, e.options.layout);
     e.release(at);
   }
 

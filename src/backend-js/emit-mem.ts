@@ -22,6 +22,7 @@ import { NONE } from '../ir/refs.ts';
 import { addressSemantics } from '../ir/semantics.ts';
 import type { EmitContext } from './context.ts';
 import { destination, templateInput } from './emit-int.ts';
+import { isReadAsDouble } from './emit-slot.ts';
 
 interface Load {
   readonly size: number;
@@ -97,6 +98,9 @@ export function emitLoad(e: EmitContext, at: number): void {
   const dest = destination(e, d);
   const hi = load.hi ?? `${dest.l}>>31`;
   e.line(`${dest.l}=${load.lo};${dest.h === '' ? '' : `${dest.h}=${hi};`}`);
+  if (name === 'ld64' && isReadAsDouble(e, d, at)) {
+    e.line(`${e.doubles.define(e.slot(d))}=D.getFloat64(_o,true);`);
+  }
 }
 
 function copyWords(words: number, one: (i: number) => string): string {

@@ -39,7 +39,17 @@ import { knownZeroOnEntry } from './high-halves.ts';
  * number; exit records; the number of runs that still warm up.
  */
 export const EMIT_PARAMS = [
-  'I32', 'U8', 'F32', 'F64', 'D', 'env', 'm', 'H', 'S', 'T', 'W',
+  'I32',
+  'U8',
+  'F32',
+  'F64',
+  'D',
+  'env',
+  'm',
+  'H',
+  'S',
+  'T',
+  'W',
 ] as const;
 
 /** Guest instructions in one run, and in one while warming up. */
@@ -83,6 +93,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
 
 function prologue(e: EmitContext): string {
   const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
+  for (let i = 0; i < e.doubles.count; i++) names.push(`d${i}=0.1`);
   const registers = e.used.flatMap((v) => {
     const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
     return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];

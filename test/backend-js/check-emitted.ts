@@ -43,7 +43,7 @@ const EXPRESSIONS = new Set([
 ]);
 const METHODS: Readonly<Record<string, RegExp>> = {
   Math: /^(imul|clz32|floor|trunc|abs|fround|sqrt|min|max)$/,
-  D: /^[gs]et(Int|Uint)(16|32)$|^[gs]et(Int|Uint)8$/,
+  D: /^[gs]et(Int|Uint)(16|32)$|^getFloat64$/,
   m: /^(read|write8|write16|write32|write64|writeBytes|raise)$/,
 };
 const VIEWS = new Set(['I32', 'U8', 'F32', 'F64', 'T', 'W']);
