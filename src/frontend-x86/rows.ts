@@ -5,6 +5,7 @@ import { CONTROL_ROWS } from './rows-control.ts';
 import { MOVE_ROWS } from './rows-move.ts';
 import { SHIFT_ROWS } from './rows-shift.ts';
 import { SSE_ROWS } from './rows-sse.ts';
+import { VEX_ROWS } from './rows-vex.ts';
 import { X87_ROWS } from './rows-x87.ts';
 import type { InsnRow } from './table-format.ts';
 
@@ -15,4 +16,5 @@ export const ROWS: readonly InsnRow[] = [
   ...CONTROL_ROWS,
   ...SSE_ROWS,
   ...X87_ROWS,
+  ...VEX_ROWS,
 ];
