@@ -29,7 +29,7 @@ export class Mount {
   /** First field in /proc/mounts. */
   readonly source: string;
   /** Mounts on this one. */
-  readonly children = new Set<Mount>();
+  readonly children: Set<Mount> = new Set();
 
   constructor(id: number, fs: FileSystem, root: Dentry, flags: number, source: string) {
     this.id = id;

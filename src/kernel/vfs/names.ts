@@ -192,8 +192,9 @@ export function removeFile(vfs: Vfs, who: Caller, start: VfsPath | null, name: s
   try {
     p.dir.inode.unlink(p.name);
     vfs.dentries.drop(victim);
-    notifySelf(inode, inode.nlink === 0 ? IN_ATTRIB | IN_DELETE_SELF : IN_ATTRIB);
+    notifySelf(inode, IN_ATTRIB);
     notifyEntry(p.dir.inode, p.name, inode, IN_DELETE);
+    if (inode.nlink === 0) notifySelf(inode, IN_DELETE_SELF);
   } finally {
     inode.release();
   }
@@ -213,8 +214,8 @@ export function removeDirectory(vfs: Vfs, who: Caller, start: VfsPath | null, na
   try {
     p.dir.inode.rmdir(p.name);
     vfs.dentries.drop(victim);
-    notifySelf(inode, IN_DELETE_SELF);
     notifyEntry(p.dir.inode, p.name, inode, IN_DELETE);
+    notifySelf(inode, IN_DELETE_SELF);
   } finally {
     inode.release();
   }
@@ -292,7 +293,8 @@ function applyRename(
     notifyEntry(to.dir.inode, to.name, moved, IN_MOVED_TO, cookie);
     notifySelf(moved, IN_MOVE_SELF);
     if (replaced === null || flags & RENAME_EXCHANGE) return;
-    notifySelf(replaced, replaced.nlink === 0 ? IN_ATTRIB | IN_DELETE_SELF : IN_ATTRIB);
+    notifySelf(replaced, IN_ATTRIB);
+    if (replaced.nlink === 0) notifySelf(replaced, IN_DELETE_SELF);
   } finally {
     replaced?.release();
   }

@@ -3,7 +3,7 @@
  * arguments in user memory.
  */
 import { RAM_BASE } from '../../../src/common/layout.ts';
-import { createLinearMemory } from '../../../src/common/memory.ts';
+import { createLinearMemory, type LinearMemory } from '../../../src/common/memory.ts';
 import { Cred } from '../../../src/kernel/cred/cred.ts';
 import { LinuxError } from '../../../src/kernel/errno.ts';
 import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
@@ -38,28 +38,46 @@ export class TestClock {
   }
 }
 
+interface TestKernel {
+  vfs: Vfs;
+  mmu: Mmu;
+  clock: TestClock;
+  host: { clock: TestClock; random: (b: Uint8Array) => void; log: () => void };
+  hostname: string;
+  processes: Map<number, unknown>;
+  tasks: Map<number, TestTask>;
+  sendSignalToTask: (task: unknown, sig: number) => void;
+}
+
+interface TestTask {
+  pid: number;
+  tgid: number;
+  cred: Cred;
+  files: FdTable;
+  fs: FsContext;
+  process: { rlimits: Rlimits };
+  kernel: TestKernel;
+}
+
 export class Machine {
-  readonly memory = createLinearMemory(RAM_BASE + 32 * 1024 * 1024);
-  readonly mmu = new Mmu(new Paging(this.memory));
-  readonly clock = new TestClock();
-  readonly vfs = new Vfs();
+  readonly memory: LinearMemory = createLinearMemory(RAM_BASE + 32 * 1024 * 1024);
+  readonly mmu: Mmu = new Mmu(new Paging(this.memory));
+  readonly clock: TestClock = new TestClock();
+  readonly vfs: Vfs = new Vfs();
   readonly signals: number[] = [];
-  readonly kernel = {
-    vfs: this.vfs,
-    mmu: this.mmu,
-    clock: this.clock,
-    host: {
-      clock: this.clock,
-      random: (b: Uint8Array) => b.fill(7),
-      log: () => {},
-    },
-    hostname: 'test',
-    processes: new Map<number, unknown>(),
-    tasks: new Map<number, unknown>(),
-    sendSignalToTask: (_task: unknown, sig: number) => this.signals.push(sig),
-  };
+  readonly kernel: TestKernel;
 
   constructor(root?: (m: Machine) => FileSystem) {
+    this.kernel = {
+      vfs: this.vfs,
+      mmu: this.mmu,
+      clock: this.clock,
+      host: { clock: this.clock, random: (b) => b.fill(7), log: () => {} },
+      hostname: 'test',
+      processes: new Map(),
+      tasks: new Map(),
+      sendSignalToTask: (_task, sig) => this.signals.push(sig),
+    };
     const fs = root?.(this) ?? this.tmpfs(1);
     this.vfs.mountRoot(fs, 'rootfs');
   }
@@ -72,7 +90,7 @@ export class Machine {
     });
   }
 
-  user(uid = 0, gid = uid): User {
+  user(uid: number = 0, gid: number = uid): User {
     return new User(this, Cred.forUser(uid, gid));
   }
 }
@@ -80,14 +98,14 @@ export class Machine {
 /** A process without code: makes system calls. */
 export class User {
   readonly machine: Machine;
-  readonly task;
+  readonly task: TestTask;
   readonly sys: Sys;
   queues: readonly WaitQueue[] = [];
   options: BlockOptions | undefined;
   private readonly as: AddressSpace;
   private top = USER_BASE;
 
-  constructor(machine: Machine, cred: Cred, pid = 100 + machine.kernel.tasks.size) {
+  constructor(machine: Machine, cred: Cred, pid: number = 100 + machine.kernel.tasks.size) {
     this.machine = machine;
     this.as = new AddressSpace(machine.mmu);
     this.as.addArea(USER_BASE, USER_BASE + USER_SIZE, 3, 0);

@@ -53,7 +53,7 @@ export class HostFs implements FileSystem {
   private readonly openDirectories = new Set<HostDirectory>();
   private readonly idleFiles = new Set<HostFileInode>();
   /** Files with pages that may be dirty. */
-  readonly mapped = new Set<HostFileInode>();
+  readonly mapped: Set<HostFileInode> = new Set();
 
   constructor(port: HostDirectoryPort, paging: Paging, options: HostFsOptions) {
     this.port = port;

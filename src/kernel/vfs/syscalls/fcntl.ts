@@ -2,6 +2,7 @@
 
 import { EAGAIN, EBADF, EINVAL, LinuxError, linuxError } from '../../errno.ts';
 import { TmpFile } from '../../fs/tmpfs/file.ts';
+import type { FlagTable } from '../../syscall/args.ts';
 import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
 import {
   F_ADD_SEALS,
@@ -61,7 +62,7 @@ const FLOCK_SIZE = 32;
 /** F_SETOWN: kept for F_GETOWN; SIGIO is sent by nobody yet. */
 const owners = new WeakMap<OpenFile, number>();
 
-export const FCNTL_NAMES = {
+export const FCNTL_NAMES: FlagTable = {
   F_DUPFD,
   F_GETFD,
   F_SETFD,
@@ -82,7 +83,7 @@ export const FCNTL_NAMES = {
   F_GETPIPE_SZ,
   F_ADD_SEALS,
   F_GET_SEALS,
-} as const;
+};
 
 export function sysFcntl(
   sys: Sys,
