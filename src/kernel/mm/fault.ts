@@ -35,6 +35,7 @@ const STORED = PTE_WRITABLE | PTE_DIRTY | PTE_ACCESSED;
 
 /** @returns FAULT_FIXED, or why the access is impossible */
 export function handleFault(as: AddressSpace, va: number, access: number): number {
+  as.paging.log.context = 'fault';
   const vma = as.areas.find(va) ?? as.growStack(va);
   if (vma === null) return FAULT_MAPERR;
   if (!areaAllows(vma, access)) return FAULT_ACCERR;

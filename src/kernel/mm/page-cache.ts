@@ -30,6 +30,8 @@ export interface PageFiller {
 
 /** A mapping of the file. */
 export interface FileMapper {
+  /** Stores through it may change the file, now or after mprotect. */
+  readonly mayWriteFile: boolean;
   /** Unmaps pages [from, to) of the file, private copies included. */
   unmapFilePages(from: number, to: number): void;
 }
@@ -53,6 +55,12 @@ export class PageCache implements FilePages {
 
   get size(): number {
     return this.filler.size;
+  }
+
+  /** Whether some mapping may change the file. */
+  get mappedForWriting(): boolean {
+    for (const mapper of this.mappers) if (mapper.mayWriteFile) return true;
+    return false;
   }
 
   /** Pages in memory. */

@@ -154,7 +154,7 @@ function sysPkeyAlloc(_sys: Sys, args: { flags: number; rights: number }): numbe
 
 const range = { addr: Ptr, length: Size } as const;
 
-export const mmSyscalls: readonly SyscallRow[] = [
+export const MM_SYSCALLS: readonly SyscallRow[] = [
   syscall(
     9,
     'mmap',

@@ -78,6 +78,10 @@ export class Vma implements FileMapper {
     return (this.flags & VM_SHARED) !== 0;
   }
 
+  get mayWriteFile(): boolean {
+    return this.shared && (this.flags & VM_DENYWRITE) === 0;
+  }
+
   get pages(): number {
     return (this.end - this.start) / PAGE_SIZE;
   }

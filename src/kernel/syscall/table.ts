@@ -5,7 +5,7 @@ import { CRED_SYSCALLS } from '../cred/syscalls.ts';
 import { EXEC_SYSCALLS } from '../exec/syscalls.ts';
 import { FUTEX_SYSCALLS } from '../futex/syscalls.ts';
 import { IPC_SYSCALLS } from '../ipc/syscalls.ts';
-import { mmSyscalls } from '../mm/syscalls.ts';
+import { MM_SYSCALLS } from '../mm/syscalls.ts';
 import { PROCESS_SYSCALLS } from '../process/syscalls.ts';
 import { SIGNAL_SYSCALLS } from '../signal/syscalls.ts';
 import { TIME_SYSCALLS } from '../time/syscalls.ts';
@@ -25,7 +25,7 @@ export const SYSCALL_FAMILIES: readonly SyscallFamily[] = [
   { name: 'Credentials', rows: CRED_SYSCALLS },
   { name: 'Time', rows: TIME_SYSCALLS },
   { name: 'Futexes', rows: FUTEX_SYSCALLS },
-  { name: 'Memory', rows: mmSyscalls },
+  { name: 'Memory', rows: MM_SYSCALLS },
   { name: 'Files', rows: FS_SYSCALLS },
   { name: 'Pipes, sockets and events', rows: IPC_SYSCALLS },
 ];

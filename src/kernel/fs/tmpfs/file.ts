@@ -4,7 +4,7 @@
  * memory only for what is used.
  */
 
-import { EFBIG, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
+import { EBUSY, EFBIG, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
 import { PageCache, type PageFiller } from '../../mm/page-cache.ts';
 import {
   F_SEAL_FUTURE_WRITE,
@@ -112,6 +112,7 @@ export class TmpFile extends TmpInode {
   addSeals(seals: number): void {
     if (this.seals === null) throw linuxError(EINVAL);
     if (this.seals & F_SEAL_SEAL) throw linuxError(EPERM);
+    if (seals & F_SEAL_WRITE && this.cache.mappedForWriting) throw linuxError(EBUSY);
     this.seals |= seals;
   }
 
