@@ -269,7 +269,7 @@ function runNative(program: string, scripts: readonly (readonly Call[])[]): stri
 
 function compile(dir: string): string {
   const program = join(dir, 'mm-calls');
-  execFileSync('cc', ['-O1', '-Wall', '-o', program, SOURCE]);
+  execFileSync(process.env['CC'] ?? 'cc', ['-O1', '-Wall', '-o', program, SOURCE]);
   return program;
 }
 
