@@ -85,14 +85,17 @@ class Builder {
       return only + 1;
     }
     slot.sort((x, y) => specificity(this.row(x)) - specificity(this.row(y)));
+    // Selector bits that no row looks at repeat the entries without them.
+    const useW = slot.some((i) => this.row(i).w >= 0) ? 4 : 0;
+    const useL = slot.some((i) => this.row(i).vexL >= 0) ? 8 : 0;
+    const used = (slot.some((i) => this.row(i).prefix !== PFX.any) ? 3 : 0) | useW | useL;
     const table = new Int16Array(SELECTORS);
-    const seen = new Map<string, number>();
     for (let s = 0; s < SELECTORS; s++) {
-      const some = slot.filter((i) => selects(this.row(i), s));
-      const key = some.join();
-      let e = seen.get(key);
-      if (e === undefined) seen.set(key, (e = this.modrmEntry(some)));
-      table[s] = e;
+      const same = s & used;
+      table[s] =
+        same < s
+          ? (table[same] as number)
+          : this.modrmEntry(slot.filter((i) => selects(this.row(i), s)));
     }
     return -this.prefixTables.push(table);
   }
