@@ -9,7 +9,16 @@ import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import type { BlockDevice } from '../../src/kernel/ports.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { bytesOf, latin1, mustBeClean, names, readFile, walk, withTools, writeFile } from './tools.ts';
+import {
+  bytesOf,
+  latin1,
+  mustBeClean,
+  names,
+  readFile,
+  walk,
+  withTools,
+  writeFile,
+} from './tools.ts';
 
 const test = suite('ext4 power cuts');
 const tooled = withTools(test);
@@ -47,7 +56,12 @@ function copyOf(device: BlockDevice): MemoryBlockDevice {
 }
 
 /** What is on the disk after a cut before entry `cut`: all until the last flush, some of the rest. */
-function afterCut(before: MemoryBlockDevice, log: RecordingDevice['log'], cut: number, seed: number): MemoryBlockDevice {
+function afterCut(
+  before: MemoryBlockDevice,
+  log: RecordingDevice['log'],
+  cut: number,
+  seed: number,
+): MemoryBlockDevice {
   const disk = copyOf(before);
   let safe = cut;
   while (safe > 0 && log[safe - 1] !== 'flush') safe--;
@@ -99,27 +113,30 @@ tooled('at any write, every synced file is there and the image is clean', () => 
   }
 });
 
-tooled('a journal left by a crash is replayed for a read-only mount without touching the image', () => {
-  const base = new MemoryBlockDevice(8 << 20);
-  createExt4(base, { blockSize: 1024, blank: true });
-  const device = new RecordingDevice(copyOf(base));
-  const fs = Ext4FileSystem.open(device);
-  writeFile(fs.root.create('f', 0o100644, 0, 0, 0) as Ext4Inode, 0, bytesOf('synced'));
-  fs.sync();
-  // Cut after the commit record's flush, before anything is in its place.
-  const flushes = device.log.flatMap((e, i) => (e === 'flush' ? [i] : []));
-  const log: string[] = [];
-  let replayed = 0;
-  for (const cut of flushes) {
-    const disk = afterCut(base, device.log, cut + 1, 0);
-    const before = new Uint8Array(disk.size);
-    disk.read(0, before);
-    const ro = Ext4FileSystem.open(disk, { readOnly: true, log: (l) => log.push(l) });
-    if (names(ro.root).includes('f')) replayed++;
-    const after = new Uint8Array(disk.size);
-    disk.read(0, after);
-    assert.ok(Buffer.compare(before, after) === 0, 'the image changed');
-  }
-  assert.ok(replayed >= 2, `${replayed}`);
-  assert.match(log.join('\n'), /journal replayed: 1 transactions/);
-});
+tooled(
+  'a journal left by a crash is replayed for a read-only mount without touching the image',
+  () => {
+    const base = new MemoryBlockDevice(8 << 20);
+    createExt4(base, { blockSize: 1024, blank: true });
+    const device = new RecordingDevice(copyOf(base));
+    const fs = Ext4FileSystem.open(device);
+    writeFile(fs.root.create('f', 0o100644, 0, 0, 0) as Ext4Inode, 0, bytesOf('synced'));
+    fs.sync();
+    // Cut after the commit record's flush, before anything is in its place.
+    const flushes = device.log.flatMap((e, i) => (e === 'flush' ? [i] : []));
+    const log: string[] = [];
+    let replayed = 0;
+    for (const cut of flushes) {
+      const disk = afterCut(base, device.log, cut + 1, 0);
+      const before = new Uint8Array(disk.size);
+      disk.read(0, before);
+      const ro = Ext4FileSystem.open(disk, { readOnly: true, log: (l) => log.push(l) });
+      if (names(ro.root).includes('f')) replayed++;
+      const after = new Uint8Array(disk.size);
+      disk.read(0, after);
+      assert.ok(Buffer.compare(before, after) === 0, 'the image changed');
+    }
+    assert.ok(replayed >= 2, `${replayed}`);
+    assert.match(log.join('\n'), /journal replayed: 1 transactions/);
+  },
+);

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ENOENT, linuxError } from '../../src/kernel/errno.ts';
 import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import type { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
@@ -129,7 +130,7 @@ export function walk(fs: Ext4FileSystem, path: string): Ext4Inode {
   for (const part of path.split('/')) {
     if (part === '') continue;
     const next = at.lookup(part);
-    if (next === null) throw new Error(`${path}: no ${part}`);
+    if (next === null) throw linuxError(ENOENT);
     at = next as Ext4Inode;
   }
   return at;

@@ -1,0 +1,162 @@
+/**
+ * Damaged images: whatever bits are flipped, opening, reading and changing an image ends in bounded time
+ * with an error that says so, and never with another JavaScript exception or a write out of range.
+ */
+
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { LinuxError } from '../../src/kernel/errno.ts';
+import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
+import { Ext4ImageError } from '../../src/kernel/fs/ext4/errors.ts';
+import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
+import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
+import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
+import { assert, suite } from '../lib/suite.ts';
+import {
+  bytesOf,
+  haveE2fsprogs,
+  inTemp,
+  load,
+  mke2fs,
+  readFile,
+  walk,
+  writeFile,
+} from './tools.ts';
+
+const test = suite('ext4 damaged images');
+const RUNS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 150);
+
+/** Something of everything in a small image. */
+function populate(device: MemoryBlockDevice): void {
+  const fs = Ext4FileSystem.open(device);
+  const dir = fs.root.create('dir', 0o040755, 0, 0, 0) as Ext4Inode;
+  for (let i = 0; i < 150; i++) dir.create(`entry-${i}`, 0o100644, 0, 0, 0);
+  const pieces = fs.root.create('pieces', 0o100644, 0, 0, 0) as Ext4Inode;
+  for (let i = 0; i < 120; i++) writeFile(pieces, i * 8192, bytesOf(`piece ${i}`));
+  pieces.setxattr('user.a', new Uint8Array(300), 0);
+  fs.root.symlink('link', 'x'.repeat(200), 0, 0);
+  fs.close();
+}
+
+/** Bytes worth flipping: those that are not zero. */
+function interesting(device: MemoryBlockDevice): number[] {
+  const bytes = new Uint8Array(device.size);
+  device.read(0, bytes);
+  const out: number[] = [];
+  bytes.forEach((b, i) => {
+    if (b !== 0) out.push(i);
+  });
+  return out;
+}
+
+function damage(
+  device: MemoryBlockDevice,
+  flips: readonly (readonly [number, number])[],
+): MemoryBlockDevice {
+  const bytes = new Uint8Array(device.size);
+  device.read(0, bytes);
+  for (const [at, bit] of flips) bytes[at]! ^= 1 << bit;
+  return MemoryBlockDevice.from(bytes);
+}
+
+/** Errors are allowed, exceptions of other kinds are not. */
+function allow(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof LinuxError || error instanceof Ext4ImageError) return;
+    throw error;
+  }
+}
+
+/** Reads everything it can find, at most `budget` inodes. */
+function explore(dir: Ext4Inode, budget: { left: number }, depth: number): void {
+  const found: string[] = [];
+  allow(() =>
+    dir.readdir(0, (e) => {
+      if (e.name !== '.' && e.name !== '..') found.push(e.name);
+      return found.length < 2000;
+    }),
+  );
+  for (const name of found) {
+    if (budget.left-- <= 0) return;
+    allow(() => {
+      const inode = dir.lookup(name) as Ext4Inode | null;
+      if (inode === null) return;
+      inode.stat();
+      inode.listxattr();
+      if (inode.isDirectory) {
+        if (depth < 20) explore(inode, budget, depth + 1);
+      } else if (inode.pages !== null) {
+        readFile(inode, 0, 20_000);
+        inode.seekSparse(0, 4);
+      } else allow(() => inode.readlink());
+    });
+  }
+}
+
+function change(fs: Ext4FileSystem): void {
+  const { root } = fs;
+  allow(() => root.create('new', 0o100644, 0, 0, 0));
+  allow(() => writeFile(walk(fs, 'new'), 5000, new Uint8Array(30_000).fill(1)));
+  allow(() => writeFile(walk(fs, 'pieces'), 0, new Uint8Array(100_000).fill(1)));
+  allow(() => {
+    const dir = walk(fs, 'dir');
+    for (let i = 0; i < 60; i++) dir.create(`more-${i}`, 0o100644, 0, 0, 0);
+    for (let i = 0; i < 60; i++) dir.unlink(`entry-${i}`);
+    root.rename('link', dir, 'moved', 0);
+  });
+  allow(() => root.create('sub', 0o040755, 0, 0, 0));
+  allow(() => walk(fs, 'pieces').setattr({ size: 1000 }));
+  allow(() => root.unlink('pieces'));
+  allow(() => fs.close());
+}
+
+const IMAGES: Record<string, () => MemoryBlockDevice> = {
+  checksummed: () => {
+    const device = new MemoryBlockDevice(4 << 20);
+    createExt4(device, { blockSize: 1024, blank: true });
+    return device;
+  },
+};
+if (haveE2fsprogs) {
+  IMAGES['without checksums'] = () =>
+    inTemp((dir) => {
+      mke2fs(join(dir, 'i'), 4, ['-t', 'ext4', '-b', '1024', '-O', '^metadata_csum,^64bit']);
+      return load(join(dir, 'i'));
+    });
+}
+
+for (const [name, make] of Object.entries(IMAGES)) {
+  test(`bit flips anywhere: ${name}`, () => {
+    const device = make();
+    populate(device);
+    const places = interesting(device);
+    const flip = fc.tuple(
+      fc.nat(places.length - 1).map((i) => places[i]!),
+      fc.nat(7),
+    );
+    const property = fc.property(fc.array(flip, { minLength: 1, maxLength: 12 }), (flips) => {
+      const started = performance.now();
+      allow(() => {
+        const fs = Ext4FileSystem.open(damage(device, flips));
+        explore(fs.root, { left: 400 }, 0);
+        change(fs);
+      });
+      assert.ok(performance.now() - started < 5000, 'takes too long');
+    });
+    fc.assert(property, { numRuns: RUNS });
+  });
+}
+
+if (!haveE2fsprogs) test.skip('bit flips anywhere: without checksums', 'mke2fs is not installed');
+
+test('a truncated image is refused in one line', () => {
+  const device = new MemoryBlockDevice(4 << 20);
+  createExt4(device, { blank: true });
+  const bytes = new Uint8Array(2 << 20);
+  device.read(0, bytes);
+  assert.throws(() => Ext4FileSystem.open(MemoryBlockDevice.from(bytes)), /the image is truncated/);
+  assert.throws(() => Ext4FileSystem.open(new MemoryBlockDevice(1 << 20)), /not an ext4 image/);
+  assert.throws(() => Ext4FileSystem.open(new MemoryBlockDevice(100)), /not an ext4 image/);
+});
