@@ -3,7 +3,7 @@
 import { F_I32, FIELDS } from '../ir/fields.ts';
 import { type IntOpName, OP, OPS, type OpRow } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
-import { SEMANTICS, type SemInput, type SemResult } from '../ir/semantics.ts';
+import { isLiteral, SEMANTICS, type SemInput, type SemResult } from '../ir/semantics.ts';
 import { condition64 } from './conditions.ts';
 import type { EmitContext, Halves } from './context.ts';
 
@@ -28,14 +28,36 @@ export function emitInt(e: EmitContext, at: number): void {
   const op = code[at]!;
   const d = code[at + 1]!;
   const x = templateInput(e, at);
-  const result =
-    op === OP['set.i64']
-      ? { lo: `(${condition64(x.imm, x.al, x.ah, x.bl, x.bh)}?1:0)`, hi: '0' }
-      : SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
+  const result = special(op, x) ?? SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
   const isI32 = FIELDS[op * 4] === F_I32;
   e.high.step(e.ir, at);
   if (d === NONE) return;
-  e.line(assign(result, destination(e, d), [x.al, x.ah, x.bl, x.bh, x.cl], isI32));
+  e.line(assign(tidy(result), destination(e, d), [x.al, x.ah, x.bl, x.bh, x.cl], isI32));
+}
+
+/** What the backend writes differently from the templates, for V8's sake. */
+function special(op: number, x: SemInput): SemResult | null {
+  if (op === OP['set.i64']) {
+    return { lo: `(${condition64(x.imm, x.al, x.ah, x.bl, x.bh)}?1:0)`, hi: '0' };
+  }
+  if (op === OP['rotl.i32'] && isLiteral(x.bl) && (Number(x.bl) & 31) !== 0) {
+    // The form that V8 makes a rotate instruction of.
+    const n = Number(x.bl) & 31;
+    return { lo: `${x.al}<<${n}|${x.al}>>>${32 - n}`, hi: '0' };
+  }
+  return null;
+}
+
+/** Leaves out zeros in sums. */
+export function tidyText(text: string): string {
+  return text
+    .replace(/\+0(?=[+)|;])/g, '')
+    .replace(/-\(0\)/g, '')
+    .replace(/=0\+(?=[a-z(])/g, '=');
+}
+
+function tidy(r: SemResult): SemResult {
+  return r.pre === undefined ? r : { pre: tidyText(r.pre), lo: r.lo, hi: r.hi };
 }
 
 /** Where to write d; the high half of a temp that is known to be zero is never read, nor written. */

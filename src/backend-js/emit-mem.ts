@@ -21,7 +21,7 @@ import { MEM_ALIGN, type MemOpName, OPS, type OpRow } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
 import { addressSemantics } from '../ir/semantics.ts';
 import type { EmitContext } from './context.ts';
-import { destination, templateInput } from './emit-int.ts';
+import { destination, templateInput, tidyText } from './emit-int.ts';
 import { isReadAsDouble } from './emit-slot.ts';
 
 interface Load {
@@ -51,7 +51,7 @@ const STORE_SIZE: Partial<Record<MemOpName, number>> = { st8: 1, st16: 2, st32: 
 /** Computes the effective address. @returns text before, and the names or literals of its halves */
 function address(e: EmitContext, at: number): { pre: string; l: string; h: string } {
   const r = addressSemantics(templateInput(e, at));
-  return { pre: r.pre ?? '', l: r.lo, h: r.hi };
+  return { pre: tidyText(r.pre ?? ''), l: r.lo, h: r.hi };
 }
 
 /** `if(hit){_o=…;fast}else{slow}` for `size` bytes at h:l. */

@@ -121,16 +121,26 @@ function setInstruction(block: IrBlock, i: number, op: number, a: Ref): void {
   code[i + 5] = 0;
 }
 
-/** A constant index goes into the displacement, if the sum stays one. */
+/**
+ * Address operands: a constant index goes into the displacement if the sum stays one, and a displacement
+ * into a constant base.
+ */
 function foldIndex(block: IrBlock, i: number): void {
   const { code } = block;
+  const a = code[i + 2]!;
   const b = code[i + 3]!;
-  if (b === NONE || !isConst(b)) return;
-  evaluateLea(0, 0, lo(block, b), hi(block, b), code[i + 4]! & MEM_SCALE, code[i + 5]!);
-  if (RESULT[1] !== RESULT[0]! >> 31) return;
-  code[i + 3] = NONE;
-  code[i + 4] = code[i + 4]! & ~MEM_SCALE;
-  code[i + 5] = RESULT[0]!;
+  if (b !== NONE && isConst(b)) {
+    evaluateLea(0, 0, lo(block, b), hi(block, b), code[i + 4]! & MEM_SCALE, code[i + 5]!);
+    if (RESULT[1] === RESULT[0]! >> 31) {
+      code[i + 3] = NONE;
+      code[i + 4] = code[i + 4]! & ~MEM_SCALE;
+      code[i + 5] = RESULT[0]!;
+    }
+  }
+  if (a === NONE || !isConst(a) || code[i + 5] === 0) return;
+  evaluateLea(lo(block, a), hi(block, a), 0, 0, 0, code[i + 5]!);
+  code[i + 2] = constant(block, RESULT[0]!, RESULT[1]!);
+  code[i + 5] = 0;
 }
 
 function foldBranch(block: IrBlock, i: number): void {
