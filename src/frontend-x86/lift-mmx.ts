@@ -155,6 +155,7 @@ export const liftCvtpi2pd: LiftFn = (cx) => {
 /** Conversions to MMX change x87 state before they may raise #XM, as CPUs do: it is idempotent. */
 export function cvtps2pi(truncate: 0 | 1): LiftFn {
   return (cx) => {
+    if (cx.isMem(1)) cx.call('x87Check');
     const src = cx.op('vzx.64', source64(cx, 1));
     enter(cx);
     write(cx, cx.op('vcvt.i32x4.f32x4', src, NONE, NONE, truncate));
@@ -163,6 +164,7 @@ export function cvtps2pi(truncate: 0 | 1): LiftFn {
 
 export function cvtpd2pi(truncate: 0 | 1): LiftFn {
   return (cx) => {
+    if (cx.isMem(1)) cx.call('x87Check');
     const src = source128(cx, 1);
     enter(cx);
     write(cx, cx.op('vcvt.i32x2.f64x2', src, NONE, NONE, truncate));

@@ -32,8 +32,11 @@ export const RC_SHIFT = 13;
 /** Rounding control. */
 export const RC = { nearest: 0, down: 1, up: 2, zero: 3 } as const;
 
-/** Everything but the flags other than PE: all masked, nearest, no DAZ or FTZ, PE already set. */
-export const FAST_MASK = 0xffe0;
+/**
+ * All masked, nearest, PE already set. The other flags do not matter, nor do DAZ and FTZ, because
+ * fast paths leave denormal operands and results alone.
+ */
+export const FAST_MASK = 0x7fa0;
 export const FAST_VALUE = 0x1fa0;
 
 /** SIMD floating-point exception. */

@@ -220,15 +220,21 @@ const SHIFTS = {
   },
 } satisfies Record<string, SlotFn>;
 
-/** Two 16-bit lanes of a 64-bit half, chosen by the low 4 bits of `sel`. */
-function pick16(lo: number, hi: number, sel: number): number {
-  const one = (s: number): number => ((s & 2 ? hi : lo) >>> ((s & 1) << 4)) & 0xffff;
-  return one(sel) | (one(sel >> 2) << 16);
+/** The 16-bit lane of a 64-bit half that the low 2 bits of `sel` choose. */
+function lane16(lo: number, hi: number, sel: number): number {
+  return ((sel & 2 ? hi : lo) >>> ((sel & 1) << 4)) & 0xffff;
 }
 
-function interleave8(x: number, y: number, from: number): number {
-  const b = (w: number, i: number): number => (w >>> (8 * i)) & 255;
-  return b(x, from) | (b(y, from) << 8) | (b(x, from + 1) << 16) | (b(y, from + 1) << 24);
+/** Two 16-bit lanes of a 64-bit half, chosen by the low 4 bits of `sel`. */
+function pick16(lo: number, hi: number, sel: number): number {
+  return lane16(lo, hi, sel) | (lane16(lo, hi, sel >> 2) << 16);
+}
+
+/** Bytes 0 and 1 (or, `from` 16, bytes 2 and 3) of x and y, alternating. */
+function interleave8(x: number, y: number, from: 0 | 16): number {
+  const v = x >>> from;
+  const w = y >>> from;
+  return (v & 255) | ((w & 255) << 8) | ((v & 0xff00) << 8) | ((w & 0xff00) << 16);
 }
 
 const interleave16lo = (x: number, y: number): number => (x & 0xffff) | (y << 16);
@@ -241,8 +247,8 @@ function unpack8(h: number): SlotFn {
     const x1 = I32[a + h + 1]!;
     const y0 = I32[b + h]!;
     const y1 = I32[b + h + 1]!;
-    const w1 = interleave8(x0, y0, 2);
-    const w3 = interleave8(x1, y1, 2);
+    const w1 = interleave8(x0, y0, 16);
+    const w3 = interleave8(x1, y1, 16);
     return put(I32, d, interleave8(x0, y0, 0), w1, interleave8(x1, y1, 0), w3);
   };
 }
