@@ -21,7 +21,7 @@ import {
 } from '../common/layout.ts';
 import { MICRO_OPS, type MicroOp } from './micro.ts';
 import { EXIT, type IntOpName, MEM_ALIGN, type MemOpName, OPS, type OpRow, STRIDE } from './ops.ts';
-import { condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS } from './semantics.ts';
+import { condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS, type SemResult } from './semantics.ts';
 
 /** Entries of the jump cache: four words each: pc lo, pc hi, code generation, arena index. */
 export const JUMP_CACHE_ENTRIES = 4096;
@@ -94,13 +94,13 @@ function address(m: MicroOp): string {
   return `${load}${index}a=C[p+5];s2=s0+a|0;s1=s1+(a>>31)+((s2>>>0)<(s0>>>0)?1:0)|0;s0=s2;`;
 }
 
-/** Statement `if (hit) h=…; else <miss>` for an access of `size` bytes at s1:s0. */
-function translate(size: number, tag: number, miss: string): string {
+/** Statement `if (hit) { h=…; then } else { miss }` for an access of `size` bytes at s1:s0. */
+function translate(size: number, tag: number, then: string, miss: string): string {
   const last = size === 1 ? 's0' : `s0+${size - 1}`;
   return (
     `a=(s0>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
     `if(I32[a${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|I32[${ENG_TLB_GEN}])&&I32[a+${TLB_HI}]===s1)` +
-    `h=s0+I32[a+${TLB_ADDEND}]|0;else{${miss}}`
+    `{h=s0+I32[a+${TLB_ADDEND}]|0;${then}}else{${miss}}`
   );
 }
 
@@ -115,21 +115,27 @@ function loadCase(m: MicroOp): string {
   const s = LOADS[name] as MemShape;
   const get = s.size >= 16 ? copyIn(s.size / 4) : `a=C[p+1];I32[a]=${s.lo};I32[a+1]=${s.hi};`;
   const miss = `h=m.read(s0,s1,${s.size});if(h<0){r=-1;${LEAVE}}`;
-  return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_READ, miss)}${get}p+=${STRIDE};continue;`;
+  return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_READ, '', miss)}${get}p+=${STRIDE};continue;`;
 }
 
 function storeCase(m: MicroOp): string {
   const name = (OPS[m.op] as OpRow).name as MemOpName;
   const s = STORES[name] as MemShape;
-  const miss = `r=${s.hi};if(r!==0){${LEAVE}}p+=${STRIDE};continue;`;
-  return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_WRITE, miss)}${s.lo}p+=${STRIDE};continue;`;
+  const miss = `r=${s.hi};if(r!==0){${LEAVE}}`;
+  return `${address(m)}${alignCheck(s.size)}${translate(s.size, TLB_WRITE, s.lo, miss)}p+=${STRIDE};continue;`;
 }
 
-function intCase(m: MicroOp): string {
+/** Templates with doubles run out of line: double locals in the big function cost it deoptimizations. */
+function outOfLine(m: MicroOp): string {
+  const r = semanticsOf(m);
+  if (r === null || !/\bf0\b/.test(r.pre ?? '')) return '';
+  return `function op${m.op}(al,ah,bl,bh){${SCRATCH_DECL}${r.pre}high=${r.hi};return ${r.lo};}\n`;
+}
+
+function semanticsOf(m: MicroOp): SemResult | null {
   const row = OPS[m.op] as OpRow;
-  const isLea = row.name === 'lea.i64';
-  if (isLea) return `${address(m)}a=C[p+1];I32[a]=s0;I32[a+1]=s1;p+=${STRIDE};continue;`;
-  const r = SEMANTICS[row.name as IntOpName]({
+  if (m.kind !== 'int' || row.name === 'lea.i64') return null;
+  return SEMANTICS[row.name as IntOpName]({
     al: 'al',
     ah: 'ah',
     bl: 'bl',
@@ -138,15 +144,26 @@ function intCase(m: MicroOp): string {
     c: 0,
     imm: m.cond,
   });
+}
+
+function intCase(m: MicroOp): string {
+  const r = semanticsOf(m);
+  if (r === null) return `${address(m)}a=C[p+1];I32[a]=s0;I32[a+1]=s1;p+=${STRIDE};continue;`;
   const text = `${r.pre ?? ''}${r.lo};${r.hi}`;
   const uses = (v: string): boolean => new RegExp(`\\b${v}\\b`).test(text);
-  let s = '';
-  if (uses('al') || uses('ah'))
-    s += `a=C[p+2];${uses('al') ? 'al=I32[a];' : ''}${uses('ah') ? 'ah=I32[a+1];' : ''}`;
-  if (uses('bl') || uses('bh'))
-    s += `b=C[p+3];${uses('bl') ? 'bl=I32[b];' : ''}${uses('bh') ? 'bh=I32[b+1];' : ''}`;
-  if (uses('cl')) s += 'cl=I32[C[p+4]];';
-  return `${s}${r.pre ?? ''}a=C[p+1];I32[a]=${r.lo};I32[a+1]=${r.hi};p+=${STRIDE};continue;`;
+  const operand = (index: string, slot: string, lo: string, hi: string): string =>
+    uses(lo) || uses(hi)
+      ? `${index}=C[p+${slot}];${uses(lo) ? `${lo}=I32[${index}];` : ''}${uses(hi) ? `${hi}=I32[${index}+1];` : ''}`
+      : '';
+  const load =
+    operand('a', '2', 'al', 'ah') +
+    operand('b', '3', 'bl', 'bh') +
+    (uses('cl') ? 'cl=I32[C[p+4]];' : '');
+  const compute =
+    outOfLine(m) === ''
+      ? `${r.pre ?? ''}a=C[p+1];I32[a]=${r.lo};I32[a+1]=${r.hi};`
+      : `s0=op${m.op}(al,ah,bl,bh);a=C[p+1];I32[a]=s0;I32[a+1]=high;`;
+  return `${load}${compute}p+=${STRIDE};continue;`;
 }
 
 /** Follows the link at q = b (link, generation, pc word), or leaves to have it made. */
@@ -240,9 +257,9 @@ export function interpreterSource(): string {
   });
   const cases = [...labels].map(([body, label]) => `${label}{${body}}`).join('\n');
   return (
-    `"use strict";const BUDGET=${ENG_BUDGET};\n` +
+    `"use strict";const BUDGET=${ENG_BUDGET};let high=0;\n${MICRO_OPS.map(outOfLine).join('')}` +
     'return function interpret(p){p=p|0;' +
-    `${SCRATCH_DECL}let a=0,b=0,h=0,r=0,al=0,ah=0,bl=0,bh=0,cl=0,B=0,budget=I32[BUDGET]|0;\n` +
+    `let s0=0,s1=0,s2=0,s3=0,a=0,b=0,h=0,r=0,al=0,ah=0,bl=0,bh=0,cl=0,B=0,budget=I32[BUDGET]|0;\n` +
     `for(;;){switch(C[p]){\n${cases}\ndefault:throw new Error('bad micro op '+C[p]);}\n` +
     'at.p=p;at.block=B;I32[BUDGET]=budget;' +
     `return r===-1?${EXIT.exception}:r===-2?${EXIT.selfModify}:r;}};`

@@ -7,7 +7,7 @@
  * or constant pool are full, `clear` drops everything at once.
  */
 
-import { ENG_BUDGET } from '../common/layout.ts';
+import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { IrBlock } from './block.ts';
 import type { HelperEnv, HelperRow } from './helpers.ts';
@@ -18,7 +18,8 @@ import {
   interpreterSource,
   JUMP_CACHE_ENTRIES,
 } from './interp-source.ts';
-import { M_DEAD, M_EXIT, M_HEAD, M_REGION, MICRO_OPS } from './micro.ts';
+import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
+import { M_DEAD, M_EXIT, M_HEAD, M_REGION, MICRO_OPS, type MicroKind } from './micro.ts';
 import { ConstPool, MicroLowering } from './micro-lower.ts';
 import { EXIT, OPS, type OpRow, type SlotOpName, STRIDE } from './ops.ts';
 import { SLOT_FNS, type SlotFn } from './slot-ops.ts';
@@ -57,7 +58,24 @@ export interface InterpOptions {
   readonly arenaWords?: number;
   /** Executions after which a block stops with EXIT.hot; 0: never. */
   readonly hotThreshold?: number;
+  /** Run every operation once first, so that V8 optimizes the interpreter only once. */
+  readonly train?: boolean;
 }
+
+/** The helpers' functions by number, and those for training. */
+function trainable(helpers: readonly HelperRow[]): Record<number, HelperRow['fn']> {
+  const fns: Record<number, HelperRow['fn']> = helpers.map((h) => h.fn);
+  for (const n of TRAINING_HELPERS) fns[n] = () => 0;
+  return fns;
+}
+
+/** Terminators whose second half holds links. */
+const LINKING: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
+  'jump',
+  'branch',
+  'brcmp32',
+  'brcmp64',
+]);
 
 const NEVER_HOT = 0x7fffffff;
 
@@ -100,7 +118,7 @@ export class Interpreter {
       this.C,
       this.hits,
       this.jumpCache,
-      helpers.map((h) => h.fn),
+      trainable(helpers),
       SLOT_BY_MICRO,
       this.at,
       word(layout.pc),
@@ -109,6 +127,32 @@ export class Interpreter {
       word(layout.ccB),
       word(layout.ccC),
     ) as (p: number) => number;
+    if (options.train ?? false) this.train();
+  }
+
+  private train(): void {
+    const { I32 } = this.env;
+    const gen = I32[ENG_CODE_GEN] as number;
+    I32[ENG_CODE_GEN] = 1;
+    const trainer = new Trainer(this.env, this.layout, (ir, how) => {
+      I32[ENG_BUDGET] = how === TRAINING.noBudget ? 0 : 4;
+      const block = this.add(ir);
+      if (how === TRAINING.hot) this.hits[block.id] = 1;
+      else if (how === TRAINING.region) this.setRegion(block, true);
+      else if (how === TRAINING.dead) this.C[block.start] = M_DEAD;
+      else if (how === TRAINING.linked) {
+        if (LINKING.has(MICRO_OPS[this.C[block.end - 2 * STRIDE] as number]?.kind)) {
+          this.link(block.end - STRIDE, block, 1);
+          this.link(block.end - STRIDE + 3, block, 1);
+        }
+        this.cacheJump(block, 1);
+      }
+      this.enter(block);
+    });
+    trainer.train();
+    I32[ENG_CODE_GEN] = gen;
+    this.C.fill(0, 0, this.next);
+    this.clear();
   }
 
   /** True when `add` may not be called before `clear`. */

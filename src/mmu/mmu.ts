@@ -181,7 +181,8 @@ export class Mmu {
   /** Host offset of hi:lo for `access`, filling the TLB; -1 after setting the engine words. */
   private translate(lo: number, hi: number, access: number): number {
     const space = this.paging.current;
-    if (space === null) return panic('memory access without an address space');
+    // Without an address space (the interpreter's training) nothing can be accessed.
+    if (space === null) return this.raise(VECTOR_GP, 0);
     const field =
       access === ACCESS_READ ? TLB_READ : access === ACCESS_WRITE ? TLB_WRITE : TLB_EXEC;
     // The check of generated code (layout.ts); in line because helpers come here for every access.
