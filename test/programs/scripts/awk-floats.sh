@@ -1,0 +1,6 @@
+awk 'BEGIN { print 1/3, 22/7, 1e300*1e10, -1/3; printf "%.15f %.3e %g\n", atan2(0,-1), exp(1), log(10) }'
+awk 'BEGIN { for (i = 0; i < 10; i++) printf "%.6f ", sin(i) * cos(i); print "" }'
+awk 'BEGIN { x = 0; for (i = 1; i <= 1000; i++) x += 1/(i*i); printf "%.17g\n", x }'
+awk 'BEGIN { print sqrt(2), 2^0.5, 2**10, int(-3.7), 7 % 3, -7 % 3, 5.5 % 2 }'
+awk 'BEGIN { print 0.1 + 0.2, 1e6, 1e16, 123456789, 1234567890123, 0x10 }'
+awk 'BEGIN { printf "%d %d\n", 2147483648, -2147483649; print 1e308 * 10, -1e308 * 10 }'

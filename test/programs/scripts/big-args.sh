@@ -1,0 +1,1 @@
+set -- $(seq 3000); echo $#; echo "$*" | wc -c; f() { echo $#; }; f "$@"; ls $(seq 500 | sed 's/^/f/') 2>/dev/null | wc -l; x=$(seq 20000 | tr '\n' ' '); echo ${#x}; /bin/echo $x | md5sum; y="$x$x$x"; echo ${#y}; for i in $x; do :; done; echo $i; echo "$x" | tr ' ' '\n' | sort -n | tail -1

@@ -1,0 +1,1 @@
+find /bin /sbin -type f | sort | xargs md5sum

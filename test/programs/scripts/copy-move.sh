@@ -1,0 +1,2 @@
+mkdir -p a/b; echo 1 > a/f; echo 2 > a/b/g; ln -s f a/l; cp -r a c; find c | sort; cat c/b/g; cp -a a d; readlink d/l; mv c/b c/e; find c | sort; mv a/f a/b/; ls a a/b
+cp a/b/f a/b/g x 2>/dev/null || echo notdir; mkdir x; cp a/b/f a/b/g x; ls x; rm -r a; ls; rm nofile 2>/dev/null || echo rc $?; rm -f nofile; echo $?; rmdir c 2>/dev/null || echo notempty; mv -n x/f x/g; cat x/g; echo new > x/f; mv x/f x/g; cat x/g; cp /dev/null x/g; wc -c < x/g; mktemp -d tmp.XXXXXX | wc -c

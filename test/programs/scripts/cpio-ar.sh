@@ -1,0 +1,1 @@
+mkdir d; echo 1 > d/a; seq 100 > d/b; ln -s a d/l; find d | sort | cpio -o -H newc 2>/dev/null > c.cpio; cpio -t < c.cpio 2>/dev/null; mkdir o; (cd o; cpio -id < ../c.cpio 2>/dev/null); diff -r d o/d && echo cpio ok; md5sum c.cpio | wc -c; unzip -h 2>/dev/null; ls -l o/d/l | sed 's/.*-> //'; rm -rf d; cpio -idm < c.cpio 2>/dev/null; cat d/a

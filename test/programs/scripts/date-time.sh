@@ -1,0 +1,1 @@
+export TZ=UTC; date -d @0; date -d @1700000000 '+%Y-%m-%d %H:%M:%S %j %a %b'; date -u -d '2024-02-29 12:00' +%s; date -d @86399 +%T; TZ=EST5EDT date -d @1700000000 +%H:%M; cal 2 2024; touch -d @1000000000 f; date -r f +%s; [ $(($(date +%s) > 1600000000)) = 1 ] && echo now; sleep 0.1; time -p true 2>&1 | wc -l; timeout 0.2 sleep 5; echo $?; timeout 5 true; echo $?

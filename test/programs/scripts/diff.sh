@@ -1,0 +1,1 @@
+seq 10 > a; sed '3d;5s/5/five/;$a eleven' a > b; diff a b; diff -u a b | tail -n +3 > p; cat p; diff a a && echo nodiff; mkdir d e; cp a d/x; cp b e/x; diff -rq d e; cmp a b; comm a b 2>/dev/null | wc -l

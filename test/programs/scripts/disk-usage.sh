@@ -1,0 +1,1 @@
+du -s . | cut -f2; mkdir -p x/y; seq 10000 > x/y/n; du -a x | awk '{ print $2 }'; [ $(du -sk x | cut -f1) -ge 48 ] && echo du; stat -f -c '%T' . | wc -l; free | head -1 | awk '{ print $1 }'; sync; echo synced

@@ -1,0 +1,1 @@
+(flock 9; echo first; sleep 0.2; echo still) 9> lock & sleep 0.05; (flock 9; echo second) 9> lock; wait; flock -n lock true && echo free; (flock 9; flock -n lock true || echo busy) 9> lock; c=0; echo 0 > n; for i in $(seq 10); do (flock 9; x=$(cat n); echo $((x+1)) > n) 9> lock & done; wait; cat n

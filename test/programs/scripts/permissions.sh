@@ -1,0 +1,2 @@
+umask 022; touch f; mkdir d; stat -c %a f d; chmod 4755 f; stat -c %a f; chmod u-s,go-rx f; stat -c %A f; chmod a=r f; stat -c %a f; chmod -R u+X d; chmod 1777 d; stat -c %A d; umask 077; touch g; stat -c %a g; umask
+chown 1000:1000 f; stat -c '%u %g' f; chmod 000 f; cat f && echo root reads; cp -p f h; stat -c '%a %u' h; install -m 640 g i 2>/dev/null; stat -c %a i; [ -x d ] && echo x; [ -w f ] && echo w; touch -d '2001-02-03 04:05:06' g; stat -c %y g | cut -c1-19; TZ=UTC ls -l --full-time g | awk '{ print $6, $7 }' | cut -c1-19

@@ -1,0 +1,2 @@
+s='The quick brown fox'; set -- $s; echo $# $4; echo "$s" | awk '{ for (i = NF; i; i--) printf "%s ", $i; print "" }'; echo "${s%% *}|${s##* }|${s#* }"; case "$s" in *quick*) echo contains;; esac; [ "$s" != other ] && echo differs; t=$(echo "$s" | tr '[:upper:]' '[:lower:]'); echo $t; echo "${t}" | fold -w 7; r=; i=${#s}; while [ $i -gt 0 ]; do i=$((i-1)); r="$r${s:$i:1}"; done; echo "$r"; printf '%s\n' "$s" | cut -d' ' -f2-3; echo "$s" | sed 's/\(.*\) \(.*\)/\2 \1/'; echo 'a"b'"'"'c\d'; echo "tab	end"; printf '%s' "x
+y" | wc -l

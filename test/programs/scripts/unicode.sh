@@ -1,0 +1,1 @@
+echo 'äöü ßñ € 😀' | cat; echo 'äöü' | wc -c; printf '\303\244\n'; touch 'ünïcode fïle'; ls; echo 'naïve café' | sed 's/é/e/'; echo 'äb' | od -An -tx1; x=häl; echo ${#x}; echo 'Straße' | tr a-z A-Z; printf '%s\n' 'a b' | cut -d' ' -f2; expr length 'abc'; echo 日本語 | rev; printf '日本\n' | head -c 3; echo
