@@ -44,6 +44,7 @@ const ParentTid: ArgType<number> = {
   name: 'int *',
   decode: Ptr.decode,
   out: true,
+  optional: true,
   format(v, ctx) {
     if (!has(ctx, CLONE.PARENT_SETTID)) return '';
     const result = ctx.result ?? -1;
@@ -55,6 +56,7 @@ const ChildTid: ArgType<number> = {
   name: 'int *',
   decode: Ptr.decode,
   out: true,
+  optional: true,
   format: (_v, ctx) => (has(ctx, CLONE.SETTLS) ? `tls=${pointer(ctx.args['tls'])}` : ''),
 };
 
@@ -62,6 +64,7 @@ const Tls: ArgType<number> = {
   name: 'unsigned long',
   decode: Ptr.decode,
   out: true,
+  optional: true,
   format: (_v, ctx) =>
     has(ctx, CLONE.CHILD_SETTID | CLONE.CHILD_CLEARTID)
       ? `child_tidptr=${pointer(ctx.args['childTid'])}`

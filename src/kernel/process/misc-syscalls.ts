@@ -15,7 +15,8 @@ import {
   Size,
   StructOut,
 } from '../syscall/args.ts';
-import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import { bytesAt, quoteHex, STRING_LIMIT } from '../syscall/text.ts';
+import { type ArgType, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 
 /** What uname(2) says. 6.6 is the long-term kernel whose behaviour this follows. */
 export const RELEASE = '6.6.0-kevlar';
@@ -71,6 +72,16 @@ const GRND_RANDOM = 2;
 const GRND_INSECURE = 4;
 /** Bytes from the host at a time (crypto.getRandomValues allows 65,536). */
 const RANDOM_CHUNK = 4096;
+
+const RandomBytes: ArgType<number> = {
+  ...OutBuf('count'),
+  format(v, ctx) {
+    const n = Math.min(ctx.result ?? -1, STRING_LIMIT);
+    const bytes = n < 0 ? null : bytesAt(ctx.mem, v, n);
+    if (bytes === null) return Ptr.format(v, ctx);
+    return quoteHex(bytes) + ((ctx.result as number) > n ? '...' : '');
+  },
+};
 
 function sysGetrandom(sys: Sys, a: { buf: number; count: number; flags: number }): number {
   const known = GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE;
@@ -162,7 +173,7 @@ export const MISC_SYSCALLS: readonly SyscallRow[] = [
     318,
     'getrandom',
     {
-      buf: OutBuf('count'),
+      buf: RandomBytes,
       count: Size,
       flags: Flags('GRND', { GRND_NONBLOCK, GRND_RANDOM, GRND_INSECURE }),
     },

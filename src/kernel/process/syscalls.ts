@@ -210,16 +210,6 @@ const WaitFlags = Flags('W', {
   __WCLONE: 0x80000000,
 });
 
-/** wait4's own flags: bit 1 is WUNTRACED there, and bit 2 (WEXITED) is not valid. */
-const Wait4Flags = Flags('W', {
-  WNOHANG,
-  WUNTRACED: WSTOPPED,
-  WCONTINUED,
-  __WNOTHREAD: 0x20000000,
-  __WALL: 0x40000000,
-  __WCLONE: 0x80000000,
-});
-
 const ArchCode = Enum('ARCH', { ARCH_SET_GS, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS });
 
 const WaitStatusOut: ArgType<number> = {
@@ -239,7 +229,7 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   syscall(
     61,
     'wait4',
-    { pid: Pid, wstatus: WaitStatusOut, options: Wait4Flags, rusage: StructOut('rusage') },
+    { pid: Pid, wstatus: WaitStatusOut, options: WaitFlags, rusage: StructOut('rusage') },
     sysWait4,
   ),
   syscall(109, 'setpgid', { pid: Pid, pgid: Pid }, sysSetpgid),

@@ -105,10 +105,24 @@ function bufferText(addr: number, length: number, ctx: FormatContext): string {
   return quote(bytes.subarray(0, 32)) + (length > 32 ? '...' : '');
 }
 
+/** The C type behind a kind that is no struct. */
+const C_TYPES: Readonly<Record<string, string>> = {
+  int: 'int',
+  'int[2]': 'int',
+  wstatus: 'int',
+  sigset: 'sigset_t',
+  siginfo: 'siginfo_t',
+  stack_t: 'stack_t',
+};
+
+function structName(kind: string): string {
+  return C_TYPES[kind] ?? `struct ${kind}`;
+}
+
 /** A structure that the caller fills; `kind` selects the text (structs.ts). */
 export function StructIn(kind: string): ArgType<number> {
   return {
-    name: `const struct ${kind} *`,
+    name: `const ${structName(kind)} *`,
     decode: toAddress,
     format: (v, ctx) => (v === 0 ? 'NULL' : formatStruct(kind, v, ctx)),
   };
@@ -117,7 +131,7 @@ export function StructIn(kind: string): ArgType<number> {
 /** A structure that the kernel fills: an address only if the call failed. */
 export function StructOut(kind: string): ArgType<number> {
   return {
-    name: `struct ${kind} *`,
+    name: `${structName(kind)} *`,
     decode: toAddress,
     out: true,
     format: (v, ctx) => (v === 0 || failed(ctx) ? address(v) : formatStruct(kind, v, ctx)),
@@ -127,7 +141,7 @@ export function StructOut(kind: string): ArgType<number> {
 /** A structure that is read and written: shown as it is afterwards, also if the call failed. */
 export function StructInOut(kind: string): ArgType<number> {
   return {
-    name: `struct ${kind} *`,
+    name: `${structName(kind)} *`,
     decode: toAddress,
     out: true,
     format: (v, ctx) => (v === 0 ? 'NULL' : formatStruct(kind, v, ctx)),

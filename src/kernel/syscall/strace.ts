@@ -132,9 +132,16 @@ export class Strace {
     let count = 0;
     for (const name in types) {
       const type = types[name] as ArgType<unknown>;
-      out ||= type.out === true;
+      if (!out && type.out === true) {
+        out = true;
+        // The comma before the first unknown argument is there while the call still runs.
+        if (count > 0 && type.optional !== true) {
+          before += ', ';
+          count = 0;
+        }
+      }
       if (out ? result === null : result !== null) {
-        count++;
+        if (!out) count++;
         continue;
       }
       const text = type.format(args[name], ctx);

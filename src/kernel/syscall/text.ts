@@ -8,7 +8,9 @@ import type { UserMemory } from '../mm/user-memory.ts';
 /** What strace shows of a string before `...` (option -s). */
 export const STRING_LIMIT = 32;
 
+/** Like printf("%#x"): zero has no prefix. */
 export function hex(v: number): string {
+  if (v === 0) return '0';
   return v < 0 ? `-0x${(-v).toString(16)}` : `0x${v.toString(16)}`;
 }
 
@@ -53,6 +55,13 @@ export function quote(bytes: Uint8Array): string {
       text += `\\${digitFollows ? c.toString(8).padStart(3, '0') : c.toString(8)}`;
     }
   }
+  return `${text}"`;
+}
+
+/** Random bytes: every byte in hexadecimal. */
+export function quoteHex(bytes: Uint8Array): string {
+  let text = '"';
+  for (const b of bytes) text += `\\x${b.toString(16).padStart(2, '0')}`;
   return `${text}"`;
 }
 

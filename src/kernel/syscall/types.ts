@@ -73,6 +73,8 @@ export interface ArgType<T> {
   format(value: T, ctx: FormatContext): string;
   /** Shown after the call because the kernel fills it. */
   readonly out?: boolean;
+  /** May be left away (format gives ''): strace writes its comma together with it. */
+  readonly optional?: boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the value type is inferred per row

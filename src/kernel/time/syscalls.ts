@@ -3,7 +3,9 @@
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../errno.ts';
 import { NSIG } from '../signal/numbers.ts';
 import { Enum, Flags, Int, Ptr, StructIn, StructOut, UInt } from '../syscall/args.ts';
+import { formatStruct } from '../syscall/structs.ts';
 import {
+  type ArgType,
   ERESTART_RESTARTBLOCK,
   ERESTARTNOHAND,
   type Sys,
@@ -44,6 +46,16 @@ const ClockId = Enum('CLOCK', {
   CLOCK_TAI: 11,
 });
 const TimerFlags = Flags('TIMER', { TIMER_ABSTIME });
+
+/** Time left of a sleep: filled only if a signal ended it. */
+const Remaining: ArgType<number> = {
+  ...Ptr,
+  out: true,
+  format: (v, ctx) =>
+    v !== 0 && ctx.result === -ERESTART_RESTARTBLOCK
+      ? formatStruct('timespec', v, ctx)
+      : Ptr.format(v, ctx),
+};
 
 function sysClockGettime(sys: Sys, { clock, tp }: { clock: number; tp: number }): number {
   const time = readClock(sys.kernel, sys.task, clock);
@@ -293,7 +305,7 @@ function sysTimerDelete(sys: Sys, { id }: { id: number }): number {
 }
 
 export const TIME_SYSCALLS: readonly SyscallRow[] = [
-  syscall(35, 'nanosleep', { req: StructIn('timespec'), rem: Ptr }, sysNanosleep),
+  syscall(35, 'nanosleep', { req: StructIn('timespec'), rem: Remaining }, sysNanosleep),
   syscall(36, 'getitimer', { which: Which, curr: StructOut('itimerval') }, sysGetitimer),
   syscall(37, 'alarm', { seconds: UInt }, sysAlarm),
   syscall(
@@ -325,7 +337,7 @@ export const TIME_SYSCALLS: readonly SyscallRow[] = [
   syscall(
     230,
     'clock_nanosleep',
-    { clock: ClockId, flags: TimerFlags, req: StructIn('timespec'), rem: Ptr },
+    { clock: ClockId, flags: TimerFlags, req: StructIn('timespec'), rem: Remaining },
     sysClockNanosleep,
   ),
 ];

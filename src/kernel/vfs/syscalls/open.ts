@@ -13,6 +13,7 @@ import {
   OpenMode,
   UInt,
 } from '../../syscall/args.ts';
+import { FcntlArg } from '../../syscall/fcntl-arg.ts';
 import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import {
   AT_FDCWD,
@@ -162,7 +163,7 @@ export const OPEN_SYSCALLS: readonly SyscallRow[] = [
   syscall(16, 'ioctl', { fd: Fd, request: Hex, argp: Hex }, sysIoctl),
   syscall(32, 'dup', { oldfd: Fd }, sysDup),
   syscall(33, 'dup2', { oldfd: Fd, newfd: Fd }, sysDup2),
-  syscall(72, 'fcntl', { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: Hex }, sysFcntl),
+  syscall(72, 'fcntl', { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: FcntlArg }, sysFcntl),
   syscall(73, 'flock', { fd: Fd, operation: Flags('LOCK', LOCK_NAMES) }, sysFlock),
   syscall(85, 'creat', { pathname: CString, mode: Mode }, sysCreat),
   syscall(
