@@ -7,12 +7,14 @@
  */
 
 import { EFAULT, EINVAL, ENOMEM, LinuxError, linuxError } from '../errno.ts';
+import type { UserMemory } from '../mm/user-memory.ts';
 import { RLIMIT } from '../process/rlimits.ts';
 import { Int, Ptr, Size, StructIn, StructInOut, UInt } from '../syscall/args.ts';
 import { ERESTARTNOHAND, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import { readTimespecMs, writeTimespecMs } from '../time/timespec.ts';
 import { POLLERR, POLLHUP, POLLNVAL } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
-import { deadlineAfter, readTimespecMs, useSignalMask, writeTimeLeft } from './wait.ts';
+import { deadlineAfter, useSignalMask } from './wait.ts';
 
 const POLLFD_SIZE = 8;
 
@@ -84,21 +86,26 @@ interface Ppoll {
 /** Like Linux, stores the time left in `tsp` when the call ends. */
 function sysPpoll(sys: Sys, a: Ppoll): number {
   if (sys.state === undefined) {
-    const ms = a.tsp === 0 ? -1 : readTimespecMs(sys, a.tsp);
+    const ms = a.tsp === 0 ? -1 : readTimespecMs(sys.mem, a.tsp);
     useSignalMask(sys, a.sigmask, a.sigsetsize);
     sys.state = new PollWait(deadlineAfter(sys, ms));
   }
   const { deadline } = sys.state as PollWait;
   checkCount(sys, a.nfds);
   const n = pollFiles(sys, a.fds, a.nfds, deadline);
-  if (n >= 0 && a.tsp !== 0) storeTimeLeft(sys, a.tsp, deadline, 1e9);
+  if (n >= 0 && a.tsp !== 0) storeTimeLeft(sys, a.tsp, deadline, writeTimespecMs);
   return n;
 }
 
-/** The time argument may be in read-only memory: then it stays as it is. */
-export function storeTimeLeft(sys: Sys, addr: number, deadline: number, units: number): void {
+/** Stores what is left of the time. The argument may be in read-only memory: then it stays as it is. */
+export function storeTimeLeft(
+  sys: Sys,
+  addr: number,
+  deadline: number,
+  write: (mem: UserMemory, addr: number, ms: number) => void,
+): void {
   try {
-    writeTimeLeft(sys, addr, deadline, units);
+    write(sys.mem, addr, Math.max(0, deadline - sys.kernel.now()));
   } catch (e) {
     if (!(e instanceof LinuxError) || e.errno !== EFAULT) throw e;
   }

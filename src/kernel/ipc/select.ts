@@ -10,6 +10,7 @@
 import { EINVAL, linuxError } from '../errno.ts';
 import { Int, Ptr, StructIn } from '../syscall/args.ts';
 import { ERESTARTNOHAND, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import { readTimespecMs, writeTimespecMs, writeTimevalMs } from '../time/timespec.ts';
 import {
   POLLERR,
   POLLHUP,
@@ -21,7 +22,7 @@ import {
 } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 import { storeTimeLeft } from './poll.ts';
-import { deadlineAfter, readTimespecMs, useSignalMask } from './wait.ts';
+import { deadlineAfter, useSignalMask } from './wait.ts';
 
 const POLLRDBAND = 0x80;
 const POLLWRBAND = 0x200;
@@ -97,7 +98,7 @@ function selectFiles(sys: Sys, a: SelectArgs, deadline: number): number {
 }
 
 /** struct timeval as milliseconds; microseconds beyond a second count on, as in Linux. */
-function readTimevalMs(sys: Sys, addr: number): number {
+function readLongTimevalMs(sys: Sys, addr: number): number {
   const sec = sys.mem.readI64(addr);
   const usec = sys.mem.readI64(addr + 8);
   if (sec < 0 || usec < 0) throw linuxError(EINVAL);
@@ -106,24 +107,26 @@ function readTimevalMs(sys: Sys, addr: number): number {
 
 function sysSelect(sys: Sys, a: SelectArgs & { tvp: number }): number {
   if (sys.state === undefined) {
-    sys.state = new SelectWait(deadlineAfter(sys, a.tvp === 0 ? -1 : readTimevalMs(sys, a.tvp)));
+    sys.state = new SelectWait(
+      deadlineAfter(sys, a.tvp === 0 ? -1 : readLongTimevalMs(sys, a.tvp)),
+    );
   }
   const { deadline } = sys.state as SelectWait;
   const n = selectFiles(sys, a, deadline);
-  if (n >= 0 && a.tvp !== 0) storeTimeLeft(sys, a.tvp, deadline, 1e6);
+  if (n >= 0 && a.tvp !== 0) storeTimeLeft(sys, a.tvp, deadline, writeTimevalMs);
   return n;
 }
 
 /** `sig` points to { const sigset_t *ss; size_t ss_len }. */
 function sysPselect6(sys: Sys, a: SelectArgs & { tsp: number; sig: number }): number {
   if (sys.state === undefined) {
-    const ms = a.tsp === 0 ? -1 : readTimespecMs(sys, a.tsp);
+    const ms = a.tsp === 0 ? -1 : readTimespecMs(sys.mem, a.tsp);
     if (a.sig !== 0) useSignalMask(sys, sys.mem.readU64(a.sig), sys.mem.readU64(a.sig + 8));
     sys.state = new SelectWait(deadlineAfter(sys, ms));
   }
   const { deadline } = sys.state as SelectWait;
   const n = selectFiles(sys, a, deadline);
-  if (n >= 0 && a.tsp !== 0) storeTimeLeft(sys, a.tsp, deadline, 1e9);
+  if (n >= 0 && a.tsp !== 0) storeTimeLeft(sys, a.tsp, deadline, writeTimespecMs);
   return n;
 }
 

@@ -1,12 +1,20 @@
 /** The system calls of this folder: pipes, waiting for descriptors, sockets and their kin. */
 
 import type { SyscallRow } from '../syscall/types.ts';
+import { EPOLL_SYSCALLS } from './epoll-syscalls.ts';
+import { EVENTFD_SYSCALLS } from './eventfd.ts';
 import { PIPE_SYSCALLS } from './pipe-syscalls.ts';
 import { POLL_SYSCALLS } from './poll.ts';
 import { SELECT_SYSCALLS } from './select.ts';
+import { SIGNALFD_SYSCALLS } from './signalfd.ts';
+import { TIMERFD_SYSCALLS } from './timerfd.ts';
 
 export const IPC_SYSCALLS: readonly SyscallRow[] = [
   ...PIPE_SYSCALLS,
   ...POLL_SYSCALLS,
   ...SELECT_SYSCALLS,
+  ...EPOLL_SYSCALLS,
+  ...EVENTFD_SYSCALLS,
+  ...SIGNALFD_SYSCALLS,
+  ...TIMERFD_SYSCALLS,
 ];

@@ -15,6 +15,11 @@ import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from './types.ts';
 
 const NO_QUEUES: readonly WaitQueue[] = [];
 
+/** Told when a file is closed for good (epoll). */
+export interface CloseListener {
+  fileClosed(): void;
+}
+
 export abstract class BaseFile implements OpenFile {
   flags: number;
   pos = 0;
@@ -22,6 +27,7 @@ export abstract class BaseFile implements OpenFile {
   readonly path: Path | null;
   /** Descriptors, mappings and messages that hold this description. Made with none: see retain. */
   protected references = 0;
+  private closeListeners: Set<CloseListener> | null = null;
 
   constructor(inode: Inode | null, path: Path | null, flags: number) {
     this.inode = inode;
@@ -89,12 +95,27 @@ export abstract class BaseFile implements OpenFile {
   release(): void {
     this.references--;
     if (this.references > 0) return;
+    if (this.closeListeners !== null) for (const l of [...this.closeListeners]) l.fileClosed();
     this.closed();
     const inode = this.inode;
     if (inode === null) return;
     releaseFileLocks(inode, this);
     notifyInode(inode, this.path, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     inode.release();
+  }
+
+  addCloseListener(listener: CloseListener): void {
+    this.closeListeners ??= new Set();
+    this.closeListeners.add(listener);
+  }
+
+  removeCloseListener(listener: CloseListener): void {
+    this.closeListeners?.delete(listener);
+  }
+
+  /** Whether the type of file has a poll operation: others cannot be in an epoll set. */
+  get canPoll(): boolean {
+    return this.poll !== BaseFile.prototype.poll;
   }
 
   /** The last reference went. */
