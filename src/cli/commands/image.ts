@@ -1,0 +1,336 @@
+/** `kevlar-jit image`: make, fill, look into and check ext4 images. */
+
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { SingleBar } from 'cli-progress';
+import { Command } from 'commander';
+import {
+  listPath,
+  longLine,
+  makeDirectories,
+  readPieces,
+  resolvePath,
+} from '../../host/image-tools.ts';
+import { FileBlockDevice } from '../../host/node/file-block-device.ts';
+import { countEntries, ImportError, importDirectory } from '../../host/node/import-directory.ts';
+import { errnoMessage, LinuxError } from '../../kernel/errno.ts';
+import { checkExt4 } from '../../kernel/fs/ext4/check.ts';
+import { Ext4ImageError } from '../../kernel/fs/ext4/errors.ts';
+import { Ext4FileSystem } from '../../kernel/fs/ext4/fs.ts';
+import { createExt4 } from '../../kernel/fs/ext4/mkfs.ts';
+import { importTar, TarError } from '../../kernel/fs/tar.ts';
+import type { Timespec } from '../../kernel/vfs/types.ts';
+import { UserError } from '../errors.ts';
+import { parseSize } from '../values.ts';
+
+const EXAMPLES = `
+Examples:
+  kevlar-jit image create disk.ext4 --size 1G
+  kevlar-jit image create alpine.ext4 --size 512M --from alpine-minirootfs.tar.gz
+  kevlar-jit image import disk.ext4 ./files --to /root
+  kevlar-jit image ls -l disk.ext4 /etc
+  kevlar-jit image cat disk.ext4 /etc/os-release
+  kevlar-jit image check disk.ext4`;
+
+/** Exit status of `check` for an image with problems. */
+const EXIT_DAMAGED = 1;
+
+export function imageCommand(): Command {
+  const image = new Command('image')
+    .description('create, fill, look into and check ext4 images')
+    .addHelpText('after', EXAMPLES);
+  image
+    .command('create')
+    .description('make an image with an empty ext4 file system')
+    .argument('<image>', 'file to make')
+    .requiredOption('-s, --size <size>', 'size of the image, e.g. 512M or 2G')
+    .option('-b, --block-size <bytes>', '1024, 2048 or 4096', '4096')
+    .option('-L, --label <name>', 'volume name, at most 16 bytes')
+    .option('-U, --uuid <uuid>', 'UUID of the file system; default: random')
+    .option('-f, --force', 'replace a file that exists')
+    .option('--from <source>', 'import a directory, .tar or .tar.gz')
+    .action(create);
+  image
+    .command('import')
+    .description('copy a directory, .tar or .tar.gz into an image')
+    .argument('<image>')
+    .argument('<source>', 'a directory, .tar or .tar.gz')
+    .option('--to <path>', 'directory in the image', '/')
+    .action((path: string, source: string, options: { to: string }) => {
+      explain(path, () => importInto(path, source, options.to));
+    });
+  image
+    .command('ls')
+    .description('list a directory of an image')
+    .argument('<image>')
+    .argument('[path]', 'path in the image', '/')
+    .option('-l', 'long format')
+    .action((path: string, inner: string, options: { l?: boolean }) => {
+      explain(path, () => list(path, inner, options.l ?? false));
+    });
+  image
+    .command('cat')
+    .description('print files of an image')
+    .argument('<image>')
+    .argument('<path...>', 'paths in the image')
+    .action(async (path: string, inner: string[]) => {
+      for (const one of inner) await cat(path, one);
+    });
+  image
+    .command('check')
+    .description('check an image, without changing it')
+    .argument('<image>')
+    .action((path: string) => explain(path, () => check(path)));
+  return image;
+}
+
+/** Turns whatever can go wrong with an image into one line. */
+function explain<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw asUserError(path, error);
+  }
+}
+
+function asUserError(path: string, error: unknown): unknown {
+  if (error instanceof UserError || !(error instanceof Error)) return error;
+  if (error instanceof ImportError || error instanceof TarError)
+    return new UserError(error.message);
+  if (error instanceof Ext4ImageError) return new UserError(`${path}: ${error.message}`);
+  if (error instanceof LinuxError) return new UserError(`${path}: ${errnoMessage(error.errno)}`);
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined)
+    return new UserError(error.message.replace(/^\w+: /, '').replace(/, \w+ '(.*)'$/, ': $1'));
+  // The block device's own refusals: in use, not a regular file.
+  if (error.constructor === Error) return new UserError(error.message);
+  return error;
+}
+
+interface CreateFlags {
+  readonly size: string;
+  readonly blockSize: string;
+  readonly label?: string;
+  readonly uuid?: string;
+  readonly force?: boolean;
+  readonly from?: string;
+}
+
+function create(path: string, flags: CreateFlags): void {
+  const size = parseSize(flags.size);
+  const blockSize = Number(flags.blockSize);
+  if (blockSize !== 1024 && blockSize !== 2048 && blockSize !== 4096) {
+    throw new UserError(`--block-size ${flags.blockSize}: choose 1024, 2048 or 4096`);
+  }
+  const uuid = flags.uuid === undefined ? null : parseUuid(flags.uuid);
+  if (flags.from !== undefined && !existsSync(flags.from)) {
+    throw new UserError(`${flags.from}: no such file or directory`);
+  }
+  const existed = existsSync(path);
+  if (existed && !flags.force) throw new UserError(`${path} exists; use --force to replace it`);
+  explain(path, () => {
+    closeSync(openSync(path, 'a'));
+    const locked = new FileBlockDevice(path);
+    locked.close();
+    const fd = openSync(path, 'w');
+    ftruncateSync(fd, size);
+    closeSync(fd);
+    try {
+      format(path, blockSize, uuid, flags.label);
+      if (flags.from !== undefined) importInto(path, flags.from, '/');
+    } catch (error) {
+      if (!existed) unlinkSync(path);
+      throw error;
+    }
+  });
+}
+
+function format(
+  path: string,
+  blockSize: 1024 | 2048 | 4096,
+  uuid: Uint8Array | null,
+  label: string | undefined,
+): void {
+  const device = new FileBlockDevice(path);
+  try {
+    withBar('formatting', (bar) =>
+      createExt4(device, {
+        blockSize,
+        blank: true,
+        now,
+        random,
+        ...(uuid === null ? {} : { uuid }),
+        ...(label === undefined ? {} : { label }),
+        onProgress: (fraction) => bar(Math.round(fraction * 100), 100),
+      }),
+    );
+  } finally {
+    device.close();
+  }
+}
+
+function parseUuid(text: string): Uint8Array {
+  const hex = text.replaceAll('-', '');
+  if (!/^[0-9a-f]{32}$/i.test(hex)) throw new UserError(`--uuid ${text}: not a UUID`);
+  return Uint8Array.from(Buffer.from(hex, 'hex'));
+}
+
+function now(): Timespec {
+  const ms = Date.now();
+  return { sec: Math.floor(ms / 1000), nsec: (ms % 1000) * 1e6 };
+}
+
+function random(): number {
+  return randomBytes(4).readUInt32LE();
+}
+
+/** Calls `action` with a function that moves a progress bar, shown on a terminal only. */
+function withBar<T>(what: string, action: (bar: (done: number, total: number) => void) => T): T {
+  if (!process.stderr.isTTY) return action(() => {});
+  const bar = new SingleBar({
+    format: `${what} {bar} {percentage} %`,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  let last = 0;
+  bar.start(100, 0);
+  try {
+    return action((done, total) => {
+      const percent = total > 0 ? Math.min(100, Math.floor((done * 100) / total)) : 100;
+      if (percent === last) return;
+      last = percent;
+      bar.update(percent);
+      // The work is synchronous, so the bar's timer does not run.
+      bar.render();
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Opens an image, for writing or to look into it, and closes it whatever happens. */
+function withImage<T>(path: string, readOnly: boolean, action: (fs: Ext4FileSystem) => T): T {
+  const device = new FileBlockDevice(path, { readOnly });
+  try {
+    const log = (line: string): void => void process.stderr.write(`kevlar-jit: ${path}: ${line}\n`);
+    const fs = Ext4FileSystem.open(device, { readOnly, log, now, random });
+    try {
+      return action(fs);
+    } finally {
+      fs.close();
+    }
+  } finally {
+    device.close();
+  }
+}
+
+function importInto(path: string, source: string, to: string): void {
+  if (!existsSync(source)) throw new UserError(`${source}: no such file or directory`);
+  withImage(path, false, (fs) => {
+    if (fs.readOnly) throw new UserError(`${path}: cannot be written`);
+    const target = makeDirectories(fs, Buffer.from(to).toString('latin1'));
+    if (statSync(source).isDirectory()) {
+      const total = countEntries(source);
+      withBar('importing', (bar) => importDirectory(source, target, (done) => bar(done, total)));
+      return;
+    }
+    const inside = Object.create(fs, { root: { value: target } }) as Ext4FileSystem;
+    const bytes = readTarball(source);
+    withBar('importing', (bar) => importTar(inside, bytes, bar));
+  });
+}
+
+function readTarball(path: string): Uint8Array {
+  const bytes = readFileSync(path);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    throw new UserError(`${path}: damaged gzip file (${(error as Error).message})`);
+  }
+}
+
+/** Names are bytes; control characters would reach the terminal. */
+function printable(name: string): Buffer {
+  const shown = process.stdout.isTTY ? name.replace(/[\x00-\x1f\x7f]/g, '?') : name;
+  return Buffer.from(shown, 'latin1');
+}
+
+function list(path: string, inner: string, long: boolean): void {
+  withImage(path, true, (fs) => {
+    const out: Buffer[] = [];
+    for (const file of atPath(inner, () => listPath(fs, Buffer.from(inner).toString('latin1')))) {
+      if (long) out.push(Buffer.from(`${longLine(file)} `));
+      out.push(printable(file.name));
+      if (long && file.target !== '') out.push(Buffer.from(' -> '), printable(file.target));
+      out.push(Buffer.from('\n'));
+    }
+    process.stdout.write(Buffer.concat(out));
+  });
+}
+
+/** Errors of a path inside the image name that path. */
+function atPath<T>(inner: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof LinuxError) throw new UserError(`${inner}: ${errnoMessage(error.errno)}`);
+    throw error;
+  }
+}
+
+async function cat(path: string, inner: string): Promise<void> {
+  const device = explain(path, () => new FileBlockDevice(path, { readOnly: true }));
+  try {
+    const fs = explain(path, () => Ext4FileSystem.open(device, { readOnly: true }));
+    const pieces = atPath(inner, () =>
+      readPieces(resolvePath(fs, Buffer.from(inner).toString('latin1'))),
+    );
+    for (;;) {
+      const next = atPath(inner, () => pieces.next());
+      if (next.done) return;
+      if (!(await write(next.value))) return;
+    }
+  } finally {
+    device.close();
+  }
+}
+
+/** @returns false if the reader has gone */
+function write(bytes: Uint8Array): Promise<boolean> {
+  return new Promise((done, failed) => {
+    process.stdout.once('error', ignore);
+    process.stdout.write(bytes, (error) => {
+      process.stdout.removeListener('error', ignore);
+      if (error === null || error === undefined) done(true);
+      else if ((error as NodeJS.ErrnoException).code === 'EPIPE') done(false);
+      else failed(error);
+    });
+  });
+}
+
+function ignore(): void {}
+
+function check(path: string): void {
+  const device = new FileBlockDevice(path, { readOnly: true });
+  try {
+    const result = withBar('checking', (bar) => checkExt4(device, bar));
+    for (const problem of result.problems) process.stdout.write(`${path}: ${problem}\n`);
+    const found = result.problems.length;
+    const summary = `${result.directories} directories, ${result.files} other files, ${result.blocksUsed} blocks used`;
+    process.stdout.write(`${path}: ${found === 0 ? 'clean' : `${found} problems`}; ${summary}\n`);
+    if (found > 0) process.exitCode = EXIT_DAMAGED;
+  } finally {
+    device.close();
+  }
+}

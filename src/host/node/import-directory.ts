@@ -1,0 +1,176 @@
+/**
+ * Copies a directory of the host into a guest file system: owners, modes, times, hard links, symbolic
+ * links, device nodes and holes. Symbolic links are copied, never followed.
+ */
+
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
+import { errnoMessage, LinuxError } from '../../kernel/errno.ts';
+import type { Inode, Timespec } from '../../kernel/vfs/types.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../kernel/vfs/types.ts';
+import { appendPiece, makeFile } from '../image-tools.ts';
+
+export class ImportError extends Error {
+  override name = 'ImportError';
+}
+
+export interface ImportCounts {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+const CHUNK = 1 << 18;
+const SLASH = Buffer.from('/');
+
+/** Entries below a directory, for a progress bar. */
+export function countEntries(path: string): number {
+  return countEntriesIn(Buffer.from(path));
+}
+
+function countEntriesIn(path: Buffer): number {
+  let count = 0;
+  for (const entry of readdirSync(path, { encoding: 'buffer', withFileTypes: true })) {
+    count++;
+    if (entry.isDirectory()) count += countEntriesIn(join(path, nameOf(entry)));
+  }
+  return count;
+}
+
+/** With encoding 'buffer' a Dirent's name is a Buffer, which the types do not say. */
+function nameOf(entry: { readonly name: unknown }): Buffer {
+  return entry.name as Buffer;
+}
+
+function join(dir: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([dir, SLASH, name]);
+}
+
+/** Copies what is in directory `path` into `into`. */
+export function importDirectory(
+  path: string,
+  into: Inode,
+  onEntry: (done: number) => void = () => {},
+): ImportCounts {
+  const importer = new Importer(onEntry);
+  importer.copyEntries(Buffer.from(path), into);
+  return importer;
+}
+
+class Importer {
+  entries = 0;
+  bytes = 0;
+  private readonly onEntry: (done: number) => void;
+  /** Copied files with several links, by device and inode. */
+  private readonly copied = new Map<string, Inode>();
+  private readonly buffer = Buffer.alloc(CHUNK);
+
+  constructor(onEntry: (done: number) => void) {
+    this.onEntry = onEntry;
+  }
+
+  copyEntries(path: Buffer, into: Inode): void {
+    for (const name of readdirSync(path, { encoding: 'buffer' })) {
+      const child = join(path, name);
+      try {
+        this.copy(child, name.toString('latin1'), into);
+      } catch (error) {
+        if (!(error instanceof LinuxError)) throw error;
+        throw new ImportError(`${child.toString()}: ${errnoMessage(error.errno)}`);
+      }
+      this.onEntry(++this.entries);
+    }
+  }
+
+  private copy(path: Buffer, name: string, into: Inode): void {
+    const info = lstatSync(path);
+    const key = `${info.dev}:${info.ino}`;
+    const known = info.nlink > 1 ? this.copied.get(key) : undefined;
+    if (known !== undefined) {
+      this.replace(into, name);
+      into.link(name, known);
+      return;
+    }
+    const made = this.make(path, name, into, info);
+    if (info.nlink > 1 && !info.isDirectory()) this.copied.set(key, made);
+    if (info.isDirectory()) this.copyEntries(path, made);
+    const mode = (info.mode & S_IFMT) === S_IFLNK ? {} : { mode: info.mode };
+    made.setattr({
+      ...mode,
+      uid: info.uid,
+      gid: info.gid,
+      atime: timeOf(info.atimeMs),
+      mtime: timeOf(info.mtimeMs),
+    });
+  }
+
+  private replace(into: Inode, name: string): void {
+    if (into.lookup(name) !== null) into.unlink(name);
+  }
+
+  private make(path: Buffer, name: string, into: Inode, info: Stats): Inode {
+    const { uid, gid } = info;
+    switch (info.mode & S_IFMT) {
+      case S_IFDIR: {
+        const old = into.lookup(name);
+        if (old !== null && (old.mode & S_IFMT) === S_IFDIR) return old;
+        return into.create(name, info.mode, uid, gid, 0);
+      }
+      case S_IFREG: {
+        const file = makeFile(into, name, info.mode, uid, gid);
+        this.copyData(path, file, info.size);
+        return file;
+      }
+      case S_IFLNK:
+        this.replace(into, name);
+        return into.symlink(name, readlinkSync(path, 'buffer').toString('latin1'), uid, gid);
+      case S_IFCHR:
+      case S_IFBLK:
+      case S_IFIFO:
+      case S_IFSOCK:
+        this.replace(into, name);
+        return into.create(name, info.mode, uid, gid, info.rdev);
+      default:
+        throw new ImportError(`${path.toString()}: unknown type of file`);
+    }
+  }
+
+  /** Pieces of zeros become holes. */
+  private copyData(path: Buffer, file: Inode, size: number): void {
+    const fd = openSync(path, 'r');
+    try {
+      let at = 0;
+      while (at < size) {
+        const n = readSync(fd, this.buffer, 0, Math.min(CHUNK, size - at), at);
+        if (n === 0) break;
+        const piece = this.buffer.subarray(0, n);
+        if (!piece.every((b) => b === 0)) appendPiece(file, at, piece);
+        at += n;
+        this.bytes += n;
+      }
+      if (file.size < at) file.setattr({ size: at });
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function timeOf(ms: number): Timespec {
+  const sec = Math.floor(ms / 1000);
+  return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) };
+}
