@@ -4,10 +4,10 @@
  * of pipes (S_IFIFO, not seekable, EPIPE and SIGPIPE when the host's side is closed).
  */
 
-import { EAGAIN, EBADF, EPIPE, linuxError } from '../kernel/errno.ts';
+import { EACCES, EAGAIN, EBADF, EPIPE, linuxError } from '../kernel/errno.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Sys } from '../kernel/syscall/types.ts';
-import { O_NONBLOCK, O_RDONLY, O_WRONLY } from '../kernel/vfs/constants.ts';
+import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../kernel/vfs/constants.ts';
 import { BaseFile } from '../kernel/vfs/file.ts';
 import { BaseInode } from '../kernel/vfs/inode.ts';
 import {
@@ -121,6 +121,12 @@ export class HostReader extends BaseFile {
     super(new HostPipeInode(kernel), null, O_RDONLY);
   }
 
+  /** open("/dev/stdin") and the like: there is only this one end, so it is shared. */
+  reopen(_sys: Sys, flags: number): this {
+    if ((flags & O_ACCMODE) !== (this.flags & O_ACCMODE)) throw linuxError(EACCES);
+    return this;
+  }
+
   override describe(): string {
     return `pipe:[${this.inode?.ino}]`;
   }
@@ -169,7 +175,7 @@ export class HostReader extends BaseFile {
 export class HostWriter extends BaseFile {
   private readonly queue: WaitQueue = new WaitQueue();
   private readonly deliver: (data: Uint8Array) => void;
-  private readonly onClose: (() => void) | null;
+  private readonly whenClosed: (() => void) | null;
   private pending = 0;
   private broken = false;
 
@@ -184,7 +190,13 @@ export class HostWriter extends BaseFile {
   ) {
     super(new HostPipeInode(kernel), null, O_WRONLY);
     this.deliver = deliver;
-    this.onClose = onClose;
+    this.whenClosed = onClose;
+  }
+
+  /** open("/dev/stdin") and the like: there is only this one end, so it is shared. */
+  reopen(_sys: Sys, flags: number): this {
+    if ((flags & O_ACCMODE) !== (this.flags & O_ACCMODE)) throw linuxError(EACCES);
+    return this;
   }
 
   override describe(): string {
@@ -239,6 +251,6 @@ export class HostWriter extends BaseFile {
   }
 
   protected override closed(): void {
-    this.onClose?.();
+    this.whenClosed?.();
   }
 }

@@ -69,7 +69,7 @@ class AnonymousFs implements FileSystem {
   sync(): void {}
 }
 
-/** Stands for an open file in a path; opening it opens the same object again. */
+/** Stands for an open file without an inode in a path. */
 class AnonymousInode extends BaseInode {
   readonly nlink = 1;
   readonly size = 0;
@@ -96,13 +96,19 @@ class AnonymousInode extends BaseInode {
     throw linuxError(EINVAL);
   }
 
-  override open(sys: Sys | null, flags: number, _path: Path): OpenFile {
-    if (sys === null || this.file.reopen === undefined) throw linuxError(ENXIO);
-    return this.file.reopen(sys, flags);
+  override open(_sys: Sys | null, _flags: number, _path: Path): OpenFile {
+    throw linuxError(ENXIO);
   }
 }
 
 class AnonymousPath extends VfsPath {
+  readonly file: OpenFile;
+
+  constructor(mount: Mount, dentry: Dentry, file: OpenFile) {
+    super(mount, dentry);
+    this.file = file;
+  }
+
   override absolute(): string {
     return this.dentry.name;
   }
@@ -119,10 +125,16 @@ export function isAnonymous(inode: Inode): boolean {
   return inode.fs === anonymousFs;
 }
 
+/** open(2) of a file that knows how to be opened again; null if it is opened through its inode. */
+export function reopenAnonymous(sys: Sys | null, path: VfsPath, flags: number): OpenFile | null {
+  if (sys === null || !(path instanceof AnonymousPath)) return null;
+  return path.file.reopen?.(sys, flags) ?? null;
+}
+
 /** Where the magic link of an open file leads. */
 export function pathOfFile(file: OpenFile): VfsPath {
   if (file.path instanceof VfsPath) return file.path;
   const inode = file.inode ?? new AnonymousInode(anonymousFs, file);
   const dentry = new Dentry(file.describe(), null, inode);
-  return new AnonymousPath(new Mount(0, anonymousFs, dentry, 0, 'none'), dentry);
+  return new AnonymousPath(new Mount(0, anonymousFs, dentry, 0, 'none'), dentry, file);
 }

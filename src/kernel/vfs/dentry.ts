@@ -132,9 +132,17 @@ export class DentryCache {
     this.insert(b.parent!, b);
   }
 
-  /** Forgets everything below `dir`: for changes made without the VFS (an import into a mounted tree). */
-  invalidate(dir: Dentry): void {
-    dir.children = null;
+  /** Asks the file system again for everything below `dir`: for changes made without the VFS. */
+  revalidate(dir: Dentry): void {
+    for (const [name, d] of dir.children ?? []) {
+      if (dir.inode!.lookup(name) === d.inode) {
+        if (d.isDirectory) this.revalidate(d);
+        continue;
+      }
+      d.unlinked = d.inode !== null;
+      dir.children!.delete(name);
+      this.count--;
+    }
   }
 
   /** Call between system calls' walks: keeps the cache within bounds. */

@@ -21,7 +21,7 @@ export interface SystemMountOptions {
 }
 
 /** st_dev of file systems without a device: major 0, minors in order. */
-let lastDev = 0x14;
+let lastDev = 0x1f;
 
 export function nextDev(): number {
   return ++lastDev;

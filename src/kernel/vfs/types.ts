@@ -228,7 +228,7 @@ export interface OpenFile {
   readdir(sys: Sys, emit: (e: DirEntry) => boolean): void;
   /** fstat of a file without an inode; without it the type follows from describe(). */
   stat?(): Stat;
-  /** open(2) of /proc/PID/fd/N for a file without a path (a pipe); without it ENXIO. */
+  /** open(2) of /proc/PID/fd/N for a file without a path (a pipe); without it, the inode is opened. */
   reopen?(sys: Sys, flags: number): OpenFile;
   fsync(dataOnly: boolean): void;
   /** One more / one fewer reference (descriptor, mapping, SCM_RIGHTS); the last one closes. */

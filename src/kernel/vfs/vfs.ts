@@ -23,7 +23,7 @@ import {
   linuxError,
 } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
-import { isAnonymous } from './anonymous.ts';
+import { isAnonymous, reopenAnonymous } from './anonymous.ts';
 import {
   __O_TMPFILE,
   IN_CREATE,
@@ -197,7 +197,7 @@ export class Vfs {
 
   /** Names were changed without the VFS (an import into a mounted file system). */
   invalidate(fs: FileSystem): void {
-    this.dentries.invalidate(this.dentries.root(fs.root));
+    this.dentries.revalidate(this.dentries.root(fs.root));
   }
 
   // ---- lookup
@@ -367,6 +367,8 @@ export class Vfs {
     const { inode } = path;
     // Terminals look at O_NOCTTY.
     const kept = (flags & ~OPEN_ONLY) | (flags & O_NOCTTY);
+    const again = reopenAnonymous(sys, path, kept & ~O_NOCTTY);
+    if (again !== null) return again;
     const file =
       sys !== null && (inode.mode & S_IFMT) === S_IFIFO && !isAnonymous(inode)
         ? this.devices.openFifo(sys, inode, kept, path)
