@@ -3,13 +3,13 @@
  * which returns the region's function:
  *
  *     const h3=H[3];                          helpers and slot operations it calls
- *     return function memcpy_0x401230(){
+ *     return(function memcpy_0x401230(){      parenthesized: compiled at once, not first skipped
  *     let _n=I32[budget],_g=…,…               budget, TLB generation, scratch
  *     let rax_l=I32[…],rax_h=I32[…],…         guest registers the region uses
  *     X:{ … _x=8;break X; … }                 the code; _x: index of an exit record in T
  *     I32[…]=rax_l;…                          registers it may have written
  *     …                                       pc, budget and return code from the exit record
- *     }
+ *     })
  *
  * Warming up. V8 gives optimized code up when a path is taken that had not been taken before, and what it
  * compiles for a loop that never ends (OSR) knows little of types. So runs are cut into slices (the rest
@@ -103,7 +103,7 @@ function prologue(e: EmitContext): string {
     ...[...e.slotsUsed].map((s) => `const v${s}=S[${s}];`),
   ];
   return (
-    `"use strict";${functions.join('')}return function ${e.options.name}(){\n` +
+    `"use strict";${functions.join('')}return(function ${e.options.name}(){\n` +
     `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
     `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${WARM_SLICE}|0;` +
     `if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}` +
@@ -124,7 +124,7 @@ function epilogue(e: EmitContext): string {
     `I32[${pc}]=T[_x]|_e&T[_x+4];I32[${pc + 1}]=T[_x+1]|_o&T[_x+4];` +
     `I32[${ENG_BUDGET}]=_n+_k-T[_x+2]|0;` +
     `_w=T[_x+3];if(_w===${EXIT.budget})_w=_k!==0&I32[${ENG_STOP}]===0?${EXIT.next}:${EXIT.budget};` +
-    `return _w-_r-_r|0;}`
+    `return _w-_r-_r|0;})`
   );
 }
 
