@@ -43,7 +43,8 @@ let end = 0;
 
 /** Next byte; past the end it counts on and returns 0, and the caller checks once at the end. */
 function u8(): number {
-  return pos < end ? (code[pos++] as number) : (pos++, 0);
+  const at = pos++;
+  return at < end ? (code[at] as number) : 0;
 }
 
 function i8(): number {
@@ -159,7 +160,14 @@ function lookUp(d: Decoded, map: number): InsnRow | null {
     const pfx = d.rep === 0xf2 ? 3 : d.rep === 0xf3 ? 2 : d.p66 ? 1 : 0;
     e = byPrefix[((-e - 1) << 4) | (d.vexL << 3) | ((d.rex & 8) >> 1) | pfx] as number;
     // The ModRM byte is only looked at here; readOperands reads it again.
-    if (e < 0) e = byModrm[((-e - 1) << 8) | (pos < end ? (code[pos] as number) : 0)] as number;
+    if (e < 0) {
+      if (pos >= end) {
+        // It is missing: truncated.
+        pos = end + 1;
+        return null;
+      }
+      e = byModrm[((-e - 1) << 8) | (code[pos] as number)] as number;
+    }
   }
   return e === 0 ? null : (rows[e - 1] as InsnRow);
 }

@@ -288,6 +288,13 @@ export class Lift {
     return t;
   }
 
+  /** Loads straight into general register n, which the op's result must fill (i32 or i64). */
+  loadGpr(n: number, name: MemOpName): void {
+    this.prepareAddress(0);
+    this.b.opTo(GPR[n] as Ref, name, this.eaA, this.eaB, this.eaC as Ref, this.eaDisp);
+    this.wroteGpr(n);
+  }
+
   /** Stores the low `size` bytes of `v` to the memory operand. */
   store(size: number, v: Ref, align = false): void {
     this.storeAs(STORE[size] as MemOpName, v, 0, align);
@@ -312,6 +319,16 @@ export class Lift {
     this.narrowAddress();
     this.eaReady = false;
     return this.b.op('lea.i64', this.eaA, this.eaB, this.eaC as Ref, this.eaDisp);
+  }
+
+  /** LEA into general register n. */
+  leaGpr(n: number): void {
+    this.baseAndIndex();
+    this.narrowAddress();
+    this.eaReady = false;
+    const r = GPR[n] as Ref;
+    this.b.opTo(r, 'lea.i64', this.eaA, this.eaB, this.eaC as Ref, this.eaDisp);
+    this.wroteGpr(n);
   }
 
   /** Makes the instruction's memory operand base + disp instead of what ModRM says. */
@@ -437,21 +454,18 @@ export class Lift {
   }
 
   exit(pc: Ref, reason: number): void {
-    this.b.emit(OP.exit, NONE, pc, NONE, NONE, reason);
-    this.ended = true;
+    this.endWith(OP.exit, pc, NONE, NONE, reason);
   }
 
   /** Ends the block with a jump to a constant address. For a call, `ret` is the return address. */
   jump(target: Ref, kind: number = JUMP.jump, ret: Ref = NONE): void {
-    if (this.singleStep) return this.trap(VECTOR.DB, target);
-    this.b.emit(OP.jump, NONE, target, ret, NONE, kind);
-    this.ended = true;
+    if (this.singleStep) this.trap(VECTOR.DB, target);
+    else this.endWith(OP.jump, target, ret, NONE, kind);
   }
 
   jumpIndirect(target: Ref, kind: number = JUMP.jump, ret: Ref = NONE): void {
-    if (this.singleStep) return this.trap(VECTOR.DB, target);
-    this.b.emit(OP.jumpind, NONE, target, ret, NONE, kind);
-    this.ended = true;
+    if (this.singleStep) this.trap(VECTOR.DB, target);
+    else this.endWith(OP.jumpind, target, ret, NONE, kind);
   }
 
   /** To `taken` if cond != 0, else to the next instruction. */
@@ -462,9 +476,12 @@ export class Lift {
   /** To `taken` if cond != 0, else to `other` (constants). */
   branchTo(cond: Ref, taken: Ref, other: Ref): void {
     if (this.singleStep) {
-      return this.trap(VECTOR.DB, this.b.op('select.i64', taken, other, cond));
-    }
-    this.b.emit(OP.branch, NONE, taken, other, cond, 0);
+      this.trap(VECTOR.DB, this.b.op('select.i64', taken, other, cond));
+    } else this.endWith(OP.branch, taken, other, cond, 0);
+  }
+
+  private endWith(op: number, a: Ref, b: Ref, c: Ref, imm: number): void {
+    this.b.emit(op, NONE, a, b, c, imm);
     this.ended = true;
   }
 

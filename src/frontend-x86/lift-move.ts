@@ -1,6 +1,6 @@
 /** Lifters of data movement, extension, stack and bit instructions (SDM vol. 1, 7.3.1, 7.3.6, 7.3.7). */
 
-import { COND } from '../ir/ops.ts';
+import { COND, type MemOpName } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import { CC_LOGIC } from './flags.ts';
 import type { Lift } from './lift-context.ts';
@@ -10,20 +10,42 @@ import type { LiftFn } from './table-format.ts';
 const RSP = 4;
 const RBP = 5;
 
-export const liftMov: LiftFn = (cx) => cx.set(0, cx.raw(1));
+/** Loads that fill a register, by bytes read. */
+const LOADS_ZERO: Record<number, MemOpName> = { 1: 'ld8u', 2: 'ld16u', 4: 'ld32', 8: 'ld64' };
+const LOADS_SIGN: Record<number, MemOpName> = { 1: 'ld8s', 2: 'ld16s', 4: 'ld32' };
+const LOADS_SIGN64: Record<number, MemOpName> = {
+  1: 'ld8s.i64',
+  2: 'ld16s.i64',
+  4: 'ld32s.i64',
+};
+
+/** Operand 0 = memory, for a destination register of 4 or 8 bytes: one op. */
+function loadsRegister(cx: Lift, loads: Record<number, MemOpName>): boolean {
+  if (cx.isMem(0) || !cx.isMem(1) || cx.size(0) < 4) return false;
+  cx.loadGpr(cx.regNo(0), loads[cx.size(1)] as MemOpName);
+  return true;
+}
+
+export const liftMov: LiftFn = (cx) => {
+  if (!loadsRegister(cx, LOADS_ZERO)) cx.set(0, cx.raw(1));
+};
 
 /** MOVZX: the source has a size of its own. */
-export const liftMovzx: LiftFn = (cx) => cx.set(0, cx.get(1));
+export const liftMovzx: LiftFn = (cx) => {
+  if (!loadsRegister(cx, LOADS_ZERO)) cx.set(0, cx.get(1));
+};
 
 /** MOVSX, MOVSXD. */
 export const liftMovsx: LiftFn = (cx) => {
-  const from = cx.size(1);
-  if (cx.size(0) === 8) cx.set(0, cx.getSigned64(1));
-  else if (cx.isMem(1) && from < 4) cx.set(0, cx.loadAs(from === 1 ? 'ld8s' : 'ld16s'));
-  else cx.set(0, cx.signed32(cx.raw(1), from));
+  const wide = cx.size(0) === 8;
+  if (loadsRegister(cx, wide ? LOADS_SIGN64 : LOADS_SIGN)) return;
+  cx.set(0, wide ? cx.getSigned64(1) : cx.signed32(cx.raw(1), cx.size(1)));
 };
 
-export const liftLea: LiftFn = (cx) => cx.set(0, cx.effectiveAddress());
+export const liftLea: LiftFn = (cx) => {
+  if (cx.size(0) === 8) cx.leaGpr(cx.regNo(0));
+  else cx.set(0, cx.effectiveAddress());
+};
 
 export const liftXchg: LiftFn = (cx) => {
   const size = cx.size(0);
@@ -78,7 +100,13 @@ export const liftCmov: LiftFn = (cx) => {
   const v = cx.raw(1);
   const old = cx.raw(0);
   const cond = cx.flags.condition(cx.d.opcode & 15);
-  cx.set(0, cx.op(size === 8 ? 'select.i64' : 'select.i32', v, old, cond));
+  const select = size === 8 ? 'select.i64' : 'select.i32';
+  if (size === 2) {
+    cx.set(0, cx.op(select, v, old, cond));
+    return;
+  }
+  cx.b.opTo(old, select, v, old, cond);
+  cx.wroteGpr(cx.regNo(0));
 };
 
 export const liftSetcc: LiftFn = (cx) => cx.set(0, cx.flags.condition(cx.d.opcode & 15));
@@ -109,9 +137,16 @@ export const liftPush: LiftFn = (cx) => push(cx, cx.d.opSize, cx.raw(0));
 /** POP r: POP rSP leaves the loaded value. */
 export const liftPopReg: LiftFn = (cx) => {
   const size = cx.d.opSize;
+  const n = cx.regNo(0);
+  if (size === 8 && n !== RSP) {
+    cx.useAddress(GPR[RSP] as Ref);
+    cx.loadGpr(n, 'ld64');
+    moveStack(cx, 8);
+    return;
+  }
   const v = loadTop(cx, size);
   moveStack(cx, size);
-  cx.setGpr(cx.regNo(0), size, v);
+  cx.setGpr(n, size, v);
 };
 
 /** POP m: an address with rSP as base uses its value after the increment. */

@@ -20,7 +20,7 @@ import { whyNoNative } from './native.ts';
 import { Random } from './random.ts';
 
 const test = suite('instructions against the CPU', { timeout: 24 * 3600_000 });
-const CASES = Number(process.env['KEVLAR_DIFF_CASES'] ?? 60_000);
+const CASES = Number(process.env['KEVLAR_DIFF_CASES'] ?? 30_000);
 const SEED = Number(process.env['KEVLAR_DIFF_SEED'] ?? (Date.now() >>> 0) % 1_000_000_000);
 
 const INTEGER: ReadonlySet<InsnRow> = new Set([

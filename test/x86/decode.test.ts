@@ -143,6 +143,13 @@ test('bytes that are missing are reported, not invented', () => {
   assert.is(d.immLo, 0x08070605);
 });
 
+test('a missing ModRM byte is no reason to call the opcode invalid', () => {
+  // MOVMSKPS exists with a register operand only.
+  const bytes = Uint8Array.from([0x45, 0x0f, 0x50, 0xd3]);
+  assert.is(decode(d, bytes, 0, 3), DECODE.truncated);
+  assert.is(decode(d, bytes, 0, 4), DECODE.ok);
+});
+
 test('REX counts only directly before the opcode', () => {
   decodeBytes([0x48, 0x66, 0x01, 0xc0]);
   assert.is(d.opSize, 2);
