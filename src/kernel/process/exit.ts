@@ -39,6 +39,7 @@ export function exitTask(task: Task, status: number): void {
   if (task.dead) return;
   const { kernel, process } = task;
   kernel.strace?.taskEnded(task, status);
+  kernel.scheduler.chargeNow(task);
   task.stopWaiting();
   task.state = TASK_STATE.dead;
   task.signalFlag = false;

@@ -4,6 +4,7 @@ import { CAP } from '../cred/cred.ts';
 import { EINVAL, EPERM, ESRCH, linuxError } from '../errno.ts';
 import { Enum, Pid, Ptr, StructIn, StructOut } from '../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import type { Task } from '../task.ts';
 import { taskCpuMs } from '../time/clocks.ts';
 import { writeTimevalMs } from '../time/timespec.ts';
 import { type Process, Usage } from './process.ts';
@@ -113,6 +114,12 @@ const RUSAGE_SELF = 0;
 const RUSAGE_CHILDREN = -1;
 const RUSAGE_THREAD = 1;
 
+/** The present quantum counts as user time until it ends. */
+function addTask(usage: Usage, t: Task): void {
+  usage.userMs += taskCpuMs(t) - t.systemMs;
+  usage.systemMs += t.systemMs;
+}
+
 function usageOf(sys: Sys, who: number): Usage {
   const usage = new Usage();
   const { task } = sys;
@@ -122,10 +129,10 @@ function usageOf(sys: Sys, who: number): Usage {
       return usage;
     case RUSAGE_SELF:
       usage.add(task.process.usage);
-      for (const t of task.process.threads) usage.userMs += taskCpuMs(t);
+      for (const t of task.process.threads) addTask(usage, t);
       break;
     case RUSAGE_THREAD:
-      usage.userMs = taskCpuMs(task);
+      addTask(usage, task);
       break;
     default:
       throw linuxError(EINVAL);

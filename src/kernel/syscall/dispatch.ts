@@ -114,7 +114,6 @@ function blockTask(task: Task): void {
     }
   }
   sys.timedOut = false;
-  task.kernel.strace?.blocked(task);
   task.block(sys.queues, sys.deadline);
 }
 

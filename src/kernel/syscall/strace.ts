@@ -52,9 +52,6 @@ export class Strace {
     this.open = { task, text: `${task.sys.row?.name}(${before}` };
   }
 
-  /** The task sleeps in its call; others will write now. */
-  blocked(_task: Task): void {}
-
   exit(task: Task, result: number): void {
     const shown = result === KEEP_REGISTERS ? 0 : result;
     const { after } = this.formatArgs(task, shown);

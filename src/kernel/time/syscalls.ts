@@ -92,6 +92,12 @@ function sysGettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): numb
   return 0;
 }
 
+/** As clock_settime. */
+function sysSettimeofday(sys: Sys, { tv }: { tv: number; tz: number }): number {
+  if (tv !== 0) readTimevalMs(sys.mem, tv);
+  throw linuxError(EPERM);
+}
+
 function sysTime(sys: Sys, { tloc }: { tloc: number }): number {
   const { sec } = sys.kernel.clock.realtime();
   if (tloc !== 0) sys.mem.writeU64(tloc, sec);
@@ -315,6 +321,7 @@ export const TIME_SYSCALLS: readonly SyscallRow[] = [
     sysSetitimer,
   ),
   syscall(96, 'gettimeofday', { tv: StructOut('timeval'), tz: Ptr }, sysGettimeofday),
+  syscall(164, 'settimeofday', { tv: StructIn('timeval'), tz: Ptr }, sysSettimeofday),
   syscall(201, 'time', { tloc: Ptr }, sysTime),
   syscall(
     222,
