@@ -22,7 +22,6 @@ const MXCSR = stateWord('mxcsr');
 
 /** Bits of MXCSR that exist. */
 export const MXCSR_MASK = 0xffff;
-export const FXSAVE_SIZE = 512;
 
 if (MXCSR !== FP_ENV_WORD) panic('the floating-point environment is not where mxcsr is');
 

@@ -8,8 +8,8 @@
 import { SCRATCH_BASE } from '../common/layout.ts';
 import { IE, OE, PE, UE } from '../ir/fp-env.ts';
 import type { HelperEnv, HelperFn } from '../ir/helpers.ts';
-import { fromInt, numToInt } from '../ir/slot-fp-slow.ts';
 import { addNum, compareNum, divNum, mulNum } from '../ir/softfloat/arith.ts';
+import { fromInt, numToInt } from '../ir/softfloat/integer.ts';
 import { flagDenormals, nanX87 } from '../ir/softfloat/nan.ts';
 import {
   CLS,
@@ -20,11 +20,11 @@ import {
   loadF32,
   loadF64,
   loadF80,
-  NAN,
   type Num,
   newNum,
   packF32,
   packF64,
+  QNAN,
   SNAN,
   ZERO,
 } from '../ir/softfloat/num.ts';
@@ -148,7 +148,7 @@ export const x87ArithMem: HelperFn = (env, _d, a, b) => {
 
 /** Condition codes of X compared with Y, raising flags. */
 function relation(how: number): number {
-  if (X[CLS]! >= NAN || Y[CLS]! >= NAN) {
+  if (X[CLS]! >= QNAN || Y[CLS]! >= QNAN) {
     const quietOnly = X[CLS]! < SNAN && Y[CLS]! < SNAN;
     if (how === COM.ordered || !quietOnly) raiseFlags(IE);
     return C3 | C2 | C0;

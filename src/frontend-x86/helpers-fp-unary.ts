@@ -5,8 +5,8 @@
 
 import { PE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
-import { fromInt } from '../ir/slot-fp-slow.ts';
 import { invalid, sqrtNum } from '../ir/softfloat/arith.ts';
+import { fromInt } from '../ir/softfloat/integer.ts';
 import { flagDenormals, nanX87 } from '../ir/softfloat/nan.ts';
 import {
   CLS,

@@ -4,7 +4,7 @@
  */
 
 import { IE, PE } from '../ir/fp-env.ts';
-import { fromInt } from '../ir/slot-fp-slow.ts';
+import { fromInt } from '../ir/softfloat/integer.ts';
 import { CLS, EXP, FINITE, HI, LO, type Num, SIGN, ZERO } from '../ir/softfloat/num.ts';
 import { raiseFlags, toInteger } from '../ir/softfloat/round.ts';
 

@@ -24,44 +24,30 @@ import {
 import type { HelperEnv } from './helpers.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { addNum, compareNum, divNum, mulNum, sqrtNum } from './softfloat/arith.ts';
-import { flagDenormals, nanSse, quiet } from './softfloat/nan.ts';
+import { flagDenormals, nanSse } from './softfloat/nan.ts';
 import {
   CLS,
   copyNum,
-  DENORMAL,
-  EXP,
   F32,
   F64,
-  FINITE,
   flushDenormal,
-  HI,
-  LO,
   loadF32,
   loadF64,
-  NAN,
   type Num,
   newNum,
-  normalize,
   packF32,
   packF64,
+  QNAN,
   SIGN,
   SNAN,
-  setSpecial,
   ZERO,
 } from './softfloat/num.ts';
-import {
-  clearFlags,
-  fpFlags,
-  raiseFlags,
-  round,
-  roundToIntegral,
-  toInteger,
-} from './softfloat/round.ts';
+import { clearFlags, fpFlags, raiseFlags, round, roundToIntegral } from './softfloat/round.ts';
 
-const X: Num = newNum();
+export const X: Num = newNum();
 const Y: Num = newNum();
-const R: Num = newNum();
-const out: Int32Array = new Int32Array(4);
+export const R: Num = newNum();
+export const out: Int32Array = new Int32Array(4);
 
 /** Computes r from x and y (unary: x alone), unrounded, raising pre-computation flags. */
 export type Kernel = (x: Num, y: Num, r: Num, rc: number, imm: number) => void;
@@ -69,18 +55,18 @@ export type Kernel = (x: Num, y: Num, r: Num, rc: number, imm: number) => void;
 /** Lanes of one value or of a whole register. */
 export type Lane = 'f32' | 'f64';
 
-function load(I32: Int32Array, at: number, lane: Lane, r: Num, mx: number): void {
+export function load(I32: Int32Array, at: number, lane: Lane, r: Num, mx: number): void {
   if (lane === 'f32') loadF32(I32[at]!, r);
   else loadF64(I32[at]!, I32[at + 1]!, r);
   if (mx & DAZ) flushDenormal(r);
 }
 
-function rounding(mx: number): number {
+export function rounding(mx: number): number {
   return (mx >> RC_SHIFT) & 3;
 }
 
 /** Rounds R to the lane's format and packs it at out[at]. */
-function finish(lane: Lane, mx: number, at: number): void {
+export function finish(lane: Lane, mx: number, at: number): void {
   const unmasked = ~(mx >> MASK_SHIFT);
   // Nothing is computed after an unmasked invalid, denormal or divide-by-zero.
   if (fpFlags & unmasked & (IE | DE | ZE)) return;
@@ -90,7 +76,7 @@ function finish(lane: Lane, mx: number, at: number): void {
   else packF64(R, out, at);
 }
 
-function deliver(env: HelperEnv, d: number, words: number): number {
+export function deliver(env: HelperEnv, d: number, words: number): number {
   // An unmasked invalid, denormal or divide-by-zero in any lane: no lane gets to rounding.
   const pre = fpFlags & (IE | DE | ZE);
   const stopped = (pre & ~(env.I32[FP_ENV_WORD]! >> MASK_SHIFT)) !== 0;
@@ -155,7 +141,7 @@ export const sqrtKernel: Kernel = (x, _y, r) => {
 /** The second operand as it is, unless the first is strictly smaller (or greater). */
 function extreme(sign: number): Kernel {
   return (x, y, r) => {
-    if (x[CLS]! >= NAN || y[CLS]! >= NAN) {
+    if (x[CLS]! >= QNAN || y[CLS]! >= QNAN) {
       raiseFlags(IE);
       copyNum(y, r);
       return;
@@ -233,7 +219,7 @@ export function predicateHolds(imm: number, relation: number): boolean {
 
 /** Relation of x and y; raises IE for SNaNs, and for QNaNs if `signal`. */
 function relation(x: Num, y: Num, signal: boolean): number {
-  if (x[CLS]! >= NAN || y[CLS]! >= NAN) {
+  if (x[CLS]! >= QNAN || y[CLS]! >= QNAN) {
     if (signal || x[CLS] === SNAN || y[CLS] === SNAN) raiseFlags(IE);
     return UN;
   }
@@ -340,111 +326,6 @@ export function pairwise(
   };
 }
 
-/** Between the floating-point formats. `lanes` results from the lowest lanes, the rest zeroed. */
-export function convertFormat(from: Lane, to: Lane, lanes: number, words: number): SlotFn {
-  const fromStep = from === 'f32' ? 1 : 2;
-  const toStep = to === 'f32' ? 1 : 2;
-  return (env, d, a) => {
-    const { I32 } = env;
-    const mx = I32[FP_ENV_WORD]!;
-    let flags = 0;
-    out.fill(0);
-    for (let i = 0; i < lanes; i++) {
-      clearFlags();
-      load(I32, a + i * fromStep, from, X, mx);
-      if (!nanSse(X, X, R)) {
-        flagDenormals(X, X);
-        copyNum(X, R);
-      }
-      finish(to, mx, i * toStep);
-      flags |= fpFlags;
-    }
-    clearFlags();
-    raiseFlags(flags);
-    return deliver(env, d, words);
-  };
-}
-
-/** Sets r to a signed integer. */
-export function fromInt(lo: number, hi: number, r: Num): void {
-  const negative = hi < 0;
-  const l = negative ? -lo | 0 : lo;
-  const h = negative ? (~hi + (lo === 0 ? 1 : 0)) | 0 : hi;
-  setSpecial(r, (l | h) === 0 ? ZERO : FINITE, negative ? 1 : 0);
-  r[DENORMAL] = 0;
-  if ((l | h) === 0) return;
-  r[EXP] = 63;
-  r[HI] = h;
-  r[LO] = l;
-  normalize(r);
-}
-
-/** From integers of 1 or 2 words. */
-export function convertFromInt(intWords: 1 | 2, to: Lane, lanes: number, words: number): SlotFn {
-  const toStep = to === 'f32' ? 1 : 2;
-  return (env, d, a) => {
-    const { I32 } = env;
-    const mx = I32[FP_ENV_WORD]!;
-    clearFlags();
-    for (let i = 0; i < lanes; i++) {
-      const lo = I32[a + i * intWords]!;
-      fromInt(lo, intWords === 2 ? I32[a + 2 * i + 1]! : lo >> 31, R);
-      finish(to, mx, i * toStep);
-    }
-    return deliver(env, d, words);
-  };
-}
-
-/**
- * Rounds x to a signed integer of `bits` bits, to out[at] (64 bits: and out[at + 1]).
- * Out of range, infinite or NaN: the integer indefinite, invalid.
- */
-export function numToInt(x: Num, bits: 16 | 32 | 64, rc: number, to: Int32Array, at: number): void {
-  let valid = x[CLS] === ZERO;
-  let lo = 0;
-  let hi = 0;
-  let inexact = false;
-  if (x[CLS] === FINITE && x[EXP]! < 64) {
-    inexact = toInteger(x, rc);
-    lo = x[LO]!;
-    hi = x[HI]!;
-    valid = fits(lo, hi, x[SIGN]!, bits);
-    if (x[SIGN] !== 0) {
-      hi = (~hi + (lo === 0 ? 1 : 0)) | 0;
-      lo = -lo | 0;
-    }
-  }
-  if (!valid) {
-    raiseFlags(IE);
-    lo = bits === 64 ? 0 : bits === 32 ? 0x80000000 | 0 : -0x8000;
-    hi = 0x80000000 | 0;
-  } else if (inexact) raiseFlags(PE);
-  to[at] = lo;
-  if (bits === 64) to[at + 1] = hi;
-}
-
-/** Whether a magnitude with a sign is in the range of a signed integer. */
-function fits(lo: number, hi: number, sign: number, bits: 16 | 32 | 64): boolean {
-  if (bits === 64) return hi >= 0 || (sign !== 0 && hi === -0x80000000 && lo === 0);
-  return hi === 0 && lo >>> 0 < 2 ** (bits - 1) + sign;
-}
-
-/** To integers; imm 1 truncates. `zero`: words of the destination after the results are zeroed. */
-export function convertToInt(from: Lane, bits: 32 | 64, lanes: number, words: number): SlotFn {
-  const fromStep = from === 'f32' ? 1 : 2;
-  return (env, d, a, _b, _c, imm) => {
-    const { I32 } = env;
-    const mx = I32[FP_ENV_WORD]!;
-    clearFlags();
-    out.fill(0);
-    for (let i = 0; i < lanes; i++) {
-      load(I32, a + i * fromStep, from, X, mx);
-      numToInt(X, bits, imm === 1 ? 3 : rounding(mx), out, i * (bits >> 5));
-    }
-    return deliver(env, d, words);
-  };
-}
-
 const products: Int32Array = new Int32Array(4);
 
 /** DPPS and DPPD: products of the lanes in imm[7:4], summed pairwise, to the lanes in imm[3:0]. */
@@ -498,5 +379,3 @@ export function dotProduct(lane: Lane): SlotFn {
     return deliver(env, d, 4);
   };
 }
-
-export { quiet };

@@ -16,12 +16,10 @@ import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { APPROX_FNS } from './slot-fp-approx.ts';
+import { convertFormat, convertFromInt, convertToInt } from './slot-fp-convert.ts';
 import {
   addKernel,
   compareFlags,
-  convertFormat,
-  convertFromInt,
-  convertToInt,
   dotProduct,
   type Kernel,
   pairwise,

@@ -8,6 +8,7 @@ import type { SlotFn } from './slot-fn.ts';
 import { FP_FNS, FP_INLINE } from './slot-fp.ts';
 import { type InlineText, LANE_FNS, WORD_INLINE } from './slot-vec.ts';
 import { MOVE_FNS } from './slot-vec-move.ts';
+import { SHIFT_FNS } from './slot-vec-shift.ts';
 import { WIDE_FNS } from './slot-vec-wide.ts';
 
 export type { SlotFn } from './slot-fn.ts';
@@ -16,6 +17,7 @@ export type { InlineText } from './slot-vec.ts';
 export const SLOT_FNS: Record<SlotOpName, SlotFn> = {
   ...LANE_FNS,
   ...MOVE_FNS,
+  ...SHIFT_FNS,
   ...WIDE_FNS,
   ...FP_FNS,
 };

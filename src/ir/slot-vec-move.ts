@@ -1,6 +1,5 @@
 /**
- * Vector operations that move bits without computing: moves, lane access, shifts of whole lanes
- * and registers, shuffles, interleaves, blends, extensions.
+ * Vector operations that move bits without computing: moves, lane access, shuffles, interleaves, blends, extensions.
  *
  * Invariant: all operands are read before the destination is written, for they may be one slot.
  */
@@ -97,127 +96,6 @@ const MOVES = {
   },
   'vset.16': setLane(16),
   'vset.8': setLane(8),
-} satisfies Record<string, SlotFn>;
-
-/** A shift of every lane by the same count; `one` does a word of 16-bit or 32-bit lanes. */
-function shiftWords(one: (w: number, n: number) => number, limit: number, over: 'zero' | 'sign') {
-  return (I32: Int32Array, d: number, a: number, count: number): 0 => {
-    let n = count;
-    if (n >= limit) {
-      if (over === 'zero') return put(I32, d, 0, 0, 0, 0);
-      n = limit - 1;
-    }
-    return put(
-      I32,
-      d,
-      one(I32[a]!, n),
-      one(I32[a + 1]!, n),
-      one(I32[a + 2]!, n),
-      one(I32[a + 3]!, n),
-    );
-  };
-}
-
-function shl64(I32: Int32Array, d: number, a: number, n: number): 0 {
-  if (n >= 64) return put(I32, d, 0, 0, 0, 0);
-  if (n === 0) return put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
-  const l0 = I32[a]!;
-  const l1 = I32[a + 2]!;
-  if (n >= 32) return put(I32, d, 0, l0 << (n - 32), 0, l1 << (n - 32));
-  const h0 = (I32[a + 1]! << n) | (l0 >>> (32 - n));
-  const h1 = (I32[a + 3]! << n) | (l1 >>> (32 - n));
-  return put(I32, d, l0 << n, h0, l1 << n, h1);
-}
-
-function shr64(I32: Int32Array, d: number, a: number, n: number): 0 {
-  if (n >= 64) return put(I32, d, 0, 0, 0, 0);
-  if (n === 0) return put(I32, d, I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!);
-  const h0 = I32[a + 1]!;
-  const h1 = I32[a + 3]!;
-  if (n >= 32) return put(I32, d, h0 >>> (n - 32), 0, h1 >>> (n - 32), 0);
-  const l0 = (I32[a]! >>> n) | (h0 << (32 - n));
-  const l1 = (I32[a + 2]! >>> n) | (h1 << (32 - n));
-  return put(I32, d, l0, h0 >>> n, l1, h1 >>> n);
-}
-
-type Shift = (I32: Int32Array, d: number, a: number, n: number) => 0;
-
-const shl16: Shift = shiftWords(
-  (w, n) => ((w << n) & 0xffff) | ((w >>> 16) << (16 + n)),
-  16,
-  'zero',
-);
-const shr16: Shift = shiftWords(
-  (w, n) => ((w & 0xffff) >>> n) | ((w >>> (16 + n)) << 16),
-  16,
-  'zero',
-);
-const sar16: Shift = shiftWords(
-  (w, n) => (((w << 16) >> (16 + n)) & 0xffff) | ((w >> (16 + n)) << 16),
-  16,
-  'sign',
-);
-const shl32: Shift = shiftWords((w, n) => w << n, 32, 'zero');
-const shr32: Shift = shiftWords((w, n) => w >>> n, 32, 'zero');
-const sar32: Shift = shiftWords((w, n) => w >> n, 32, 'sign');
-
-function byImm(shift: Shift): SlotFn {
-  return ({ I32 }, d, a, _b, _c, imm) => shift(I32, d, a, imm);
-}
-
-/** The count is the low 64 bits of b; anything from 64 up is the same. */
-function byRegister(shift: Shift): SlotFn {
-  return ({ I32 }, d, a, b) => {
-    const n = I32[b + 1] !== 0 || I32[b]! >>> 0 > 64 ? 64 : I32[b]!;
-    return shift(I32, d, a, n);
-  };
-}
-
-/** 16 bytes from offset `from` of the 32 in `bytes`; beyond them come zeros. */
-function window(I32: Int32Array, d: number, from: number): 0 {
-  for (let k = 0; k < 4; k++) {
-    let w = 0;
-    for (let i = 0; i < 4; i++) {
-      const at = from + 4 * k + i;
-      if (at >= 0 && at < 32) w |= bytes[at]! << (8 * i);
-    }
-    I32[d + k] = w;
-  }
-  return 0;
-}
-
-const SHIFTS = {
-  'vshli.i16x8': byImm(shl16),
-  'vshli.i32x4': byImm(shl32),
-  'vshli.i64x2': byImm(shl64),
-  'vshri.i16x8': byImm(shr16),
-  'vshri.i32x4': byImm(shr32),
-  'vshri.i64x2': byImm(shr64),
-  'vsari.i16x8': byImm(sar16),
-  'vsari.i32x4': byImm(sar32),
-  'vshl.i16x8': byRegister(shl16),
-  'vshl.i32x4': byRegister(shl32),
-  'vshl.i64x2': byRegister(shl64),
-  'vshr.i16x8': byRegister(shr16),
-  'vshr.i32x4': byRegister(shr32),
-  'vshr.i64x2': byRegister(shr64),
-  'vsar.i16x8': byRegister(sar16),
-  'vsar.i32x4': byRegister(sar32),
-  vshlb: ({ I32 }: HelperEnv, d: number, a: number, _b: number, _c: number, imm: number) => {
-    words.fill(0);
-    take(I32, a, 4);
-    return window(I32, d, 16 - Math.min(imm, 16));
-  },
-  vshrb: ({ I32 }, d, a, _b, _c, imm) => {
-    take(I32, a, 0);
-    words.fill(0, 4);
-    return window(I32, d, Math.min(imm, 16));
-  },
-  valign: ({ I32 }, d, a, b, _c, imm) => {
-    take(I32, b, 0);
-    take(I32, a, 4);
-    return window(I32, d, imm);
-  },
 } satisfies Record<string, SlotFn>;
 
 /** The 16-bit lane of a 64-bit half that the low 2 bits of `sel` choose. */
@@ -398,11 +276,10 @@ const EXTENSIONS = {
   'vzx.i32.i64': ({ I32 }, d, a) => put(I32, d, I32[a]!, 0, I32[a + 1]!, 0),
 } satisfies Record<string, SlotFn>;
 
-type MoveOps = typeof MOVES & typeof SHIFTS & typeof SHUFFLES & typeof EXTENSIONS;
+type MoveOps = typeof MOVES & typeof SHUFFLES & typeof EXTENSIONS;
 
 export const MOVE_FNS: { readonly [K in keyof MoveOps]: SlotFn } = {
   ...MOVES,
-  ...SHIFTS,
   ...SHUFFLES,
   ...EXTENSIONS,
 };

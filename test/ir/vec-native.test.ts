@@ -12,11 +12,12 @@ import type { HelperEnv } from '../../src/ir/helpers.ts';
 import type { SlotFn } from '../../src/ir/slot-fn.ts';
 import { LANE_FNS } from '../../src/ir/slot-vec.ts';
 import { MOVE_FNS } from '../../src/ir/slot-vec-move.ts';
+import { SHIFT_FNS } from '../../src/ir/slot-vec-shift.ts';
 import { WIDE_FNS } from '../../src/ir/slot-vec-wide.ts';
 import { assert, suite } from '../lib/suite.ts';
 
 const test = suite('vector operations against the CPU');
-const FNS: Record<string, SlotFn> = { ...LANE_FNS, ...MOVE_FNS, ...WIDE_FNS };
+const FNS: Record<string, SlotFn> = { ...LANE_FNS, ...MOVE_FNS, ...SHIFT_FNS, ...WIDE_FNS };
 
 const SUFFIX: Record<string, string> = {
   i8x16: 'epi8',

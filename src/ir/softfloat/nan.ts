@@ -5,19 +5,7 @@
 
 import { DE, IE } from '../fp-env.ts';
 import { invalid } from './arith.ts';
-import {
-  CLS,
-  copyNum,
-  DENORMAL,
-  HI,
-  LO,
-  NAN,
-  type Num,
-  QNAN,
-  SIGN,
-  SNAN,
-  UNSUPPORTED,
-} from './num.ts';
+import { CLS, copyNum, DENORMAL, HI, LO, type Num, QNAN, SIGN, SNAN, UNSUPPORTED } from './num.ts';
 import { raiseFlags } from './round.ts';
 
 /** r = x made quiet. */
@@ -33,9 +21,9 @@ export function quiet(x: Num, r: Num): void {
  * @returns true if one was: then `r` is the result
  */
 export function nanSse(x: Num, y: Num, r: Num): boolean {
-  if (x[CLS]! < NAN && y[CLS]! < NAN) return false;
+  if (x[CLS]! < QNAN && y[CLS]! < QNAN) return false;
   if (x[CLS] === SNAN || y[CLS] === SNAN) raiseFlags(IE);
-  quiet(x[CLS]! >= NAN ? x : y, r);
+  quiet(x[CLS]! >= QNAN ? x : y, r);
   return true;
 }
 
@@ -43,14 +31,14 @@ export function nanSse(x: Num, y: Num, r: Num): boolean {
 export function nanX87(x: Num, y: Num, r: Num): boolean {
   const xc = x[CLS]!;
   const yc = y[CLS]!;
-  if (xc < NAN && yc < NAN) return false;
+  if (xc < QNAN && yc < QNAN) return false;
   if (xc === UNSUPPORTED || yc === UNSUPPORTED) {
     invalid(r);
     return true;
   }
   if (xc === SNAN || yc === SNAN) raiseFlags(IE);
-  if (xc < NAN) quiet(y, r);
-  else if (yc < NAN) quiet(x, r);
+  if (xc < QNAN) quiet(y, r);
+  else if (yc < QNAN) quiet(x, r);
   else if (xc !== yc) quiet(xc === QNAN ? x : y, r);
   else quiet(largerSignificand(x, y), r);
   return true;

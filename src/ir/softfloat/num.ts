@@ -22,7 +22,7 @@ export const EXT = 5;
 /** 1: the operand was a denormal (or pseudo-denormal). */
 export const DENORMAL = 6;
 
-/** Values of CLS, ordered so that `>= NAN` means a NaN or an unsupported f80 encoding. */
+/** Values of CLS, ordered so that `>= QNAN` means a NaN or an unsupported f80 encoding. */
 export const ZERO = 0;
 export const FINITE = 1;
 export const INF = 2;
@@ -30,7 +30,6 @@ export const QNAN = 3;
 export const SNAN = 4;
 /** x87 pseudo-NaNs, pseudo-infinities and unnormals (SDM vol. 1, 8.2.2). */
 export const UNSUPPORTED = 5;
-export const NAN = QNAN;
 
 export interface Format {
   /** Bits of significand, integer bit included. */
