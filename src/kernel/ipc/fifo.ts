@@ -93,7 +93,9 @@ function openToRead(
 ): OpenFile | number {
   pipe.readOpens++;
   pipe.openQueue.wake();
-  if (pipe.hasWriters()) return new PipeFile(pipe, inode, path, flags);
+  // A pipe that is opened by /proc/PID/fd/N waits for nobody.
+  if (pipe.hasWriters() || inode instanceof PipeInode)
+    return new PipeFile(pipe, inode, path, flags);
   if ((flags & O_NONBLOCK) !== 0) return new PipeFile(pipe, inode, path, flags, pipe.writeOpens);
   return begin(sys, new WaitingOpen(sys, pipe, false));
 }
@@ -105,7 +107,7 @@ function openToWrite(
   flags: number,
   path: Path,
 ): OpenFile | number {
-  const hasReaders = pipe.hasReaders();
+  const hasReaders = pipe.hasReaders() || inode instanceof PipeInode;
   if ((flags & O_NONBLOCK) !== 0 && !hasReaders) throw linuxError(ENXIO);
   pipe.writeOpens++;
   pipe.openQueue.wake();

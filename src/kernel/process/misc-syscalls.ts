@@ -24,10 +24,8 @@ import {
   type SyscallRow,
   syscall,
 } from '../syscall/types.ts';
+import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../version.ts';
 
-/** What uname(2) says. 6.6 is the long-term kernel whose behaviour this follows. */
-export const RELEASE = '6.6.0-kevlar';
-export const VERSION = '#1 SMP PREEMPT_DYNAMIC';
 const NEW_UTS_LEN = 64;
 const UTS_FIELD = 65;
 const PER_LINUX32 = 8;
@@ -35,8 +33,8 @@ const PAGE_SIZE = 4096;
 
 function sysUname(sys: Sys, { buf }: { buf: number }): number {
   const { hostname, domainname } = sys.kernel;
-  const machine = (sys.task.process.personality & 0xff) === PER_LINUX32 ? 'i686' : 'x86_64';
-  const fields = ['Linux', hostname, RELEASE, VERSION, machine, domainname];
+  const machine = (sys.task.process.personality & 0xff) === PER_LINUX32 ? 'i686' : UTS_MACHINE;
+  const fields = [UTS_SYSNAME, hostname, UTS_RELEASE, UTS_VERSION, machine, domainname];
   const image = new Uint8Array(UTS_FIELD * fields.length);
   fields.forEach((text, f) => {
     for (let i = 0; i < text.length && i < NEW_UTS_LEN; i++) {
