@@ -114,6 +114,10 @@ export function cpuid(leaf: number, subleaf: number): CpuidResult {
       r.ebx = LEAF1_EBX;
       addFeatures(r, 1);
       break;
+    case 2:
+      // One round of descriptors, of which FF says: see leaf 4.
+      r.eax = 0xff01;
+      break;
     case 4:
       cacheLeaf(r, subleaf);
       break;

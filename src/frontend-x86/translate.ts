@@ -146,8 +146,3 @@ export function translateBlock(
   }
   return cx.b.finish(offset, count);
 }
-
-/** Length of the instruction at host offset `at`, of which `available` bytes may be read; 0: not decodable. */
-export function insnLength(bytes: Uint8Array, at: number, available: number): number {
-  return decode(cx.d, bytes, at, available) === DECODE.ok ? cx.d.length : 0;
-}
