@@ -40,7 +40,7 @@ export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
 /** Guest instructions in one translation block at most. */
 const MAX_INSNS = 64;
 /** Executions after which a region is compiled, per engine; measured by bench/. */
-const HOT: Readonly<Record<Engine, number>> = { auto: 400, interp: 0, js: 3, lockstep: 3 };
+const HOT: Readonly<Record<Engine, number>> = { auto: 30_000, interp: 0, js: 100, lockstep: 20 };
 const EFLAGS_TF = 0x100;
 const FXSAVE_SIZE = 512;
 
@@ -77,7 +77,10 @@ export class Cpu implements CpuPort {
     this.mmu = mmu;
     this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu) : null;
     this.env = { ...mem, mem: mmu };
-    this.interp = new Interpreter(this.env, X86_STATE, HELPERS, { hotThreshold: HOT[engine] });
+    this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
+      hotThreshold: HOT[engine],
+      train: true,
+    });
     this.cache = new CodeCache(this.interp, mmu);
     mmu.paging.tracker = this.cache;
     this.code = { U8: mem.U8, I32: mem.I32, fetch: (lo, hi) => mmu.fetch(lo, hi) };
