@@ -242,7 +242,11 @@ export const liftCmpxchg: LiftFn = (cx) => {
 function writeIf(cx: Lift, n: number, size: number, v: Ref, cond: Ref, wanted: boolean): void {
   if (size < 4) {
     const kept = cx.gpr(n, size);
-    cx.setGpr(n, size, wanted ? cx.op('select.i32', v, kept, cond) : cx.op('select.i32', kept, v, cond));
+    cx.setGpr(
+      n,
+      size,
+      wanted ? cx.op('select.i32', v, kept, cond) : cx.op('select.i32', kept, v, cond),
+    );
     return;
   }
   const r = GPR[n] as Ref;

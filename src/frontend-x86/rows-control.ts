@@ -141,10 +141,22 @@ const PRIVILEGED: readonly InsnRow[] = [
   privileged('ins Yz,DX', '6D'),
   privileged('outs DX,Xb', '6E'),
   privileged('outs DX,Xz', '6F'),
-  insn('mov Rq,Cd', '0F 20 /r', liftPrivileged, { privileged: true, noFuzz: 'not every number names a register' }),
-  insn('mov Rq,Dd', '0F 21 /r', liftPrivileged, { privileged: true, noFuzz: 'not every number names a register' }),
-  insn('mov Cd,Rq', '0F 22 /r', liftPrivileged, { privileged: true, noFuzz: 'not every number names a register' }),
-  insn('mov Dd,Rq', '0F 23 /r', liftPrivileged, { privileged: true, noFuzz: 'not every number names a register' }),
+  insn('mov Rq,Cd', '0F 20 /r', liftPrivileged, {
+    privileged: true,
+    noFuzz: 'not every number names a register',
+  }),
+  insn('mov Rq,Dd', '0F 21 /r', liftPrivileged, {
+    privileged: true,
+    noFuzz: 'not every number names a register',
+  }),
+  insn('mov Cd,Rq', '0F 22 /r', liftPrivileged, {
+    privileged: true,
+    noFuzz: 'not every number names a register',
+  }),
+  insn('mov Dd,Rq', '0F 23 /r', liftPrivileged, {
+    privileged: true,
+    noFuzz: 'not every number names a register',
+  }),
   privileged('clts', '0F 06'),
   privileged('sysret', '0F 07'),
   privileged('invd', '0F 08'),
