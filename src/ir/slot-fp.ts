@@ -2,8 +2,8 @@
  * Floating-point operations of the SSE kind: JavaScript's own arithmetic where it provably gives
  * the same bits and flags, soft-float (slot-fp-slow.ts) everywhere else.
  *
- * Fast arithmetic needs: the environment has the default modes and masks and PE is already set
- * (so an inexact result changes nothing), no operand is a NaN or a denormal, and the result is
+ * Fast arithmetic needs: the environment has the default rounding and masks, and PE is already set
+ * (so an inexact result changes nothing) or the result is exact; no operand is a NaN or a denormal, and the result is
  * finite and above the smallest normal number (tininess is judged after rounding, so the smallest
  * normal itself goes the slow way), or an exact zero. f32 results are computed in double and
  * rounded once more, which is correct for + - * / and the square root.
@@ -12,7 +12,7 @@
  * calls the operation's function and handles its exception.
  */
 
-import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
+import { FAST_MASK, FAST_VALUE, FP_ENV_WORD, PE } from './fp-env.ts';
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { APPROX_FNS } from './slot-fp-approx.ts';
@@ -27,20 +27,51 @@ import {
   subKernel,
 } from './slot-fp-slow.ts';
 import type { InlineText } from './slot-vec.ts';
+import { exactProduct, exactSum } from './softfloat/exact.ts';
 
 const MIN_F64 = '2.2250738585072014e-308';
 const MAX_F64 = '1.7976931348623157e308';
 const MIN_F32 = '1.1754943508222875e-38';
 const MAX_F32 = '3.4028234663852886e38';
 
-/** Expression over x and y, and when a zero result `r` is exact. */
-const ARITH: Record<string, readonly [string, string]> = {
-  fadd: ['x + y', 'r === 0'],
-  fsub: ['x - y', 'r === 0'],
-  fmul: ['x * y', 'r === 0 && (x === 0 || y === 0)'],
-  fdiv: ['x / y', 'r === 0 && x === 0'],
+interface Arith {
+  /** Expression over x and y. */
+  readonly expr: string;
+  /** When a zero result r is exact; when any result is, of f64 and of f32 (computed in double). */
+  readonly zero: string;
+  readonly exact64: string;
+  readonly exact32: string;
+}
+
+const ARITH: Record<string, Arith> = {
+  fadd: {
+    expr: 'x + y',
+    zero: 'r === 0',
+    exact64: 'exactSum(x, y, r)',
+    exact32: 'r === x + y && exactSum(x, y, r)',
+  },
+  fsub: {
+    expr: 'x - y',
+    zero: 'r === 0',
+    exact64: 'exactSum(x, -y, r)',
+    exact32: 'r === x - y && exactSum(x, -y, r)',
+  },
+  fmul: {
+    expr: 'x * y',
+    zero: 'r === 0 && (x === 0 || y === 0)',
+    exact64: 'exactProduct(x, y, r)',
+    exact32: 'r === x * y',
+  },
+  fdiv: {
+    expr: 'x / y',
+    zero: 'r === 0 && x === 0',
+    exact64: 'exactProduct(r, y, x)',
+    exact32: 'r * y === x',
+  },
 };
 
+/** All masked and nearest, PE clear: fast arithmetic is still right if its result is exact. */
+const ENV_EXACT = `(I32[${FP_ENV_WORD}] & ${FAST_MASK & ~PE}) === ${FAST_VALUE & ~PE}`;
 const ENV_OK = `(I32[${FP_ENV_WORD}] & ${FAST_MASK}) === ${FAST_VALUE}`;
 
 interface Shape {
@@ -59,15 +90,24 @@ function element(lane: string, slot: string, i: number): string {
   return lane === 'f32' ? `F32[${slot} + ${i}]` : `F64[(${slot} >> 1) + ${i}]`;
 }
 
-function binaryText(op: string, shape: Shape, d: string, a: string, b: string): string {
-  const [expr, zero] = ARITH[op] as readonly [string, string];
+/** @param exact also accept exact results while PE is clear (too long to emit in line) */
+function binaryText(
+  op: string,
+  shape: Shape,
+  d: string,
+  a: string,
+  b: string,
+  exact: boolean,
+): string {
+  const { expr, zero, exact64, exact32 } = ARITH[op] as Arith;
   const { lane, lanes } = shape;
   const f32 = lane === 'f32';
   const min = f32 ? MIN_F32 : MIN_F64;
   const max = f32 ? MAX_F32 : MAX_F64;
   let text = '';
   let stores = '';
-  const tests = [ENV_OK];
+  const tests = [];
+  const exactTests = [ENV_EXACT];
   for (let i = 0; i < lanes; i++) {
     const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
     const value = f32 ? `Math.fround(${expr})` : expr;
@@ -76,8 +116,10 @@ function binaryText(op: string, shape: Shape, d: string, a: string, b: string): 
       at(`(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`),
       at(`(Math.abs(r) > ${min} && Math.abs(r) <= ${max} || ${zero})`),
     );
+    exactTests.push(at(f32 ? exact32 : exact64));
     stores += at(` ${element(lane, d, i)} = r;`);
   }
+  tests.push(exact ? `(${ENV_OK} || ${exactTests.join(' && ')})` : ENV_OK);
   return `${text}if (${tests.join(' && ')}) {${stores} } else { $SLOW }`;
 }
 
@@ -111,19 +153,19 @@ function extremeText(op: string, shape: Shape, d: string, a: string, b: string):
 const FROM_INT: Record<string, string> = {
   // 32 bits are exact in a double; 64 bits are rounded once, by the addition.
   'cvt.f64.i32': 'F64[$d >> 1] = I32[$a];',
-  'cvt.f64.i64': `if (${ENV_OK}) F64[$d >> 1] = I32[$a + 1] * 4294967296 + (I32[$a] >>> 0); else { $SLOW }`,
-  'cvt.f32.i32': `if (${ENV_OK}) F32[$d] = I32[$a]; else { $SLOW }`,
+  'cvt.f64.i64': `if (${ENV_OK} || I32[$a + 1] >> 20 === I32[$a + 1] >> 31) F64[$d >> 1] = I32[$a + 1] * 4294967296 + (I32[$a] >>> 0); else { $SLOW }`,
+  'cvt.f32.i32': `if (${ENV_OK} || I32[$a] >> 23 === I32[$a] >> 31) F32[$d] = I32[$a]; else { $SLOW }`,
 };
 
 function toInt32Text(lane: string, d: string, a: string): string {
   const store = `I32[${d}] = x; I32[${d} + 1] = 0;`;
-  const test = `${ENV_OK} && x > -2147483649 && x < 2147483648`;
+  const test = `x > -2147483649 && x < 2147483648 && (${ENV_OK} || x === Math.trunc(x))`;
   return `const x = ${element(lane, a, 0)}; if (${test}) { ${store} } else { $SLOW }`;
 }
 
 function toInt64Text(lane: string, d: string, a: string): string {
   const store = `const t = Math.trunc(x), h = Math.floor(t / 4294967296); I32[${d}] = t - h * 4294967296; I32[${d} + 1] = h;`;
-  const test = `${ENV_OK} && x >= -9223372036854775808 && x < 9223372036854775808`;
+  const test = `x >= -9223372036854775808 && x < 9223372036854775808 && (${ENV_OK} || x === Math.trunc(x))`;
   return `const x = ${element(lane, a, 0)}; if (${test}) { ${store} } else { $SLOW }`;
 }
 
@@ -133,17 +175,17 @@ function formatText(to: string, d: string, a: string): string {
     const test = `(Math.abs(x) >= ${MIN_F32} || x === 0) && Math.abs(x) <= ${MAX_F32}`;
     return `const x = F32[${a}]; if (${test}) F64[${d} >> 1] = x; else { $SLOW }`;
   }
-  const test = `${ENV_OK} && (Math.abs(r) > ${MIN_F32} && Math.abs(r) <= ${MAX_F32} || x === 0)`;
+  const test = `(${ENV_OK} || r === x) && (Math.abs(r) > ${MIN_F32} && Math.abs(r) <= ${MAX_F32} || x === 0)`;
   return `const x = F64[${a} >> 1], r = Math.fround(x); if (${test}) F32[${d}] = r; else { $SLOW }`;
 }
 
 /** Fast text by op name; the truncating conversions are fast with imm 1 only. */
-function fastTexts(): Map<string, InlineText> {
+function fastTexts(exact: boolean): Map<string, InlineText> {
   const texts = new Map<string, InlineText>();
   for (const [type, shape] of Object.entries(SHAPES)) {
     const prefix = shape.lanes === 1 ? '' : 'v';
     for (const op of Object.keys(ARITH)) {
-      texts.set(`${prefix}${op}.${type}`, (d, a, b) => binaryText(op, shape, d, a, b));
+      texts.set(`${prefix}${op}.${type}`, (d, a, b) => binaryText(op, shape, d, a, b, exact));
     }
     if (shape.lanes > 1) continue;
     texts.set(`fsqrt.${type}`, (d, a) => sqrtText(shape, d, a));
@@ -165,11 +207,11 @@ function fastTexts(): Map<string, InlineText> {
   return texts;
 }
 
-const FAST_TEXTS: Map<string, InlineText> = fastTexts();
+const FAST_TEXTS: Map<string, InlineText> = fastTexts(true);
 
 /** The fast paths as in-line text (blocks of statements). */
 export const FP_INLINE: Record<string, InlineText> = Object.fromEntries(
-  [...FAST_TEXTS].map(([op, text]): [string, InlineText] => [
+  [...fastTexts(false)].map(([op, text]): [string, InlineText] => [
     op,
     (d, a, b, c, imm) => `{ ${text(d, a, b, c, imm)} }`,
   ]),
@@ -184,7 +226,11 @@ function withFast(op: string, slow: SlotFn): SlotFn {
   const guard = /^cvt\.i/.test(op) ? `if (imm !== 1) ${call} ` : '';
   const name = op.replace(/\W/g, '_');
   const source = `return function ${name}(env, d, a, b, c, imm) { const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
-  return new Function('slow', source)(slow) as SlotFn;
+  return new Function('slow', 'exactSum', 'exactProduct', source)(
+    slow,
+    exactSum,
+    exactProduct,
+  ) as SlotFn;
 }
 
 function accelerate<T extends Record<string, SlotFn>>(fns: T): { readonly [K in keyof T]: SlotFn } {
