@@ -22,6 +22,11 @@ export const SLOT_FNS: Record<SlotOpName, SlotFn> = {
   ...FP_FNS,
 };
 
+/** All four words are read before one is written. */
+function four(d: string, w0: string, w1: string, w2: string, w3: string): string {
+  return `{ const w0 = ${w0}, w1 = ${w1}, w2 = ${w2}, w3 = ${w3}; I32[${d}] = w0; I32[${d} + 1] = w1; I32[${d} + 2] = w2; I32[${d} + 3] = w3; }`;
+}
+
 const vmov: InlineText = (d, a) =>
   `{ const w0 = I32[${a}], w1 = I32[${a} + 1], w2 = I32[${a} + 2], w3 = I32[${a} + 3]; I32[${d}] = w0; I32[${d} + 1] = w1; I32[${d} + 2] = w2; I32[${d} + 3] = w3; }`;
 const two: InlineText = (d, a) =>
@@ -47,4 +52,14 @@ export const SLOT_INLINE: Partial<Record<SlotOpName, InlineText>> = {
     `{ I32[${d}] = I32[${a}]; I32[${d} + 1] = 0; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
   'vzx.64': (d, a) =>
     `{ const w0 = I32[${a}], w1 = I32[${a} + 1]; I32[${d}] = w0; I32[${d} + 1] = w1; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
+  'vshuf.i32x4': (d, a, _b, _c, imm) => {
+    const w = (i: number): string => `I32[${a} + ${(imm >> (2 * i)) & 3}]`;
+    return four(d, w(0), w(1), w(2), w(3));
+  },
+  'vunpcklo.i32x4': (d, a, b) =>
+    four(d, `I32[${a}]`, `I32[${b}]`, `I32[${a} + 1]`, `I32[${b} + 1]`),
+  'vunpcklo.i64x2': (d, a, b) =>
+    four(d, `I32[${a}]`, `I32[${a} + 1]`, `I32[${b}]`, `I32[${b} + 1]`),
+  'vunpckhi.i64x2': (d, a, b) =>
+    four(d, `I32[${a} + 2]`, `I32[${a} + 3]`, `I32[${b} + 2]`, `I32[${b} + 3]`),
 };

@@ -18,6 +18,7 @@ function compileInline(op: SlotOpName, imm: number): SlotFn {
   return new Function('slow', source)(SLOT_FNS[op]) as SlotFn;
 }
 
+const IMM_MASK: Record<string, number> = { truncate: 1, signal: 1, lane: 1, select: 255 };
 const RESULT_WORDS: Record<string, number> = { i32: 2, i64: 2, f32: 1, f64: 2, v128: 4 };
 
 for (const op of Object.keys(SLOT_INLINE) as SlotOpName[]) {
@@ -28,7 +29,7 @@ for (const op of Object.keys(SLOT_INLINE) as SlotOpName[]) {
     const { I32, D } = env;
     const rng = new Random(42);
     for (let i = 0; i < 400; i++) {
-      const imm = row.imm === 'truncate' || row.imm === 'signal' ? i & 1 : 0;
+      const imm = row.imm === null ? 0 : i & (IMM_MASK[row.imm] ?? 0);
       const inline = compileInline(op, imm);
       const mode = rng.pick([0x1fa0, 0x1f80, 0x7fa0, 0xffe0, 0x0fa0, 0x1fbf]);
       const d = rng.pick([64, 68, 80]);
