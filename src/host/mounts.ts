@@ -37,7 +37,7 @@ function openRoot(machine: Machine, root: RootSource): { fs: FileSystem; name: s
         maxPages: Math.floor(mmu.paging.frames.total * 0.8),
       });
       importTar(fs, root.bytes);
-      return { fs, name: 'rootfs' };
+      return { fs, name: 'tmpfs' };
     }
     case 'image': {
       const device = root.save ? root.device : new OverlayBlockDevice(root.device);

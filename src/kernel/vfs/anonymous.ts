@@ -101,23 +101,6 @@ class AnonymousInode extends BaseInode {
   }
 }
 
-class AnonymousPath extends VfsPath {
-  readonly file: OpenFile;
-
-  constructor(mount: Mount, dentry: Dentry, file: OpenFile) {
-    super(mount, dentry);
-    this.file = file;
-  }
-
-  override absolute(): string {
-    return this.dentry.name;
-  }
-
-  override relativeTo(): string {
-    return this.dentry.name;
-  }
-}
-
 const anonymousFs = new AnonymousFs();
 
 /** Opening this inode opens an existing pipe, socket … again, not a FIFO of a file system. */
@@ -127,8 +110,8 @@ export function isAnonymous(inode: Inode): boolean {
 
 /** open(2) of a file that knows how to be opened again; null if it is opened through its inode. */
 export function reopenAnonymous(sys: Sys | null, path: VfsPath, flags: number): OpenFile | null {
-  if (sys === null || !(path instanceof AnonymousPath)) return null;
-  return path.file.reopen?.(sys, flags) ?? null;
+  if (sys === null) return null;
+  return path.mount.file?.reopen?.(sys, flags) ?? null;
 }
 
 /** Where the magic link of an open file leads. */
@@ -136,5 +119,5 @@ export function pathOfFile(file: OpenFile): VfsPath {
   if (file.path instanceof VfsPath) return file.path;
   const inode = file.inode ?? new AnonymousInode(anonymousFs, file);
   const dentry = new Dentry(file.describe(), null, inode);
-  return new AnonymousPath(new Mount(0, anonymousFs, dentry, 0, 'none'), dentry, file);
+  return new VfsPath(new Mount(0, anonymousFs, dentry, 0, 'none', file), dentry);
 }

@@ -14,7 +14,7 @@ import {
   MS_STRICTATIME,
 } from './constants.ts';
 import type { Dentry } from './dentry.ts';
-import type { FileSystem } from './types.ts';
+import type { FileSystem, OpenFile } from './types.ts';
 
 export class Mount {
   readonly id: number;
@@ -28,10 +28,19 @@ export class Mount {
   flags: number;
   /** First field in /proc/mounts. */
   readonly source: string;
+  /** The open file without a name that a magic link led to (anonymous.ts); null for real mounts. */
+  readonly file: OpenFile | null;
   /** Mounts on this one. */
   readonly children: Set<Mount> = new Set();
 
-  constructor(id: number, fs: FileSystem, root: Dentry, flags: number, source: string) {
+  constructor(
+    id: number,
+    fs: FileSystem,
+    root: Dentry,
+    flags: number,
+    source: string,
+    file: OpenFile | null = null,
+  ) {
     this.id = id;
     this.fs = fs;
     this.root = root;
@@ -39,6 +48,7 @@ export class Mount {
     this.point = null;
     this.flags = flags;
     this.source = source;
+    this.file = file;
   }
 
   get readOnly(): boolean {

@@ -23,13 +23,14 @@ export class VfsPath implements Path {
   }
 
   absolute(): string {
+    if (this.mount.file !== null) return this.dentry.name;
     const name = nameBelow(this, null) ?? '/';
     return this.dentry.unlinked ? `${name} (deleted)` : name;
   }
 
   /** The name as seen by a process whose root is `root`; null if it is outside. */
   relativeTo(root: VfsPath): string | null {
-    return nameBelow(this, root);
+    return this.mount.file !== null ? this.dentry.name : nameBelow(this, root);
   }
 }
 
