@@ -20,7 +20,7 @@ import type { HelperRow } from '../ir/helpers.ts';
 import { OP, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 import { isIntType, type StateLayout } from '../ir/types.ts';
-import { Doubles } from './emit-slot.ts';
+import { Doubles } from './doubles.ts';
 import { HighHalves } from './high-halves.ts';
 import { varName } from './names.ts';
 

@@ -150,7 +150,7 @@ export class ControlEmitter {
       else if (row.effect === 'store') emitStore(e, at);
       else panic(`${row.name} in the middle of a block`);
     }
-    if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e, at, e.options.layout);
+    if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e.ir, at, e.options.layout);
     e.release(at);
   }
 

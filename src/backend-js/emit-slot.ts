@@ -8,61 +8,13 @@
  * when its slot is written. Integer operands and results are likewise put into the text directly.
  */
 
-import { EFFECT_FP, EFFECTS, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
-import { type Field, OP, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
-import { isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
+import { EFFECT_FP, EFFECTS, F_RAW, FIELDS } from '../ir/fields.ts';
+import { type Field, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
+import { isTemp, NONE, type Ref } from '../ir/refs.ts';
 import { SLOT_INLINE } from '../ir/slot-ops.ts';
-import { type StateLayout, TYPE_SIZE } from '../ir/types.ts';
+import { TYPE_SIZE } from '../ir/types.ts';
 import { type EmitContext, SINK_WORD } from './context.ts';
 import { destination } from './emit-int.ts';
-
-/** The doubles of the current block that are known in locals. */
-export class Doubles {
-  /** Names by word index of the slot. */
-  private readonly known: Map<number, string> = new Map();
-  private next = 0;
-  /** Locals that the function needs. */
-  count = 0;
-
-  clear(): void {
-    this.known.clear();
-    this.next = 0;
-  }
-
-  get(word: number): string | undefined {
-    return this.known.get(word);
-  }
-
-  /** A new local for the double at `word`. */
-  define(word: number): string {
-    const name = `d${this.next++}`;
-    this.count = Math.max(this.count, this.next);
-    this.known.set(word, name);
-    return name;
-  }
-
-  alias(word: number, name: string): void {
-    this.known.set(word, name);
-  }
-
-  /** Forgets doubles in `bytes` bytes at a word index. */
-  forget(word: number, bytes: number): void {
-    for (const at of this.known.keys()) {
-      if (at < word + bytes / 4 && word < at + 2) this.known.delete(at);
-    }
-  }
-
-  /** Accounts for an instruction of another kind. */
-  afterOther(e: EmitContext, at: number, layout: StateLayout): void {
-    const { code } = e.ir;
-    if (this.known.size === 0) return;
-    if (code[at] === OP.call) this.known.clear();
-    const d = code[at + 1]!;
-    if (WRITES_D[code[at]!] === 0 || d === NONE || !isVar(d)) return;
-    const v = layout.vars[refIndex(d)]!;
-    this.forget(v.offset >> 2, Math.max(TYPE_SIZE[v.type], 8));
-  }
-}
 
 interface Operand {
   readonly ref: Ref;

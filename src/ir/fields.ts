@@ -22,9 +22,8 @@ export const FIELDS: Uint8Array = Uint8Array.from(
   OPS.flatMap((r: OpRow) => [r.d, r.a, r.b, r.c].map(fieldCode)),
 );
 
+/** Effect codes: positions in EFFECT_NAMES. */
 export const EFFECT_PURE = 0;
-export const EFFECT_LOAD = 1;
-export const EFFECT_STORE = 2;
 export const EFFECT_FP = 3;
 export const EFFECT_CC = 4;
 export const EFFECT_CALL = 5;

@@ -9,7 +9,7 @@
 import type { IrBlock } from '../block.ts';
 import { F_I32, F_I64, FIELDS, WRITES_D } from '../fields.ts';
 import type { HelperRow } from '../helpers.ts';
-import { JUMP, MEM_SCALE, OP, OPS, type OpName, type OpRow, STRIDE } from '../ops.ts';
+import { JUMP, MEM_SCALE, OP, OPS, type OpRow, STRIDE } from '../ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../refs.ts';
 import { isIntType, type StateLayout } from '../types.ts';
 import { evaluate, evaluateLea, RESULT } from './eval.ts';
@@ -211,8 +211,3 @@ function highIsZero(block: IrBlock, ref: Ref, layout: StateLayout): boolean {
   if (isConst(ref)) return block.consts[2 * n + 1] === 0;
   return (isTemp(ref) ? block.tempTypes[n] : layout.vars[n]!.type) === 'i32';
 }
-
-/** For tests: the ops that the folding evaluates. */
-export const FOLDED_OPS: readonly OpName[] = OPS.filter((r: OpRow) => r.cls === 'int').map(
-  (r) => r.name,
-);
