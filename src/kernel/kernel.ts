@@ -2,7 +2,7 @@
  * The kernel: everything that is there once per machine, and how the host starts programs.
  *
  * Invariants: process and task ids are unique over both maps and over the ids of living process groups and sessions;
- * `init` is the first program (pid 1): orphans go to it, and when it ends every process ends.
+ * `init` is the first program (pid 1): orphans go to it, and all its descendants end with it.
  */
 
 import type { LinearMemory } from '../common/memory.ts';
@@ -116,7 +116,12 @@ export class Kernel {
     return startProgram(this, argv, env, options);
   }
 
-  /** Ends every process at once, as pid 1's end does. */
+  /** Ends a process at once with a wait status. */
+  killProcess(process: Process, status: number): void {
+    exitProcess(process, status);
+  }
+
+  /** Ends every process at once. */
   killAll(status: number): void {
     for (const process of [...this.processes.values()]) exitProcess(process, status);
   }

@@ -54,6 +54,7 @@ function createFirstTask(
   kernel.pids.retain(pid);
   process.rlimits = rlimits;
   process.hasExecuted = true;
+  process.hostStarted = true;
   process.onExit = options.onExit ?? null;
   const { mm, cred } = program;
   const task = new Task(kernel, pid, process, { mm, files: openFiles(options.stdio), fs, cred });

@@ -101,7 +101,16 @@ function endProcess(process: Process): void {
   process.onExit = null;
   notifyParent(process);
   onExit?.(process.exitStatus);
-  if (wasInit) kernel.killAll(SIGKILL);
+  if (wasInit) endWithInit(kernel);
+}
+
+/** Pid 1 has ended: so do all, except what the host started beside it and the children of that. */
+function endWithInit(kernel: Kernel): void {
+  for (const process of [...kernel.processes.values()]) {
+    let root = process;
+    while (root.parent !== null) root = root.parent;
+    if (!root.hostStarted) exitProcess(process, SIGKILL);
+  }
 }
 
 /** The session leader has gone: the terminal's foreground group is hung up. */

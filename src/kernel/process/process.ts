@@ -90,6 +90,8 @@ export class Process {
   oomScoreAdj = 0;
   personality = 0;
   membarrierRegistered = false;
+  /** Started by the host, not by another process: lives on when pid 1 ends. */
+  hostStarted = false;
   /** False until the first execve: setpgid(2) on a child is then allowed. */
   hasExecuted = false;
   /** Called once with the wait status when the process has ended; from spawn(). */

@@ -8,7 +8,7 @@
 
 import { exitProcess } from '../process/exit.ts';
 import { isOrphanedGroup } from '../process/groups.ts';
-import { applyRestart } from '../syscall/dispatch.ts';
+import { applyRestart } from '../syscall/restart.ts';
 import type { Task } from '../task.ts';
 import type { SigAction } from './actions.ts';
 import { writeFrame } from './frame.ts';

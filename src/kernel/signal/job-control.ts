@@ -8,7 +8,6 @@
 
 import type { Process } from '../process/process.ts';
 import { CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SIG_IGN, SIGCHLD, SIGCONT } from './numbers.ts';
-import { sendToProcess } from './send.ts';
 import { sigInfo } from './siginfo.ts';
 
 export function stopProcess(process: Process, sig: number): void {
@@ -35,7 +34,7 @@ function tellParent(process: Process, code: number, status: number): void {
   if (parent === null) return;
   const action = parent.actions.get(SIGCHLD);
   if (action.handler !== SIG_IGN && (action.flags & SA_NOCLDSTOP) === 0) {
-    sendToProcess(parent, childInfo(process, code, status));
+    process.kernel.sendSignalToProcess(parent, SIGCHLD, childInfo(process, code, status));
   }
   parent.childWait.wake();
 }

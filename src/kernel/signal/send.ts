@@ -6,7 +6,6 @@
  * that is ignored and not blocked is never queued.
  */
 
-import { exitProcess } from '../process/exit.ts';
 import type { Process } from '../process/process.ts';
 import { TASK_STATE, type Task } from '../task.ts';
 import { continueProcess } from './job-control.ts';
@@ -49,7 +48,7 @@ function queue(process: Process, pending: PendingSignals, info: SigInfo): boolea
 export function sendToTask(task: Task, info: SigInfo): boolean {
   const { process } = task;
   if (info.signo === SIGKILL) {
-    if (!process.zombie) exitProcess(process, SIGKILL);
+    if (!process.zombie) process.kernel.killProcess(process, SIGKILL);
     return true;
   }
   if (task.dead || !prepare(process, task, info.signo)) return false;
@@ -63,7 +62,7 @@ export function sendToProcess(process: Process, info: SigInfo): boolean {
   const sig = info.signo;
   if (process.zombie) return false;
   if (sig === SIGKILL) {
-    exitProcess(process, SIGKILL);
+    process.kernel.killProcess(process, SIGKILL);
     return true;
   }
   const main = process.aliveThread();

@@ -7,17 +7,17 @@
  * user mode turns into a restart or EINTR (arch/x86/kernel/signal.c, handle_signal).
  */
 
-import { EINTR, ENOSYS, LinuxError } from '../errno.ts';
+import { ENOSYS, LinuxError } from '../errno.ts';
 import { REG } from '../ports.ts';
 import { pushHandler, takeSignal } from '../signal/deliver.ts';
 import type { Task } from '../task.ts';
 import { SYSCALL_NAMES } from './names.ts';
+import { setResult } from './restart.ts';
 import { rowOf } from './table.ts';
 import {
   type ArgType,
   BLOCKED,
   ERESTART_RESTARTBLOCK,
-  ERESTARTNOINTR,
   ERESTARTSYS,
   KEEP_REGISTERS,
   type SyscallRow,
@@ -25,8 +25,6 @@ import {
 
 /** Registers of the arguments, in order. */
 const ARG_REGS = [REG.rdi, REG.rsi, REG.rdx, REG.r10, REG.r8, REG.r9] as const;
-const NR_RESTART_SYSCALL = 219;
-const TWO_32 = 4294967296;
 
 interface Decoder {
   readonly names: readonly string[];
@@ -129,31 +127,4 @@ function finishSyscall(task: Task, result: number, interrupted: boolean): void {
   if (result === KEEP_REGISTERS) return;
   if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) sys.restart = -result;
   else setResult(task, result);
-}
-
-function setResult(task: Task, result: number): void {
-  const { cpu } = task.kernel;
-  if (result === (result | 0)) cpu.setReg64(REG.rax, result, result >> 31);
-  else cpu.setReg64(REG.rax, (result % TWO_32) | 0, Math.floor(result / TWO_32) | 0);
-}
-
-/**
- * Acts on a restart code on the way to user mode. `handlerRestarts`: null if no signal handler will
- * run, else whether it has SA_RESTART.
- */
-export function applyRestart(task: Task, handlerRestarts: boolean | null): void {
-  const { sys } = task;
-  const code = sys.restart;
-  if (code === 0) return;
-  sys.restart = 0;
-  const restarts = code === ERESTARTNOINTR || handlerRestarts === null;
-  if (!restarts && !(handlerRestarts && code === ERESTARTSYS)) {
-    setResult(task, -EINTR);
-    return;
-  }
-  const { cpu } = task.kernel;
-  const nr = code === ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL : sys.nr;
-  cpu.setReg64(REG.rax, nr, nr >> 31);
-  const rip = cpu.getReg(REG.rip);
-  cpu.setReg(REG.rip, rip - 2);
 }

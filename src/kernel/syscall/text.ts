@@ -11,6 +11,8 @@ export const STRING_LIMIT = 32;
 /** Like printf("%#x"): zero has no prefix. */
 export function hex(v: number): string {
   if (v === 0) return '0';
+  // -1 as a pointer, rounded.
+  if (v >= 2 ** 64) return '0xffffffffffffffff';
   return v < 0 ? `-0x${(-v).toString(16)}` : `0x${v.toString(16)}`;
 }
 
