@@ -43,6 +43,7 @@ export function exitTask(task: Task, status: number): void {
   task.stopWaiting();
   task.state = TASK_STATE.dead;
   task.signalFlag = false;
+  const rssKb = task.mm.residentPages * 4;
   releaseMemory(task);
   task.files.release();
   task.fs.release();
@@ -51,6 +52,7 @@ export function exitTask(task: Task, status: number): void {
   process.threads.delete(task);
   process.usage.userMs += task.userMs;
   process.usage.systemMs += task.systemMs;
+  process.usage.maxRssKb = Math.max(process.usage.maxRssKb, rssKb);
   if (task === process.leader && !process.exiting) process.exitStatus = status;
   if (task.pid !== process.tgid) kernel.pids.release(task.pid);
   if (process.threads.size > 0) retargetSignals(process);
