@@ -44,6 +44,7 @@ function boot(options: RunOptions): NodeGuest {
       ...(options.image === undefined ? {} : { image: options.image }),
       ...(options.root === undefined ? {} : { root: options.root }),
       save: options.save === true,
+      volumes: options.volume,
       ...(options.memory === undefined ? {} : { memory: options.memory }),
       engine: options.engine,
     });

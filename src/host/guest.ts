@@ -10,9 +10,11 @@ import type { Process } from '../kernel/process/process.ts';
 import type { FileSystem, OpenFile } from '../kernel/vfs/types.ts';
 import type { Engine } from '../machine/cpu.ts';
 import { Machine } from '../machine/machine.ts';
+import { GuestFiles } from './files.ts';
 import { GuestLoop, type Ticker } from './loop.ts';
 import { mountAll, type RootSource } from './mounts.ts';
 import { HostReader, HostWriter } from './stdio.ts';
+import { toBytesString } from './text.ts';
 
 /** Guest RAM if nothing else is asked for. */
 export const DEFAULT_MEMORY: number = 1024 * 1024 * 1024;
@@ -68,14 +70,18 @@ export interface GuestProcess {
 export class Guest {
   readonly machine: Machine;
   readonly loop: GuestLoop;
+  readonly files: GuestFiles;
   private readonly rootFs: FileSystem;
   private readonly failed: ((error: unknown) => void)[] = [];
+  /** Called once by `stop`: the adapter lets go of the image. */
+  onStop: (() => void) | null = null;
   private stopped = false;
 
   private constructor(machine: Machine, loop: GuestLoop, rootFs: FileSystem) {
     this.machine = machine;
     this.loop = loop;
     this.rootFs = rootFs;
+    this.files = new GuestFiles(machine.kernel);
     loop.onError = (error) => {
       for (const f of this.failed) f(error);
     };
@@ -155,14 +161,8 @@ export class Guest {
     this.stopped = true;
     this.machine.kernel.killAll(9);
     this.loop.stop();
+    this.onStop?.();
   }
-}
-
-/** Text as the kernel holds it: one character per byte (UTF-8). */
-export function toBytesString(text: string): string {
-  let s = '';
-  for (const b of new TextEncoder().encode(text)) s += String.fromCharCode(b);
-  return s;
 }
 
 function inputStream(reader: HostReader): WritableStream<Uint8Array> {

@@ -67,7 +67,13 @@ export function mountAll(machine: Machine, source: RootSource): FileSystem {
 }
 
 /** Mounts `fs` on a directory, which is made if there is none. Throws LinuxError. */
-export function mountOn(machine: Machine, path: string, fs: FileSystem, source: string, flags: number): void {
+export function mountOn(
+  machine: Machine,
+  path: string,
+  fs: FileSystem,
+  source: string,
+  flags: number,
+): void {
   const { vfs } = machine.kernel;
   let at = '';
   for (const part of path.split('/').filter((p) => p !== '')) {

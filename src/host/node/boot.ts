@@ -2,18 +2,31 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { LinuxError } from '../../kernel/errno.ts';
 import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../kernel/fs/blockdev.ts';
+import { HostFs } from '../../kernel/fs/hostfs/hostfs.ts';
 import type { BlockDevice } from '../../kernel/ports.ts';
 import { Strace } from '../../kernel/syscall/strace.ts';
+import { MS_RDONLY } from '../../kernel/vfs/constants.ts';
+import { nextDev } from '../../kernel/vfs/system-mounts.ts';
 import { Guest, type GuestOptions } from '../guest.ts';
 import type { RootSource } from '../mounts.ts';
+import { mountOn } from '../mounts.ts';
 import { bundledImage } from './bundled-image.ts';
 import { FileBlockDevice } from './file-block-device.ts';
+import { NodeHostDirectory } from './host-directory.ts';
 import { nodeHost, nodeTicker } from './platform.ts';
 
 /** What the user asked for cannot be done: the message is one line that says what to do. */
 export class BootError extends Error {
   override name = 'BootError';
+}
+
+/** A directory of the host, and where the guest sees it. */
+export interface HostVolume {
+  readonly host: string;
+  readonly guest: string;
+  readonly readOnly: boolean;
 }
 
 export interface NodeBootOptions extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname'> {
@@ -23,12 +36,15 @@ export interface NodeBootOptions extends Pick<GuestOptions, 'memory' | 'engine' 
   readonly root?: string;
   /** Write changes back to the image. */
   readonly save?: boolean;
+  /** Host directories to show in the guest. */
+  readonly volumes?: readonly HostVolume[];
   /** Where lines for the user go; default: standard error. */
   readonly log?: (line: string) => void;
 }
 
 function imageDevice(path: string, save: boolean): BlockDevice {
-  if (!existsSync(path)) throw new BootError(`${path}: no such image; make one with 'kevlar-jit image create'`);
+  if (!existsSync(path))
+    throw new BootError(`${path}: no such image; make one with 'kevlar-jit image create'`);
   try {
     return new FileBlockDevice(path, { readOnly: !save });
   } catch (e) {
@@ -38,7 +54,9 @@ function imageDevice(path: string, save: boolean): BlockDevice {
 
 function bundledDevice(save: boolean): BlockDevice {
   if (save) {
-    throw new BootError("--save needs an image of yours: copy the bundled one with 'kevlar-jit image export', or name one by --image");
+    throw new BootError(
+      "--save needs an image of yours: copy the bundled one with 'kevlar-jit image export', or name one by --image",
+    );
   }
   const image = bundledImage();
   if (typeof image === 'string') return new FileBlockDevice(image, { readOnly: true });
@@ -62,14 +80,36 @@ function tarBytes(path: string): Uint8Array {
 function rootSource(options: NodeBootOptions): { root: RootSource; device: BlockDevice | null } {
   const save = options.save ?? false;
   if (options.root !== undefined) {
-    if (!existsSync(options.root)) throw new BootError(`${options.root}: no such file or directory`);
+    if (!existsSync(options.root))
+      throw new BootError(`${options.root}: no such file or directory`);
     if (statSync(options.root).isDirectory()) {
-      throw new BootError(`${options.root}: directories as root are not supported yet; make a tarball of it`);
+      throw new BootError(
+        `${options.root}: directories as root are not supported yet; make a tarball of it`,
+      );
     }
     return { root: { kind: 'tar', bytes: tarBytes(options.root) }, device: null };
   }
-  const device = options.image === undefined ? bundledDevice(save) : imageDevice(options.image, save);
+  const device =
+    options.image === undefined ? bundledDevice(save) : imageDevice(options.image, save);
   return { root: { kind: 'image', device, save }, device };
+}
+
+function mountVolume(guest: Guest, { host, guest: at, readOnly }: HostVolume): void {
+  let port: NodeHostDirectory;
+  try {
+    port = new NodeHostDirectory(host, { readOnly });
+  } catch (e) {
+    throw new BootError(`--volume ${host}: ${(e as Error).message}`);
+  }
+  const { machine } = guest;
+  const dev = nextDev();
+  const fs = new HostFs(port, machine.mmu.paging, { dev, readOnly, ...NodeHostDirectory.ids() });
+  try {
+    mountOn(machine, at, fs, host, readOnly ? MS_RDONLY : 0);
+  } catch (e) {
+    if (!(e instanceof LinuxError)) throw e;
+    throw new BootError(`--volume ${host}:${at}: cannot be mounted there: ${e.message}`);
+  }
 }
 
 /** A guest in Node, with what the command line needs beside the library's interface. */
@@ -82,7 +122,8 @@ export interface NodeGuest {
 }
 
 export function bootNode(options: NodeBootOptions = {}): NodeGuest {
-  const log = options.log ?? ((line: string): void => void process.stderr.write(`kevlar-jit: ${line}\n`));
+  const log =
+    options.log ?? ((line: string): void => void process.stderr.write(`kevlar-jit: ${line}\n`));
   const { root, device } = rootSource(options);
   const guest = Guest.boot({
     root,
@@ -92,6 +133,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
   });
+  for (const volume of options.volumes ?? []) mountVolume(guest, volume);
   return {
     guest,
     trace: (sink) => {
