@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { LinuxError } from '../../kernel/errno.ts';
 import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../kernel/fs/blockdev.ts';
 import { HostFs } from '../../kernel/fs/hostfs/hostfs.ts';
+import { createLazyTree } from '../../kernel/fs/hostfs/lazy-tree.ts';
 import type { BlockDevice } from '../../kernel/ports.ts';
 import { Strace } from '../../kernel/syscall/strace.ts';
 import { MS_RDONLY } from '../../kernel/vfs/constants.ts';
@@ -32,7 +33,7 @@ export interface HostVolume {
 export interface NodeBootOptions extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname'> {
   /** Path of an ext4 image; default: the bundled one. */
   readonly image?: string;
-  /** Path of a tarball (.tar, .tar.gz). */
+  /** Path of a directory (not changed) or a tarball (.tar, .tar.gz). */
   readonly root?: string;
   /** Write changes back to the image. */
   readonly save?: boolean;
@@ -83,15 +84,29 @@ function rootSource(options: NodeBootOptions): { root: RootSource; device: Block
     if (!existsSync(options.root))
       throw new BootError(`${options.root}: no such file or directory`);
     if (statSync(options.root).isDirectory()) {
-      throw new BootError(
-        `${options.root}: directories as root are not supported yet; make a tarball of it`,
-      );
+      return { root: directoryRoot(options.root), device: null };
     }
     return { root: { kind: 'tar', bytes: tarBytes(options.root) }, device: null };
   }
   const device =
     options.image === undefined ? bundledDevice(save) : imageDevice(options.image, save);
   return { root: { kind: 'image', device, save }, device };
+}
+
+/** The host's directory is read when the guest looks; changes stay in memory. */
+function directoryRoot(path: string): RootSource {
+  const port = new NodeHostDirectory(path, { readOnly: true });
+  return {
+    kind: 'fs',
+    name: 'tmpfs',
+    make: ({ mmu, kernel }) => {
+      const { paging } = mmu;
+      const dev = nextDev();
+      const lower = new HostFs(port, paging, { dev, readOnly: true, ...NodeHostDirectory.ids() });
+      const maxPages = Math.floor(paging.frames.total * 0.8);
+      return createLazyTree(lower, paging, kernel.clock, { dev: nextDev(), maxPages });
+    },
+  };
 }
 
 function mountVolume(guest: Guest, { host, guest: at, readOnly }: HostVolume): void {
