@@ -344,5 +344,5 @@ test('random operations', () => {
     assert.equal(checkExt4(device).problems, []);
     mustBeClean(device);
   });
-  fc.assert(property, { numRuns: RUNS, endOnFailure: true, seed: 7 });
+  fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 });

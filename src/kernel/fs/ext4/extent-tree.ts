@@ -347,6 +347,19 @@ export function markWritten(inode: DiskInode, lblk: number, length: number, star
   insertExtent(inode, lblk, length, start, false);
 }
 
+/**
+ * Makes the whole unwritten extent at `lblk` written, without needing room in the tree.
+ * @returns the extent, whose blocks the caller has to clear
+ */
+export function markWhole(inode: DiskInode, lblk: number): { start: number; length: number } {
+  const path = descend(inode, lblk);
+  const { node, index } = path[path.length - 1]!;
+  const e = getExtent(node, index);
+  touchNode(inode, node);
+  putExtent(node, index, { ...e, unwritten: false });
+  return { start: e.start, length: e.length };
+}
+
 /** Blocks that inserting one extent may need for nodes at worst. */
 export function nodesNeeded(inode: DiskInode): number {
   return inode.usesExtents ? depthOf(extentRoot(inode)) + 1 : 4;

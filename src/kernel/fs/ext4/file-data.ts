@@ -8,11 +8,11 @@
  */
 
 import { PAGE_SIZE } from '../../../common/layout.ts';
-import { EFBIG, ENOSPC, EOPNOTSUPP, linuxError } from '../../errno.ts';
+import { EFBIG, ENOSPC, EOPNOTSUPP, LinuxError, linuxError } from '../../errno.ts';
 import { allocBlocks, goalOf } from './alloc.ts';
 import { readData } from './data.ts';
 import type { DiskInode } from './disk-inode.ts';
-import { insertExtent, markWritten, nodesNeeded, removeExtents } from './extent-tree.ts';
+import { insertExtent, markWhole, markWritten, nodesNeeded, removeExtents } from './extent-tree.ts';
 import { EXT_MAX_BLOCKS, EXT_UNWRITTEN_MAX_LEN } from './layout.ts';
 import { mapBlock } from './mapping.ts';
 import type { Volume } from './volume.ts';
@@ -92,8 +92,7 @@ export class FileData {
 
   /** Writes a page back; allocates what is delayed or was never reserved (stores through mappings). */
   writePage(index: number, from: Uint8Array, at: number, length: number): void {
-    const { vol, disk } = this;
-    const bs = vol.blockSize;
+    const bs = this.vol.blockSize;
     const first = index * (PAGE_SIZE / bs);
     const count = Math.ceil(length / bs);
     let data = from.subarray(at, at + count * bs);
@@ -101,15 +100,46 @@ export class FileData {
       data = data.slice();
       data.fill(0, length);
     }
+    for (let i = 0; i < count; ) {
+      let end = i;
+      while (end < count && !this.staysHole(first + end, data, end * bs)) end++;
+      if (end > i) this.writeRun(first + i, end - i, data.subarray(i * bs, end * bs));
+      i = end + 1;
+    }
+  }
+
+  /** A page may have blocks that nobody wrote: holes without a promise, all zeros, stay holes. */
+  private staysHole(lblk: number, data: Uint8Array, at: number): boolean {
+    if (this.delayed.has(lblk)) return false;
+    const m = mapBlock(this.disk, lblk);
+    if (m.start !== 0 && !m.unwritten) return false;
+    for (let i = at; i < at + this.vol.blockSize; i++) if (data[i] !== 0) return false;
+    return true;
+  }
+
+  private writeRun(first: number, count: number, data: Uint8Array): void {
     if (this.writeMapped(first, count, data)) return;
-    vol.mutate(() => {
-      vol.reserved -= this.reservation;
-      this.mapAll(first, count);
-      if (!this.writeMapped(first, count, data)) vol.damaged(`inode ${disk.ino}: a lost mapping`);
-      vol.reserved += this.reservation;
-    });
+    try {
+      this.mapAndWrite(first, count, data, false);
+    } catch (error) {
+      // Splitting an unwritten extent may need a node that a full disk does not have.
+      if (!(error instanceof LinuxError) || error.errno !== ENOSPC) throw error;
+      this.mapAndWrite(first, count, data, true);
+    }
     for (let i = 0; i < count; i++) this.delayed.delete(first + i);
     this.settle();
+  }
+
+  private mapAndWrite(first: number, count: number, data: Uint8Array, whole: boolean): void {
+    const { vol } = this;
+    vol.mutate(() => {
+      vol.reserved -= this.reservation;
+      this.mapAll(first, count, whole);
+      if (!this.writeMapped(first, count, data)) {
+        vol.damaged(`inode ${this.disk.ino}: a lost mapping`);
+      }
+      vol.reserved += this.reservation;
+    });
   }
 
   /** Writes blocks if all of them are mapped and written. */
@@ -128,7 +158,7 @@ export class FileData {
     return true;
   }
 
-  private mapAll(first: number, count: number): void {
+  private mapAll(first: number, count: number, whole: boolean): void {
     const { disk, vol } = this;
     for (let i = 0; i < count; ) {
       const m = mapBlock(disk, first + i);
@@ -140,10 +170,18 @@ export class FileData {
         disk.addBlocks(run.length);
         i += run.length;
       } else {
-        if (m.unwritten) markWritten(disk, first + i, n, m.start);
+        if (m.unwritten && whole) this.clearWhole(first + i);
+        else if (m.unwritten) markWritten(disk, first + i, n, m.start);
         i += n;
       }
     }
+  }
+
+  /** Writes zeros to a whole unwritten extent instead of splitting it. */
+  private clearWhole(lblk: number): void {
+    const { start, length } = markWhole(this.disk, lblk);
+    const zeros = new Uint8Array(this.vol.blockSize);
+    for (let i = 0; i < length; i++) this.vol.disk.write(start + i, zeros);
   }
 
   private goal(lblk: number): number {
