@@ -160,7 +160,7 @@ tooled('a directory of 3,000 entries is valid, complete and can be emptied', () 
 });
 
 tooled('sparse files beyond 4 GiB, holes and truncation', () => {
-  const device = fresh(32, ['-t', 'ext4']);
+  const device = fresh(32, ['-t', 'ext4', '-b', '4096']);
   let fs = open(device);
   const f = touch(fs.root, 'sparse');
   const at = 5 * 2 ** 30 + 12_345;

@@ -2,7 +2,7 @@
  * A file of the host as a block device.
  *
  * A writable device holds a lock until it is closed, so that two runs cannot write the same image: a
- * file "IMAGE.lock" made with O_EXCL that names the process. A lock whose process is gone is taken over.
+ * file "IMAGE.lock" that names the process. A lock whose process is gone is taken over.
  */
 
 import {
@@ -79,11 +79,20 @@ export class FileBlockDevice implements BlockDevice {
 /** @returns the lock file's path */
 function takeLock(image: string): string {
   const path = `${image}.lock`;
+  // Written beside and linked into place, so that a lock is never seen without its owner.
+  const mine = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  writeFileSync(mine, `${process.pid}\n`);
+  try {
+    return linkLock(image, mine, path);
+  } finally {
+    unlinkSync(mine);
+  }
+}
+
+function linkLock(image: string, mine: string, path: string): string {
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
-      const fd = openSync(path, 'wx', 0o644);
-      writeSync(fd, `${process.pid}\n`);
-      closeSync(fd);
+      linkSync(mine, path);
       return path;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

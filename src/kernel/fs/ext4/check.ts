@@ -265,7 +265,8 @@ class Checker {
   private claimIndirect(inode: DiskInode, nr: number, level: number, perBlock: number): number {
     if (nr === 0) return 0;
     const what = (): string => `inode ${inode.ino}`;
-    if (nr >= this.vol.sb.blocks || !this.vol.zone.allows(nr, 1)) {
+    const allowed = this.journalIsReserved(inode.ino) || this.vol.zone.allows(nr, 1);
+    if (nr >= this.vol.sb.blocks || !allowed) {
       this.report(`inode ${inode.ino}: block ${nr} cannot be part of a file`);
       return 0;
     }
