@@ -23,8 +23,9 @@ export class RegionCompiler {
     this.args = [I32, U8, F32, F64, D, env, mem, helpers.map((h) => h.fn), byNumber];
   }
 
-  compile(emitted: EmittedRegion): RegionFn {
+  /** @param words of the function's own: runs to warm up, counters (`emitted.counters` in all) */
+  compile(emitted: EmittedRegion, words: Int32Array = Int32Array.of(emitted.warm)): RegionFn {
     const factory = new Function(...EMIT_PARAMS, emitted.source) as Factory;
-    return factory(...this.args, emitted.exits, Int32Array.of(emitted.warm));
+    return factory(...this.args, emitted.exits, words);
   }
 }

@@ -29,6 +29,8 @@ export interface EmitOptions {
   readonly helpers: readonly HelperRow[];
   /** Name of the function: an identifier (names.ts). */
   readonly name: string;
+  /** Count executions of blocks and exits in W, for dumps (see COUNTERS). */
+  readonly profile?: boolean;
   /** Number (≥ 16) that the function returns to go on at this static pc; default EXIT.next. */
   /** Runs that warm up (emit-region.ts); default by size. */
   readonly warm?: number;
@@ -40,6 +42,9 @@ export interface EmitOptions {
  * `_e` and `_o` (pc lo and hi are 0 then), else 0.
  */
 export const EXIT_WORDS = 5;
+
+/** A profiled region counts in W, from here: executions by block, then two words per exit: left, faulted. */
+export const COUNTERS = 1;
 
 /** How a value's halves are written in the source. */
 export interface Halves {

@@ -11,7 +11,7 @@ import type { Stmt } from '../ir/cfg/structure.ts';
 import { COND, EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, type Ref, refIndex } from '../ir/refs.ts';
 import { condExpr32, condition64 } from './conditions.ts';
-import type { EmitContext } from './context.ts';
+import { COUNTERS, type EmitContext } from './context.ts';
 import { emitHelperCall } from './emit-call.ts';
 import { emitInt } from './emit-int.ts';
 import { emitLoad, emitStore } from './emit-mem.ts';
@@ -119,6 +119,7 @@ export class ControlEmitter {
   private code(node: number, arms: readonly (readonly Stmt[] | null)[], fall: number): void {
     const { e } = this;
     e.startBlock(node, this.known[node]!);
+    if (e.options.profile === true) e.line(`W[${COUNTERS + node}]=W[${COUNTERS + node}]+1|0;`);
     const { ir } = e;
     e.carry += ir.insnCount;
     const last = ir.length - STRIDE;

@@ -30,7 +30,7 @@ import { F_NONE, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
 import { EXIT, OP, STRIDE } from '../ir/ops.ts';
 import { isVar, NONE, refIndex } from '../ir/refs.ts';
 import { SCRATCH_DECL } from '../ir/semantics.ts';
-import { EmitContext, type EmitOptions } from './context.ts';
+import { COUNTERS, EmitContext, type EmitOptions, EXIT_WORDS } from './context.ts';
 import { ControlEmitter, NOWHERE } from './emit-control.ts';
 import { knownZeroOnEntry } from './high-halves.ts';
 
@@ -72,6 +72,8 @@ export interface EmittedRegion {
   readonly firstLine: number;
   /** Runs that warm up. */
   readonly warm: number;
+  /** Words that W has. */
+  readonly counters: number;
 }
 
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
@@ -88,6 +90,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
     lines: e.lines(),
     warm: options.warm ?? WARM_RUNS,
     firstLine: head.split('\n').length,
+    counters: COUNTERS + region.blocks.length + (e.exits.length / EXIT_WORDS) * 2,
   };
 }
 
@@ -120,12 +123,18 @@ function declare(names: readonly string[]): string {
 function epilogue(e: EmitContext): string {
   const pc = e.varWord(e.options.layout.pc);
   return (
-    `}\n${e.spill('all')}\n` +
+    `}\n${e.options.profile === true ? countExit(e) : ''}${e.spill('all')}\n` +
     `I32[${pc}]=T[_x]|_e&T[_x+4];I32[${pc + 1}]=T[_x+1]|_o&T[_x+4];` +
     `I32[${ENG_BUDGET}]=_n+_k-T[_x+2]|0;` +
     `_w=T[_x+3];if(_w===${EXIT.budget})_w=_k!==0&I32[${ENG_STOP}]===0?${EXIT.next}:${EXIT.budget};` +
     `return _w-_r-_r|0;})`
   );
+}
+
+/** Statements that count the exit taken. */
+function countExit(e: EmitContext): string {
+  const first = COUNTERS + e.region.blocks.length;
+  return `_f=${first}+(_x/${EXIT_WORDS}|0)*2-(_r>>31)|0;W[_f]=W[_f]+1|0;\n`;
 }
 
 /**

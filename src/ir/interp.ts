@@ -206,6 +206,14 @@ export class Interpreter {
     return left > this.hotThreshold ? this.hotThreshold : this.hotThreshold - left;
   }
 
+  /** How often the block was entered here in all, exact up to 2^31. */
+  entered(block: InterpBlock): number {
+    const left = this.hits[block.id] as number;
+    if (this.hotThreshold !== 0 && left <= this.hotThreshold) return this.hotThreshold - left;
+    // Cooled down: the entry that found it hot did not run.
+    return NEVER_HOT - left + Math.max(this.hotThreshold - 1, 0);
+  }
+
   /** The block has been dealt with: it does not become hot again. */
   coolDown(block: InterpBlock): void {
     this.hits[block.id] = NEVER_HOT;

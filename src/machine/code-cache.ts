@@ -86,6 +86,8 @@ export class CodeCache implements CodeTracker {
   readonly log: Invalidation[] = [];
   /** Counts flushes: what holds arena indices compares it. */
   epoch = 0;
+  /** Called before everything is dropped. */
+  onFlush: (() => void) | null = null;
   private readonly interp: Interpreter;
   private readonly pages: CodePages;
   private readonly byHost: Map<number, Tb[]> = new Map();
@@ -215,6 +217,7 @@ export class CodeCache implements CodeTracker {
 
   /** Drops everything (the arena is full). */
   flush(): void {
+    this.onFlush?.();
     for (const tb of this.blocks()) {
       tb.alive = false;
       if (tb.region !== null) tb.region.alive = false;

@@ -35,6 +35,14 @@ import { CodeCache, type CompiledRegion, Tb } from './code-cache.ts';
 import { Lockstep } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 
+/** Sees every translation, for `dump`. */
+export interface TranslationObserver {
+  /** A block was lifted; passes follow. */
+  lifted(ir: IrBlock): void;
+  /** It was entered into the cache. */
+  translated(tb: Tb): void;
+}
+
 export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
 
 /** Guest instructions in one translation block at most. */
@@ -63,6 +71,11 @@ export class Cpu implements CpuPort {
   readonly hwcap2: number = CPU_FEATURES.has('fsgsbase') ? 2 : 0;
   /** Guest instructions executed. */
   instructions = 0;
+  /** Blocks lifted (again for each known kind of condition codes in a region). */
+  lifted = 0;
+  observer: TranslationObserver | null = null;
+  /** Name of the function at an address of the running program, for log lines. */
+  symbolize: (pc: number) => string | null = () => null;
   private readonly mem: LinearMemory;
   private readonly I32: Int32Array;
   private readonly mmu: Mmu;
@@ -180,6 +193,8 @@ export class Cpu implements CpuPort {
   /** Lifts and optimizes the block at hi:lo. */
   lift(lo: number, hi: number, ccIn: number): IrBlock {
     const ir = translateBlock(this.code, lo, hi, { maxInsns: MAX_INSNS, ccIn });
+    this.lifted++;
+    this.observer?.lifted(ir);
     runPasses(ir, X86_STATE, HELPERS);
     return ir;
   }
@@ -201,6 +216,7 @@ export class Cpu implements CpuPort {
     }
     const tb = new Tb(block, ir.byteLength, host, second, 0);
     this.cache.add(tb);
+    this.observer?.translated(tb);
     return tb;
   }
 
@@ -331,7 +347,10 @@ export class Cpu implements CpuPort {
       if (host < 0) break;
       bytes.push((this.mem.U8[host] as number).toString(16).padStart(2, '0'));
     }
-    return `rip 0x${this.getReg(16).toString(16)}, bytes ${bytes.join(' ')}`;
+    const rip = this.getReg(16);
+    const symbol = this.symbolize(rip);
+    const where = symbol === null ? '' : ` (${symbol})`;
+    return `rip 0x${rip.toString(16)}${where}, bytes ${bytes.join(' ')}`;
   }
 
   getReg(reg: number): number {

@@ -39,7 +39,8 @@ export class StoreJournal {
   written(): Map<number, number> {
     const bytes = new Map<number, number>();
     for (const e of this.entries) {
-      for (let i = 0; i < e.before.length; i++) bytes.set(e.host + i, this.U8[e.host + i] as number);
+      for (let i = 0; i < e.before.length; i++)
+        bytes.set(e.host + i, this.U8[e.host + i] as number);
     }
     return bytes;
   }
@@ -139,7 +140,8 @@ export class Lockstep {
     }
     const flagsA = this.flags(a);
     const flagsB = this.flags(b);
-    if (flagsA !== flagsB) problems.push(`eflags: region ${hex(flagsA)}, interpreter ${hex(flagsB)}`);
+    if (flagsA !== flagsB)
+      problems.push(`eflags: region ${hex(flagsA)}, interpreter ${hex(flagsB)}`);
     return problems;
   }
 
@@ -153,12 +155,10 @@ export class Lockstep {
 
   private report(run: LockstepRun, before: Uint8Array, problems: readonly string[]): never {
     const words = new Int32Array(before.buffer);
-    const registers = X86_STATE.vars
-      .slice(0, X86_STATE.pc + 1)
-      .map((v) => {
-        const w = (v.offset - STATE_BASE) >> 2;
-        return `${v.name} ${hex(words[w + 1])}:${hex(words[w])}`;
-      });
+    const registers = X86_STATE.vars.slice(0, X86_STATE.pc + 1).map((v) => {
+      const w = (v.offset - STATE_BASE) >> 2;
+      return `${v.name} ${hex(words[w + 1])}:${hex(words[w])}`;
+    });
     throw new LockstepError(
       `lockstep: ${run.name} differs from the interpreter\n  ${problems.slice(0, 40).join('\n  ')}\n` +
         `before: ${registers.join(' ')}\n${run.describe()}`,
@@ -196,4 +196,3 @@ function wordName(w: number): string {
   );
   return v === undefined ? `state+${w * 4}` : `${v.name}+${at - v.offset}`;
 }
-

@@ -4,12 +4,14 @@
 
 import { RAM_BASE } from '../common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../common/memory.ts';
+import { pcNumber } from '../ir/cfg/region.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
 import { Cpu, type Engine } from './cpu.ts';
 import { RegionCompiler } from './region-compiler.ts';
+import { type Located, Symbols } from './symbols.ts';
 
 export interface MachineOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 4 MiB. */
@@ -25,13 +27,17 @@ export class Machine {
   readonly cpu: Cpu;
   readonly kernel: Kernel;
   readonly regions: RegionCompiler | null;
+  readonly symbols: Symbols = new Symbols();
 
   constructor(options: MachineOptions) {
     this.memory = createLinearMemory(RAM_BASE + options.memory);
     this.mmu = new Mmu(new Paging(this.memory));
     this.cpu = new Cpu(this.memory, this.mmu, options.engine);
     this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
+    this.cpu.symbolize = (pc) => this.symbolAt(pc);
     if (this.regions !== null) {
+      this.regions.symbolize = (lo, hi) => this.locate(pcNumber(lo, hi))?.name ?? null;
+      this.regions.now = () => options.host.clock.monotonicMs();
       this.regions.keepRecords = options.engine === 'lockstep';
       this.cpu.useRegions(this.regions);
     }
@@ -42,5 +48,24 @@ export class Machine {
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     });
+  }
+
+  /** The function at an address of the running program. */
+  locate(pc: number): Located | null {
+    const task = this.kernel.scheduler.current;
+    return task === null ? null : this.symbols.locate(task.mm, pc);
+  }
+
+  /** `memcpy+0x1f`, or `busybox@0x4712` (offset in the file) where there are no symbols. */
+  symbolAt(pc: number): string | null {
+    const found = this.locate(pc);
+    if (found !== null) {
+      return found.offset === 0 ? found.name : `${found.name}+0x${found.offset.toString(16)}`;
+    }
+    const task = this.kernel.scheduler.current;
+    const at = task === null ? null : this.symbols.module(task.mm, pc);
+    if (at === null) return null;
+    const name = at.path.slice(at.path.lastIndexOf('/') + 1).replace(/[^!-~]/g, '?');
+    return `${name}@0x${at.offset.toString(16)}`;
   }
 }

@@ -5,14 +5,16 @@
  */
 
 import { RegionCompiler as Backend } from '../backend-js/compile.ts';
+import { COUNTERS } from '../backend-js/context.ts';
 import { type EmittedRegion, emitRegion } from '../backend-js/emit-region.ts';
 import { functionName } from '../backend-js/names.ts';
+import { ENG_BUDGET } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { formRegion, type Region, type RegionSource } from '../ir/cfg/region.ts';
-import { formatBlock } from '../ir/text.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
+import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
 
@@ -22,8 +24,24 @@ const MAX_SOURCE = 48 * 1024 * 1024;
 /** What a dump needs of a compiled region, kept only when asked for. */
 export interface RegionRecord {
   readonly region: Region;
+  /** As it is without counters. */
   readonly emitted: EmittedRegion;
   readonly compiled: CompiledRegion;
+  readonly counts: RegionCounts | null;
+}
+
+/** What a profiled region counted. */
+export interface RegionCounts {
+  /** Calls of the function: entries, and goings-on after each slice of the budget. */
+  runs: number;
+  instructions: number;
+  /** Executions by block. */
+  readonly blocks: Float64Array;
+  /** By exit: how often the region was left there, and how often by a fault. */
+  readonly exits: Float64Array;
+  readonly faults: Float64Array;
+  /** Brings the arrays up to date. */
+  drain(): void;
 }
 
 export interface RegionStats {
@@ -42,6 +60,8 @@ export class RegionCompiler {
   symbolize: Symbolizer = () => null;
   /** Keeps regions and their source for `dump`. */
   keepRecords = false;
+  /** Counts executions in the regions whose records are kept. */
+  profile = false;
   records: RegionRecord[] = [];
   /** Called with milliseconds since some start; set by the host for --stats. */
   now: () => number = () => 0;
@@ -86,8 +106,9 @@ export class RegionCompiler {
     const emitted = emitRegion(region, { layout: X86_STATE, helpers: HELPERS, name });
     this.liveSource += emitted.source.length;
     this.stats.sourceBytes += emitted.source.length;
+    const counted = this.profile ? this.compileCounting(region, name) : null;
     const compiled: CompiledRegion = {
-      run: this.backend.compile(emitted),
+      run: counted?.run ?? this.backend.compile(emitted),
       name,
       entry,
       members: [...new Set([entry, ...this.members])],
@@ -95,8 +116,26 @@ export class RegionCompiler {
       gen: entry.gen,
       entries: 0,
     };
-    if (this.keepRecords) this.records.push({ region, emitted, compiled });
+    const counts = counted?.counts ?? null;
+    if (this.keepRecords) this.records.push({ region, emitted, compiled, counts });
     return compiled;
+  }
+
+  /** Compiles the region with counters in it. */
+  private compileCounting(
+    region: Region,
+    name: string,
+  ): { run: () => number; counts: RegionCounts } {
+    const options = { layout: X86_STATE, helpers: HELPERS, name, profile: true };
+    const emitted = emitRegion(region, options);
+    const words = new Int32Array(emitted.counters);
+    words[0] = emitted.warm;
+    return countingRun(
+      this.backend.compile(emitted, words),
+      this.cpu.helperEnv.I32,
+      words,
+      region.blocks.length,
+    );
   }
 
   /** IR and source of a region, if records are kept. */
@@ -113,4 +152,41 @@ export class RegionCompiler {
     this.members.push(tb);
     return ccIn < 0 ? tb.interp.ir : this.cpu.lift(lo, hi, ccIn);
   }
+}
+
+/** Runs after which 32-bit counters are emptied: a run executes some 20,000 instructions at most. */
+const DRAIN_RUNS = 0x8000;
+
+/** A region's function with its counters read now and then, before they overflow. */
+function countingRun(
+  fn: () => number,
+  I32: Int32Array,
+  words: Int32Array,
+  blockCount: number,
+): { run: () => number; counts: RegionCounts } {
+  const exitCount = (words.length - COUNTERS - blockCount) / 2;
+  const counts: RegionCounts = {
+    runs: 0,
+    instructions: 0,
+    blocks: new Float64Array(blockCount),
+    exits: new Float64Array(exitCount),
+    faults: new Float64Array(exitCount),
+    drain: () => {
+      let w = COUNTERS;
+      for (let i = 0; i < blockCount; i++) counts.blocks[i]! += words[w++]!;
+      for (let i = 0; i < exitCount; i++) {
+        counts.exits[i]! += words[w++]!;
+        counts.faults[i]! += words[w++]!;
+      }
+      words.fill(0, COUNTERS);
+    },
+  };
+  const run = (): number => {
+    const budget = I32[ENG_BUDGET]!;
+    const r = fn();
+    counts.instructions += budget - I32[ENG_BUDGET]!;
+    if (++counts.runs % DRAIN_RUNS === 0) counts.drain();
+    return r;
+  };
+  return { run, counts };
 }

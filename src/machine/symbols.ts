@@ -1,8 +1,11 @@
 /**
  * Names of guest functions, for profiles, dumps and error lines: the symbol tables of the ELF files
- * that are mapped (System V ABI, chapter 4). Files are untrusted: whatever is malformed has no names.
+ * that are mapped (System V ABI, chapter 4). A file is parsed once, when a name in it is first asked for.
+ * Files are untrusted: whatever is malformed has no names, and names are printable ASCII.
  */
 
+import { PAGE_SIZE } from '../common/layout.ts';
+import { LinuxError } from '../kernel/errno.ts';
 import type { AddressSpace } from '../kernel/mm/address-space.ts';
 import type { MappedFile } from '../kernel/mm/vma.ts';
 import type { IoSink } from '../kernel/vfs/types.ts';
@@ -76,13 +79,18 @@ function loadSegments(file: MappedFile, head: DataView): [number, number, number
 function nameAt(strings: Uint8Array, at: number): string {
   let s = '';
   for (let i = at; i < strings.length && strings[i] !== 0 && s.length < MAX_NAME; i++) {
-    s += String.fromCharCode(strings[i] as number);
+    const c = strings[i] as number;
+    s += c > 0x20 && c < 0x7f ? String.fromCharCode(c) : '?';
   }
   return s;
 }
 
 /** The functions of the first symbol table of the wanted type; null if there is none. */
-function readTable(file: MappedFile, head: DataView, wanted: number): [number, number, string][] | null {
+function readTable(
+  file: MappedFile,
+  head: DataView,
+  wanted: number,
+): [number, number, string][] | null {
   const count = Math.min(head.getUint16(60, true), MAX_SECTIONS);
   const sections = readFile(file, u64(head, 40), count * 64);
   if (sections === null) return null;
@@ -102,10 +110,19 @@ function functions(symbols: DataView, strings: Uint8Array): [number, number, str
   const found: [number, number, string][] = [];
   for (let at = 0; at + 24 <= symbols.byteLength; at += 24) {
     const type = symbols.getUint8(at + 4) & 15;
-    if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || symbols.getUint16(at + 6, true) === 0) continue;
-    found.push([u64(symbols, at + 8), u64(symbols, at + 16), nameAt(strings, symbols.getUint32(at, true))]);
+    if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || symbols.getUint16(at + 6, true) === 0)
+      continue;
+    found.push([
+      u64(symbols, at + 8),
+      u64(symbols, at + 16),
+      nameAt(strings, symbols.getUint32(at, true)),
+    ]);
   }
   return found;
+}
+
+function underscores(name: string): number {
+  return name.length - name.replace(/^_+/, '').length;
 }
 
 function parse(file: MappedFile): SymbolTable | null {
@@ -113,7 +130,8 @@ function parse(file: MappedFile): SymbolTable | null {
   if (head === null || head.getUint32(0) !== 0x7f454c46) return null;
   const list = readTable(file, head, SHT_SYMTAB) ?? readTable(file, head, SHT_DYNSYM);
   if (list === null) return null;
-  list.sort((a, b) => a[0] - b[0]);
+  // Of several names for one address the last one is found: memcpy rather than __memcpy_alias.
+  list.sort((a, b) => a[0] - b[0] || underscores(b[2]) - underscores(a[2]));
   return {
     segments: loadSegments(file, head),
     addresses: Float64Array.from(list, (s) => s[0]),
@@ -139,8 +157,21 @@ function search(table: SymbolTable, address: number): Located | null {
   return { name: table.names[i] as string, offset };
 }
 
+/** Where in which file an address is mapped from. */
+export interface MappedAt {
+  readonly path: string;
+  readonly offset: number;
+}
+
 export class Symbols {
   private readonly tables: WeakMap<object, SymbolTable | null> = new WeakMap();
+
+  /** The file mapped at `pc`. */
+  module(space: AddressSpace, pc: number): MappedAt | null {
+    const vma = space.areas.find(pc);
+    if (vma?.file == null) return null;
+    return { path: vma.file.path, offset: vma.filePage * PAGE_SIZE + (pc - vma.start) };
+  }
 
   /** The function at `pc` in an address space, from the file mapped there. */
   locate(space: AddressSpace, pc: number): Located | null {
@@ -153,7 +184,7 @@ export class Symbols {
       this.tables.set(file.pages, table);
     }
     if (table === null) return null;
-    const offset = vma.filePage * 4096 + (pc - vma.start);
+    const offset = vma.filePage * PAGE_SIZE + (pc - vma.start);
     for (const [from, size, address] of table.segments) {
       if (offset >= from && offset < from + size) return search(table, address + (offset - from));
     }
@@ -165,7 +196,7 @@ export class Symbols {
       return parse(file);
     } catch (e) {
       // Reading the file failed (EIO): it has no names.
-      if (e instanceof Error && e.name === 'LinuxError') return null;
+      if (e instanceof LinuxError) return null;
       throw e;
     }
   }
