@@ -10,11 +10,13 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   readSync,
   realpathSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import type { BlockDevice } from '../../kernel/ports.ts';
