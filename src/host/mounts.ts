@@ -45,6 +45,7 @@ function openRoot(machine: Machine, root: RootSource): { fs: FileSystem; name: s
         dev: ROOT_DEV,
         pages: guestPages(mmu.paging),
         discard: !root.save,
+        now: () => kernel.clock.realtime(),
         log: (line) => kernel.log(line),
       });
       return { fs, name: '/dev/vda' };
