@@ -1,7 +1,8 @@
 /** Boots a guest as the options say, runs one program in it, and gives its exit status. */
 
-import { createWriteStream, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { WriteStream } from 'node:tty';
 import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
 import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
 import { readerFrom, writerTo } from '../host/node/stdio.ts';
@@ -15,21 +16,33 @@ import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, UserError } from './errors.ts';
 
 const SIGNALS_TO_GUEST = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
 
-/** What `dump` does with the guest when the program has ended. */
-export type AfterRun = (guest: NodeGuest) => Promise<void> | void;
+/** What `dump` adds to a run. */
+export interface RunHooks {
+  /** The machine is there, the program not yet. */
+  readonly booted: (node: NodeGuest, argv: readonly string[]) => void;
+  /** The program has ended. */
+  readonly ended: () => Promise<void>;
+  /** Where the program's standard output goes. */
+  readonly stdout: WriteStream;
+}
 
 export async function runProgram(
-  argv: readonly string[],
+  args: readonly string[],
   options: RunOptions,
-  after?: AfterRun,
+  hooks: RunHooks | null = null,
 ): Promise<number> {
+  const argv = args.length === 0 ? ['/bin/sh'] : args;
+  const dump = options.dump === undefined ? null : makeDumpDirectory(options.dump);
   const node = boot(options);
   const { guest } = node;
 
   const closeTrace = startTrace(node, options);
   try {
-    const status = await runIn(guest, argv.length === 0 ? ['/bin/sh'] : argv, options);
-    await after?.(node);
+    hooks?.booted(node, argv);
+    const recording = dump === null ? null : await startDump(node, argv, options);
+    const status = await runIn(guest, argv, options, hooks?.stdout ?? process.stdout);
+    await hooks?.ended();
+    if (dump !== null) await recording?.write(dump);
     if (options.stats !== undefined) writeStats(guest, options.stats);
     return status.code;
   } finally {
@@ -58,10 +71,11 @@ async function runIn(
   guest: Guest,
   argv: readonly string[],
   options: RunOptions,
+  stdout: WriteStream,
 ): Promise<ExitStatus> {
   const { kernel } = guest.machine;
-  const terminal = attachTerminal(guest, process.stdin, process.stdout);
-  const out = writerTo(kernel, process.stdout);
+  const terminal = attachTerminal(guest, process.stdin, stdout);
+  const out = writerTo(kernel, stdout);
   const err = writerTo(kernel, process.stderr);
   const stdio = terminal?.stdio(err.file) ?? [
     readerFrom(kernel, process.stdin),
@@ -92,6 +106,27 @@ async function runIn(
     process.stdin.pause();
     process.stdin.unref?.();
   }
+}
+
+/** Makes the directory of --dump, before anything runs. */
+function makeDumpDirectory(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (e) {
+    throw new UserError(`--dump: ${(e as Error).message}`);
+  }
+  return path;
+}
+
+async function startDump(
+  node: NodeGuest,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<{ write(directory: string): Promise<void> }> {
+  const { startRecording } = await import('./dump/record.ts');
+  const { writeDirectory } = await import('./dump/directory.ts');
+  const recording = startRecording(node, argv, options.engine);
+  return { write: async (directory) => writeDirectory(await recording.report(), directory) };
 }
 
 function guestEnv(options: RunOptions): Record<string, string> {

@@ -1,0 +1,254 @@
+/**
+ * What was translated: collects every block (its bytes, its IR before and after the passes) and region
+ * while a program runs, and gives it as plain data that `kevlar-jit dump` shows.
+ *
+ * Counts are exact: blocks count their entries in the interpreter, regions are compiled with counters
+ * (region-compiler.ts). Nothing of this costs anything unless `record` is called before the program starts.
+ */
+
+import { EXIT_WORDS } from '../backend-js/context.ts';
+import { sourceMap } from '../backend-js/source-map.ts';
+import { PAGE_SIZE } from '../common/layout.ts';
+import { X86_STATE } from '../frontend-x86/state.ts';
+import type { IrBlock } from '../ir/block.ts';
+import { pcNumber } from '../ir/cfg/region.ts';
+import { EXIT, OP, STRIDE } from '../ir/ops.ts';
+import { formatBlock } from '../ir/text.ts';
+import type { Invalidation, Tb } from './code-cache.ts';
+import type { TranslationObserver } from './cpu.ts';
+import type { Machine } from './machine.ts';
+import type { RegionRecord } from './region-compiler.ts';
+
+/** A block as it was lifted. */
+export interface BlockDump {
+  readonly pc: number;
+  /** `memcpy+0x12`, `busybox@0x4712` or ''. */
+  readonly symbol: string;
+  /** Guest code, hexadecimal. */
+  readonly bytes: string;
+  /** Offset of each instruction. */
+  readonly offsets: readonly number[];
+  readonly executions: number;
+  readonly irBefore: string;
+  readonly irAfter: string;
+}
+
+export interface ExitDump {
+  /** link: to a known address; indirect: to a computed one; else why it left. */
+  readonly kind: 'link' | 'indirect' | 'syscall' | 'exception' | 'budget' | 'fault';
+  /** Where the guest goes on; null if it is computed. */
+  readonly pc: number | null;
+  readonly count: number;
+}
+
+export interface RegionDump {
+  readonly name: string;
+  readonly pc: number;
+  readonly symbol: string;
+  /** Dispatches into it. */
+  readonly entries: number;
+  readonly instructions: number;
+  /** False: a block of it was invalidated, or everything was dropped. */
+  readonly alive: boolean;
+  readonly blocks: readonly BlockDump[];
+  readonly exits: readonly ExitDump[];
+  /** The function as it was given to the engine, without its counters. */
+  readonly source: string;
+  /** Per source line [block, instruction]; -1: none. */
+  readonly lines: readonly (readonly [number, number])[];
+  readonly sourceMap: string;
+}
+
+export interface TranslationDump {
+  readonly instructions: number;
+  readonly inRegions: number;
+  readonly blocksTranslated: number;
+  readonly regions: readonly RegionDump[];
+  /** The blocks that executed most in the interpreter. */
+  readonly blocks: readonly BlockDump[];
+  readonly invalidations: Readonly<Record<string, number>>;
+  /** The first of them, with their addresses. */
+  readonly log: readonly (Invalidation & { readonly symbol: string })[];
+}
+
+interface Lifted {
+  readonly before: IrBlock;
+  readonly bytes: string;
+  readonly symbol: string;
+}
+
+interface Recorded {
+  readonly ir: IrBlock;
+  executions: number;
+  /** While its counter in the interpreter is its own. */
+  tb: Tb | null;
+}
+
+export class TranslationRecorder implements TranslationObserver {
+  private readonly machine: Machine;
+  private readonly lifts = new Map<IrBlock, Lifted>();
+  private recorded: Recorded[] = [];
+
+  private constructor(machine: Machine) {
+    this.machine = machine;
+  }
+
+  /** Starts recording; to be called before a program starts. */
+  static record(machine: Machine): TranslationRecorder {
+    const recorder = new TranslationRecorder(machine);
+    machine.cpu.observer = recorder;
+    machine.cpu.cache.onFlush = () => recorder.settle();
+    if (machine.regions !== null) {
+      machine.regions.keepRecords = true;
+      machine.regions.profile = true;
+    }
+    return recorder;
+  }
+
+  lifted(ir: IrBlock): void {
+    const pc = pcNumber(ir.pcLo, ir.pcHi);
+    this.lifts.set(ir, {
+      // The passes work in place.
+      before: {
+        ...ir,
+        code: ir.code.slice(),
+        consts: ir.consts.slice(),
+        tempTypes: [...ir.tempTypes],
+      },
+      bytes: this.bytesAt(ir),
+      symbol: this.machine.symbolAt(pc) ?? '',
+    });
+  }
+
+  translated(tb: Tb): void {
+    this.recorded.push({ ir: tb.interp.ir, executions: 0, tb });
+  }
+
+  private bytesAt(ir: IrBlock): string {
+    const { mmu, memory } = this.machine;
+    let text = '';
+    for (let done = 0; done < ir.byteLength; ) {
+      const lo = (ir.pcLo + done) | 0;
+      const host = mmu.fetch(lo, ir.pcHi + (lo >>> 0 < ir.pcLo >>> 0 ? 1 : 0));
+      if (host < 0) return text;
+      const n = Math.min(ir.byteLength - done, PAGE_SIZE - (lo & (PAGE_SIZE - 1)));
+      for (let i = 0; i < n; i++) text += byteText(memory.U8[host + i] as number);
+      done += n;
+    }
+    return text;
+  }
+
+  /** Reads the interpreter's counters, which are about to be used for other blocks. */
+  private settle(): void {
+    for (const r of this.recorded) {
+      if (r.tb === null) continue;
+      r.executions += this.machine.cpu.interp.entered(r.tb.interp);
+      r.tb = null;
+    }
+  }
+
+  /** @param limit blocks outside regions, the ones that executed most instructions first */
+  collect(limit: number): TranslationDump {
+    this.settle();
+    const { cpu, regions } = this.machine;
+    const records = regions?.records ?? [];
+    const list = records.map((r) => this.region(r)).sort((a, b) => b.instructions - a.instructions);
+    const weight = (r: Recorded): number => r.executions * r.ir.insnCount;
+    const hottest = this.recorded
+      .filter((r) => r.executions > 0)
+      .sort((a, b) => weight(b) - weight(a))
+      .slice(0, limit);
+    return {
+      instructions: cpu.instructions,
+      inRegions: list.reduce((n, r) => n + r.instructions, 0),
+      blocksTranslated: this.recorded.length,
+      regions: list,
+      blocks: hottest.map((r) => this.block(r.ir, r.executions)),
+      invalidations: Object.fromEntries(cpu.cache.invalidations),
+      log: cpu.cache.log.map((e) => ({ ...e, symbol: this.symbolOf(e.pc) })),
+    };
+  }
+
+  private symbolOf(pc: number): string {
+    for (const { ir } of this.recorded) {
+      if (pcNumber(ir.pcLo, ir.pcHi) === pc) return this.lifts.get(ir)?.symbol ?? '';
+    }
+    return '';
+  }
+
+  private block(ir: IrBlock, executions: number): BlockDump {
+    const lift = this.lifts.get(ir);
+    const offsets: number[] = [];
+    for (let at = 0; at < ir.length; at += STRIDE) {
+      if (ir.code[at] === OP.insn) offsets.push(ir.code[at + 5] as number);
+    }
+    return {
+      pc: pcNumber(ir.pcLo, ir.pcHi),
+      symbol: lift?.symbol ?? '',
+      bytes: lift?.bytes ?? '',
+      offsets,
+      executions,
+      irBefore: lift === undefined ? '' : formatBlock(lift.before, X86_STATE),
+      irAfter: formatBlock(ir, X86_STATE),
+    };
+  }
+
+  private region(record: RegionRecord): RegionDump {
+    const { region, emitted, compiled, counts } = record;
+    counts?.drain();
+    const lines: (readonly [number, number])[] = [];
+    for (let i = 0; i < emitted.source.split('\n').length; i++) {
+      const entry = emitted.lines[i - emitted.firstLine];
+      if (entry === undefined) lines.push([-1, -1]);
+      else lines.push([entry >>> 16, (entry << 16) >> 16]);
+    }
+    return {
+      name: compiled.name,
+      pc: compiled.entry.pc,
+      symbol: this.lifts.get(compiled.entry.interp.ir)?.symbol ?? '',
+      entries: compiled.entries,
+      instructions: counts?.instructions ?? 0,
+      alive: compiled.alive,
+      blocks: region.blocks.map((b, i) => this.block(b.ir, counts?.blocks[i] ?? 0)),
+      exits: exitsOf(record),
+      source: emitted.source,
+      lines,
+      sourceMap: sourceMap(region, emitted, `${compiled.name}.js`),
+    };
+  }
+}
+
+/** The exits that were taken, by kind and address. */
+function exitsOf({ emitted, counts }: RegionRecord): ExitDump[] {
+  const found = new Map<string, ExitDump>();
+  const add = (kind: ExitDump['kind'], pc: number | null, count: number): void => {
+    if (count === 0) return;
+    const key = `${kind} ${pc}`;
+    found.set(key, { kind, pc, count: count + (found.get(key)?.count ?? 0) });
+  };
+  const { exits } = emitted;
+  for (let i = 0; i < exits.length / EXIT_WORDS; i++) {
+    const [lo, hi, , code, mask] = exits.subarray(i * EXIT_WORDS, (i + 1) * EXIT_WORDS);
+    const pc = mask === -1 ? null : pcNumber(lo as number, hi as number);
+    add(exitKind(code as number, pc), pc, counts?.exits[i] ?? 0);
+    add('fault', pc, counts?.faults[i] ?? 0);
+  }
+  return [...found.values()].sort((a, b) => b.count - a.count);
+}
+
+function exitKind(code: number, pc: number | null): ExitDump['kind'] {
+  switch (code) {
+    case EXIT.syscall:
+      return 'syscall';
+    case EXIT.exception:
+      return 'exception';
+    case EXIT.budget:
+      return 'budget';
+    default:
+      return pc === null ? 'indirect' : 'link';
+  }
+}
+
+function byteText(b: number): string {
+  return b.toString(16).padStart(2, '0');
+}
