@@ -36,6 +36,11 @@ export function continuesWrite(sys: Sys): boolean {
   return sys.state instanceof Progress;
 }
 
+/** Bytes that the waiting write, if there is one, has written. */
+export function writtenSoFar(sys: Sys): number {
+  return sys.state instanceof Progress ? sys.state.done : 0;
+}
+
 export function writeInParts(
   sys: Sys,
   end: WriteEnd,

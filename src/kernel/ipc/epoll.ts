@@ -14,10 +14,10 @@ import type { OpenFile } from '../vfs/types.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from '../vfs/types.ts';
 import { type Observer, WaitQueue } from '../wait-queue.ts';
 
-export const EPOLLEXCLUSIVE = 1 << 28;
-export const EPOLLWAKEUP = 1 << 29;
-export const EPOLLONESHOT = 1 << 30;
-export const EPOLLET = -0x80000000;
+export const EPOLLEXCLUSIVE: number = 1 << 28;
+export const EPOLLWAKEUP: number = 1 << 29;
+export const EPOLLONESHOT: number = 1 << 30;
+export const EPOLLET: number = -0x80000000;
 const PRIVATE_BITS = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET;
 const EXCLUSIVE_OK = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET;
 /** Sets in sets: at most this many levels. */

@@ -7,7 +7,9 @@ import { PIPE_SYSCALLS } from './pipe-syscalls.ts';
 import { POLL_SYSCALLS } from './poll.ts';
 import { SELECT_SYSCALLS } from './select.ts';
 import { SIGNALFD_SYSCALLS } from './signalfd.ts';
+import { SOCKET_SYSCALLS } from './socket/syscalls.ts';
 import { TIMERFD_SYSCALLS } from './timerfd.ts';
+import { UNSUPPORTED_SYSCALLS } from './unsupported.ts';
 
 export const IPC_SYSCALLS: readonly SyscallRow[] = [
   ...PIPE_SYSCALLS,
@@ -17,4 +19,6 @@ export const IPC_SYSCALLS: readonly SyscallRow[] = [
   ...EVENTFD_SYSCALLS,
   ...SIGNALFD_SYSCALLS,
   ...TIMERFD_SYSCALLS,
+  ...SOCKET_SYSCALLS,
+  ...UNSUPPORTED_SYSCALLS,
 ];

@@ -221,7 +221,7 @@ function jobIoctl(sys: Sys, tty: Tty, side: Side, request: number, arg: number):
       return giveUpTty(sys, tty);
     case TIOCGPGRP:
       if (!side.master && !own) throw linuxError(ENOTTY);
-      sys.mem.writeU32(arg, tty.foregroundPgid);
+      sys.mem.writeU32(arg, tty.foreignForeground ? 0 : tty.foregroundPgid);
       return 0;
     case TIOCSPGRP:
       return setForeground(sys, tty, arg);

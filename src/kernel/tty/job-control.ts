@@ -20,7 +20,7 @@ export function checkForeground(sys: Sys, tty: Tty, sig: typeof SIGTTIN | typeof
   const { task, kernel } = sys;
   const { process } = task;
   if (!tty.controls(process)) return 0;
-  if (tty.foregroundPgid === 0 || tty.foregroundPgid === process.pgid) return 0;
+  if (!tty.foreignForeground && inForeground(tty, process.pgid)) return 0;
   if (task.blocked.has(sig) || process.actions.get(sig).handler === SIG_IGN) {
     if (sig === SIGTTIN) throw linuxError(EIO);
     return 0;
@@ -28,6 +28,10 @@ export function checkForeground(sys: Sys, tty: Tty, sig: typeof SIGTTIN | typeof
   if (isOrphanedGroup(kernel, process.pgid, process.sid)) throw linuxError(EIO);
   kernel.signalProcessGroup(process.pgid, sig);
   return -ERESTARTSYS;
+}
+
+function inForeground(tty: Tty, pgid: number): boolean {
+  return tty.foregroundPgid === 0 || tty.foregroundPgid === pgid;
 }
 
 /** TIOCSCTTY. */

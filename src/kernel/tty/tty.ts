@@ -38,6 +38,8 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   readonly writeQueue: WaitQueue = new WaitQueue(POLLOUT | POLLWRNORM);
   session: Session | null = null;
   foregroundPgid = 0;
+  /** The host has given the terminal to another of its jobs: all groups here are in the background. */
+  foreignForeground = false;
   abstract readonly device: number;
   /** Processes that gave up the terminal without leaving the session (TIOCNOTTY). */
   readonly detached: WeakSet<Process> = new WeakSet();

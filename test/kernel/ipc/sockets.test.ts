@@ -1,0 +1,8 @@
+/** Sockets behave as on the host's kernel. */
+
+import { suite } from '../../lib/suite.ts';
+import { sameAsNative } from './compare.ts';
+
+const test = suite('sockets');
+
+sameAsNative(test, 'Unix sockets and loopback are those of Linux', 'ipc-sockets');
