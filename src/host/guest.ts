@@ -4,6 +4,7 @@
  * bring clock, event loop and sources of root file systems.
  */
 
+import { Ext4FileSystem } from '../kernel/fs/ext4/fs.ts';
 import type { SpawnOptions } from '../kernel/kernel.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import type { Process } from '../kernel/process/process.ts';
@@ -161,6 +162,8 @@ export class Guest {
     this.stopped = true;
     this.machine.kernel.killAll(9);
     this.loop.stop();
+    if (this.rootFs instanceof Ext4FileSystem) this.rootFs.close();
+    else this.rootFs.sync();
     this.onStop?.();
   }
 }

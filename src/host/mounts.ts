@@ -9,7 +9,7 @@ import { guestPages } from '../kernel/fs/ext4/file-pages.ts';
 import { Ext4FileSystem } from '../kernel/fs/ext4/fs.ts';
 import { importTar } from '../kernel/fs/tar.ts';
 import { TmpFs } from '../kernel/fs/tmpfs/tmpfs.ts';
-import type { BlockDevice } from '../kernel/ports.ts';
+import type { BlockDevice, HostPort } from '../kernel/ports.ts';
 import { MS_RELATIME } from '../kernel/vfs/constants.ts';
 import { makeDirectory } from '../kernel/vfs/names.ts';
 import { mountSystem, registerSystem } from '../kernel/vfs/system-mounts.ts';
@@ -45,6 +45,7 @@ function openRoot(machine: Machine, root: RootSource): { fs: FileSystem; name: s
         dev: ROOT_DEV,
         pages: guestPages(mmu.paging),
         discard: !root.save,
+        random: () => random32(kernel.host),
         now: () => kernel.clock.realtime(),
         log: (line) => kernel.log(line),
       });
@@ -53,6 +54,12 @@ function openRoot(machine: Machine, root: RootSource): { fs: FileSystem; name: s
     case 'fs':
       return { fs: root.make(machine), name: root.name };
   }
+}
+
+function random32(host: HostPort): number {
+  const word = new Uint8Array(4);
+  host.random(word);
+  return new DataView(word.buffer).getUint32(0);
 }
 
 /** Mounts everything. @returns the root file system */

@@ -155,7 +155,6 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
       guest.machine.kernel.strace = new Strace(sink);
     },
     close: () => {
-      guest.sync();
       guest.stop();
       if (device instanceof FileBlockDevice) device.close();
     },
