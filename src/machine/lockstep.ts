@@ -68,6 +68,14 @@ export interface LockstepRun {
   readonly describe: () => string;
 }
 
+/** Exits that mean the same after the interpreter's run; the others go on at pc. */
+const KEPT: ReadonlySet<number> = new Set([
+  EXIT.exception,
+  EXIT.selfModify,
+  EXIT.syscall,
+  EXIT.budget,
+]);
+
 /** Instructions that a block may have more than the budget when it stops inside (a fault). */
 const SLACK = 64;
 
@@ -111,7 +119,7 @@ export class Lockstep {
     compareBytes(written, second.journal.written(), this.mem.U8, problems);
     if (problems.length > 0) this.report(run, before, problems);
     this.compared++;
-    return stopsInside || first.exit === EXIT.syscall ? first.exit : EXIT.next;
+    return KEPT.has(first.exit) ? first.exit : EXIT.next;
   }
 
   private journaled(fn: () => number): { exit: number; journal: StoreJournal } {
