@@ -13,6 +13,7 @@ import { childInfo } from '../signal/job-control.ts';
 import {
   CLD_EXITED,
   CLD_KILLED,
+  NSIG,
   SA_NOCLDWAIT,
   SIG_IGN,
   SIGCHLD,
@@ -168,7 +169,8 @@ function notifyParent(process: Process): void {
   const ignored = action.handler === SIG_IGN;
   const sig = process.exitSignal;
   const autoReap = sig === SIGCHLD && (ignored || (action.flags & SA_NOCLDWAIT) !== 0);
-  if (sig !== 0 && !(sig === SIGCHLD && ignored)) {
+  // clone(2) takes any byte as exit signal; one that does not exist is not sent.
+  if (sig !== 0 && sig <= NSIG && !(sig === SIGCHLD && ignored)) {
     const signal = process.exitStatus & 0x7f;
     const code = signal === 0 ? CLD_EXITED : CLD_KILLED;
     const status = signal === 0 ? process.exitStatus >>> 8 : signal;

@@ -99,6 +99,7 @@ export function OutBuf(length: string): ArgType<number> {
 
 function bufferText(addr: number, length: number, ctx: FormatContext): string {
   if (addr === 0) return 'NULL';
+  if (length < 0) return hex(addr);
   const shown = Math.min(length, 33);
   const bytes = bytesAt(ctx.mem, addr, shown);
   if (bytes === null) return hex(addr);

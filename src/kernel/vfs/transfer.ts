@@ -11,6 +11,8 @@ import type { IoSink, IoSource, OpenFile } from './types.ts';
 import { POLLERR, POLLHUP, POLLOUT } from './types.ts';
 
 const CHUNK = 65536;
+/** One call moves no more, so that /dev/zero into /dev/null does not keep the machine for seconds. */
+const MAX_BYTES = 64 << 20;
 
 export class BufferSink implements IoSink {
   readonly bytes: Uint8Array;
@@ -56,7 +58,7 @@ export class BufferSource implements IoSource {
 }
 
 /**
- * Moves up to `count` bytes. `from` / `to`: offsets, or null for the files' positions. Blocks only before
+ * Moves up to `wanted` bytes. `from` / `to`: offsets, or null for the files' positions. Blocks only before
  * the first byte: what was moved is returned, and bytes are taken from the input only when the output
  * can take some.
  * @returns bytes moved, or what sys.block returned
@@ -67,8 +69,9 @@ export function transfer(
   from: number | null,
   output: OpenFile,
   to: number | null,
-  count: number,
+  wanted: number,
 ): number {
+  const count = Math.min(wanted, MAX_BYTES);
   const positioned = input.inode?.pages != null;
   let done = 0;
   while (done < count) {
