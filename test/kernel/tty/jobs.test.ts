@@ -1,0 +1,8 @@
+/** Job control and hang-ups behave as on the host's kernel. */
+
+import { suite } from '../../lib/suite.ts';
+import { sameAsNative } from '../ipc/compare.ts';
+
+const test = suite('job control');
+
+sameAsNative(test, 'foreground groups and hang-ups are those of Linux', 'tty-jobs');
