@@ -1,6 +1,6 @@
 /** `kevlar-jit dump`: runs a program and shows what was translated. */
 
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { type Command, Command as CommandClass, InvalidArgumentError, Option } from 'commander';
 import type { Recording } from '../dump/record.ts';
@@ -85,7 +85,8 @@ async function writer({ output, format }: DumpOptions): Promise<(report: Report)
 }
 
 function isDirectory(path: string): boolean {
-  return path.endsWith('/') || (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  if (path.endsWith('/')) return true;
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 function formatOf(path: string | undefined): Format {
