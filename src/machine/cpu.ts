@@ -73,6 +73,9 @@ export class Cpu implements CpuPort {
   instructions = 0;
   /** Blocks lifted (again for each known kind of condition codes in a region). */
   lifted = 0;
+  /** Milliseconds spent lifting blocks and running the passes, if `now` is given. */
+  translationMs = 0;
+  now: (() => number) | null = null;
   observer: TranslationObserver | null = null;
   /** Name of the function at an address of the running program, for log lines. */
   symbolize: (pc: number) => string | null = () => null;
@@ -192,10 +195,12 @@ export class Cpu implements CpuPort {
 
   /** Lifts and optimizes the block at hi:lo. */
   lift(lo: number, hi: number, ccIn: number): IrBlock {
+    const start = this.now?.() ?? 0;
     const ir = translateBlock(this.code, lo, hi, { maxInsns: MAX_INSNS, ccIn });
     this.lifted++;
     this.observer?.lifted(ir);
     runPasses(ir, X86_STATE, HELPERS);
+    if (this.now !== null) this.translationMs += this.now() - start;
     return ir;
   }
 

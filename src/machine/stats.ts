@@ -1,22 +1,67 @@
 /** What the translator and the machine did, as text for `--stats`. */
 
+import { SYSCALL_NAMES } from '../kernel/syscall/names.ts';
 import type { Machine } from './machine.ts';
 
-export function statsText(machine: Machine): string {
-  const { cpu, regions, kernel, mmu } = machine;
-  const { frames } = mmu.paging;
-  const rows: [string, string | number][] = [
+/** System calls that are listed. */
+const TOP_SYSCALLS = 10;
+const MiB = 1024 * 1024;
+
+type Row = readonly [name: string, value: string | number];
+
+/** Measures from now on what costs too much to measure always. To be called before a program starts. */
+export function startStats(machine: Machine): void {
+  machine.cpu.now = () => machine.kernel.now();
+}
+
+function translatorRows({ cpu, regions }: Machine): Row[] {
+  const rows: Row[] = [
     ['guest instructions', cpu.instructions],
-    ['translation blocks', cpu.cache.size],
-    ['regions compiled', regions?.stats.compiled ?? 0],
-    ['regions rejected', regions?.stats.rejected ?? 0],
-    ['emitted source, KiB', Math.round((regions?.stats.sourceBytes ?? 0) / 1024)],
-    ['region compile time, ms', Math.round(regions?.stats.ms ?? 0)],
-    ['context switches', kernel.scheduler.contextSwitches],
-    ['processes started', kernel.forks],
-    ['guest RAM used, MiB', Math.round(((frames.total - frames.free) * 4096) / 1048576)],
+    ['blocks translated', cpu.lifted],
+    ['blocks in the cache', cpu.cache.size],
+    ['block translation, ms', Math.round(cpu.translationMs)],
   ];
-  for (const [reason, n] of cpu.cache.invalidations) rows.push([`invalidated: ${reason}`, n]);
+  if (regions === null) return rows;
+  const { stats } = regions;
+  rows.push(
+    ['regions compiled', stats.compiled],
+    ['regions rejected', stats.rejected],
+    ['emitted source, KiB', Math.round(stats.sourceBytes / 1024)],
+    ['region compilation, ms', Math.round(stats.ms)],
+  );
+  return rows;
+}
+
+function systemRows({ kernel, mmu }: Machine): Row[] {
+  const { frames, tlb } = mmu.paging;
+  const used = ((frames.total - frames.free) * 4096) / MiB;
+  return [
+    ['uptime, ms', Math.round(kernel.now() - kernel.bootTime)],
+    ['TLB entries filled', tlb.fills],
+    ['context switches', kernel.scheduler.contextSwitches],
+    ['forks', kernel.forks],
+    ['guest RAM used, MiB', used.toFixed(1)],
+  ];
+}
+
+function syscallRows({ kernel }: Machine): Row[] {
+  const counts = kernel.syscallCounts;
+  const total = counts.reduce((a, b) => a + b, 0);
+  const called = [...counts.keys()].filter((nr) => counts[nr] !== 0);
+  const top = called.sort((a, b) => counts[b]! - counts[a]!).slice(0, TOP_SYSCALLS);
+  return [
+    ['system calls', total],
+    ...top.map((nr): Row => [`  ${SYSCALL_NAMES[nr] ?? `number ${nr}`}`, counts[nr]!]),
+  ];
+}
+
+export function statsText(machine: Machine): string {
+  const rows: Row[] = [
+    ...translatorRows(machine),
+    ...[...machine.cpu.cache.invalidations].map(([why, n]): Row => [`invalidated: ${why}`, n]),
+    ...systemRows(machine),
+    ...syscallRows(machine),
+  ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }

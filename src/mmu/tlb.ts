@@ -41,6 +41,8 @@ export interface TlbEntryView {
 
 export class Tlb {
   epoch = 1;
+  /** Entries filled, for statistics. */
+  fills = 0;
   private last = 0;
   private readonly I32: Int32Array;
 
@@ -66,6 +68,7 @@ export class Tlb {
 
   /** Adds the right `field` (TLB_READ, TLB_WRITE, TLB_EXEC) for the page of hi:lo at `host`. */
   fill(lo: number, hi: number, generation: number, field: number, host: number): void {
+    this.fills++;
     const I32 = this.I32;
     const e = tlbEntry(lo);
     const tag = (lo & PAGE_MASK) | generation;

@@ -48,6 +48,7 @@ export function enterSyscall(task: Task): void {
   const { sys } = task;
   const nr = cpu.getRegLo(REG.rax) | 0;
   sys.nr = nr;
+  task.kernel.syscallCounts[nr]!++;
   for (let i = 0; i < 6; i++) {
     const reg = ARG_REGS[i] as number;
     sys.argLo[i] = cpu.getRegLo(reg);
