@@ -10,7 +10,7 @@ import { attachTerminal } from '../host/node/terminal.ts';
 import { EACCES, ENOENT, ENOEXEC, ENOTDIR, errnoMessage, LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
 import { TarError } from '../kernel/fs/tar.ts';
-import { statsText } from '../machine/stats.ts';
+import { startStats, statsText } from '../machine/stats.ts';
 import type { RunOptions } from './commands/run.ts';
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, UserError } from './errors.ts';
 
@@ -39,6 +39,7 @@ export async function runProgram(
   const closeTrace = startTrace(node, options);
   try {
     hooks?.booted(node, argv);
+    if (options.stats !== undefined) startStats(guest.machine);
     const recording = dump === null ? null : await startDump(node, argv, options);
     const status = await runIn(guest, argv, options, hooks?.stdout ?? process.stdout);
     await hooks?.ended();

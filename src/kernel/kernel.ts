@@ -72,6 +72,8 @@ export class Kernel {
   readonly bootTime: number;
   /** Forks since boot (/proc/stat). */
   forks = 0;
+  /** System calls since boot, by number, for statistics. */
+  readonly syscallCounts: Uint32Array = new Uint32Array(512);
   private readonly logged = new Set<string>();
 
   constructor(options: KernelOptions) {
