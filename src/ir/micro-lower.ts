@@ -20,7 +20,7 @@ import {
   M_SET64,
   MICRO_OF,
 } from './micro.ts';
-import { COND, OP, OPS, type OpRow, STRIDE } from './ops.ts';
+import { OP, OPS, type OpRow, STRIDE } from './ops.ts';
 import { isConst, isTemp, NONE, type Ref, refIndex } from './refs.ts';
 import type { StateLayout } from './types.ts';
 
@@ -242,6 +242,3 @@ const LEA = OP['lea.i64'];
 function isAddressed(op: number): boolean {
   return op === LEA || (op >= OP.ld8u && op <= OP.st256);
 }
-
-/** The conditions that the compare-and-branch micro ops use, for tests. */
-export const FUSED_CONDITIONS: number = Object.keys(COND).length;

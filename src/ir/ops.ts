@@ -223,13 +223,6 @@ export const OP: Readonly<Record<OpName, number>> = Object.fromEntries(
   OPS.map((r, i) => [r.name, i]),
 ) as Record<OpName, number>;
 
-const MAY_FAULT: ReadonlySet<Effect> = new Set<Effect>(['load', 'store', 'fp']);
-
-/** For everything but `call`, whose helper decides. */
-export function opMayFault(op: number): boolean {
-  return MAY_FAULT.has((OPS[op] as OpRow).effect);
-}
-
 export function isTerminator(op: number): boolean {
   return (OPS[op] as OpRow).effect === 'term';
 }

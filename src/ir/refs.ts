@@ -18,15 +18,10 @@
 export type Ref = number;
 
 export const NONE: Ref = -1;
-export const KIND_TEMP = 0;
 export const KIND_VAR = 0x10000000;
 export const KIND_CONST = 0x20000000;
 const KIND_MASK = 0x70000000;
 const INDEX_MASK = 0x0fffffff;
-
-export function refKind(ref: Ref): number {
-  return ref & KIND_MASK;
-}
 
 export function refIndex(ref: Ref): number {
   return ref & INDEX_MASK;

@@ -177,7 +177,7 @@ function shift32(op: string, { al, bl }: SemInput): SemResult {
 
 function add64(al: string, ah: string, bl: string, bh: string): SemResult {
   return {
-    pre: `s0=${al}+${bl}|0;s1=${ah}+${bh}+(${u('s0')}<${u(al)}?1:0)|0;`,
+    pre: `s0=${al}+${bl}|0;s1=${ah}+${bh}+(${u('s0')}<${u(al)}|0)|0;`,
     lo: 's0',
     hi: 's1',
   };
@@ -204,7 +204,7 @@ export function addressSemantics(x: SemInput): SemResult {
       lo = il;
       hi = ih;
     } else {
-      pre += `s0=${al}+${il}|0;s1=${ah}+${ih}+((s0>>>0)<${u(al)}?1:0)|0;`;
+      pre += `s0=${al}+${il}|0;s1=${ah}+${ih}+((s0>>>0)<${u(al)}|0)|0;`;
       lo = 's0';
       hi = 's1';
     }
@@ -213,8 +213,8 @@ export function addressSemantics(x: SemInput): SemResult {
     const carryIn = imm < 0 ? '-1' : '';
     pre +=
       lo === 's0'
-        ? `s2=s0+${imm}|0;s1=s1${carryIn}+((s2>>>0)<(s0>>>0)?1:0)|0;s0=s2;`
-        : `s0=${lo}+${imm}|0;s1=${hi}${carryIn}+((s0>>>0)<${u(lo)}?1:0)|0;`;
+        ? `s2=s0+${imm}|0;s1=s1${carryIn}+((s2>>>0)<(s0>>>0)|0)|0;s0=s2;`
+        : `s0=${lo}+${imm}|0;s1=${hi}${carryIn}+((s0>>>0)<${u(lo)}|0)|0;`;
     return { pre, lo: 's0', hi: 's1' };
   }
   if (lo === 's2') return { pre: `${pre}s0=s2;s1=s3;`, lo: 's0', hi: 's1' };
@@ -245,8 +245,8 @@ export const SEMANTICS: Readonly<Record<IntOpName, Semantics>> = {
   'ext16u.i32': (x) => r32(`${x.al}&65535`),
   'ext16s.i32': (x) => r32(`${x.al}<<16>>16`),
   'hi.i32': (x) => r32(x.ah),
-  'set.i32': (x) => r32(`(${condExpr32(x.imm, x.al, x.bl)}?1:0)`),
-  'set.i64': (x) => r32(`(${condExpr64(x.imm, x.al, x.ah, x.bl, x.bh)}?1:0)`),
+  'set.i32': (x) => r32(`(${condExpr32(x.imm, x.al, x.bl)}|0)`),
+  'set.i64': (x) => r32(`(${condExpr64(x.imm, x.al, x.ah, x.bl, x.bh)}|0)`),
   'select.i32': (x) => r32(`(${x.cl}!==0?${x.al}:${x.bl})`),
   'select.i64': (x) => ({
     pre: `if(${x.cl}!==0){s0=${x.al};s1=${x.ah};}else{s0=${x.bl};s1=${x.bh};}`,
@@ -256,7 +256,7 @@ export const SEMANTICS: Readonly<Record<IntOpName, Semantics>> = {
   'mov.i64': (x) => ({ lo: x.al, hi: x.ah }),
   'add.i64': (x) => add64(x.al, x.ah, x.bl, x.bh),
   'sub.i64': ({ al, ah, bl, bh }) => ({
-    pre: `s0=${al}-(${bl})|0;s1=${ah}-(${bh})-(${u(al)}<${u(bl)}?1:0)|0;`,
+    pre: `s0=${al}-(${bl})|0;s1=${ah}-(${bh})-(${u(al)}<${u(bl)}|0)|0;`,
     lo: 's0',
     hi: 's1',
   }),
@@ -268,8 +268,8 @@ export const SEMANTICS: Readonly<Record<IntOpName, Semantics>> = {
   'mulhu.i64': (x) => ({ pre: mulhu64(x), lo: 's0', hi: 's1' }),
   'mulhs.i64': (x) => ({
     pre:
-      `${mulhu64(x)}if(${x.ah}<0){s2=s0;s0=s0-(${x.bl})|0;s1=s1-(${x.bh})-((s2>>>0)<${u(x.bl)}?1:0)|0;}` +
-      `if(${x.bh}<0){s2=s0;s0=s0-(${x.al})|0;s1=s1-(${x.ah})-((s2>>>0)<${u(x.al)}?1:0)|0;}`,
+      `${mulhu64(x)}if(${x.ah}<0){s2=s0;s0=s0-(${x.bl})|0;s1=s1-(${x.bh})-((s2>>>0)<${u(x.bl)}|0)|0;}` +
+      `if(${x.bh}<0){s2=s0;s0=s0-(${x.al})|0;s1=s1-(${x.ah})-((s2>>>0)<${u(x.al)}|0)|0;}`,
     lo: 's0',
     hi: 's1',
   }),
@@ -281,7 +281,7 @@ export const SEMANTICS: Readonly<Record<IntOpName, Semantics>> = {
   'sar.i64': (x) => shift64('sar', x),
   'rotl.i64': rotl64,
   'neg.i64': ({ al, ah }) => ({
-    pre: `s0=0-(${al})|0;s1=~${ah}+(${al}===0?1:0)|0;`,
+    pre: `s0=0-(${al})|0;s1=~${ah}+(${al}===0|0)|0;`,
     lo: 's0',
     hi: 's1',
   }),

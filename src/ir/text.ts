@@ -190,23 +190,32 @@ class Parser {
     const ref = (i: number): Ref => (words[i] === undefined ? NONE : this.ref(words[i] as string));
     switch (row.name) {
       case 'insn':
-        return b.emit(op, NONE, NONE, NONE, Number(words[1]), Number(words[0]));
+        b.emit(op, NONE, NONE, NONE, Number(words[1]), Number(words[0]));
+        return;
       case 'ccset':
       case 'call':
-        return b.emit(op, d, ref(1), ref(2), ref(3), Number(words[0]));
+        b.emit(op, d, ref(1), ref(2), ref(3), Number(words[0]));
+        return;
       case 'jump':
       case 'jumpind':
-        return b.emit(op, NONE, ref(1), ref(2), NONE, JUMP[words[0] as keyof typeof JUMP]);
+        b.emit(op, NONE, ref(1), ref(2), NONE, JUMP[words[0] as keyof typeof JUMP]);
+        return;
       case 'branch':
-        return b.emit(op, NONE, ref(1), ref(2), ref(0), 0);
+        b.emit(op, NONE, ref(1), ref(2), ref(0), 0);
+        return;
       case 'exit':
-        return b.emit(op, NONE, ref(1), NONE, NONE, EXIT[words[0] as keyof typeof EXIT]);
+        b.emit(op, NONE, ref(1), NONE, NONE, EXIT[words[0] as keyof typeof EXIT]);
+        return;
       case 'set.i32':
       case 'set.i64':
-        return b.emit(op, d, ref(1), ref(2), NONE, COND_NAMES.indexOf(words[0] as string));
+        b.emit(op, d, ref(1), ref(2), NONE, COND_NAMES.indexOf(words[0] as string));
+        return;
       default:
     }
-    if (row.cls === 'mem' || row.name === 'lea.i64') return this.memory(row, op, rest, d);
+    if (row.cls === 'mem' || row.name === 'lea.i64') {
+      this.memory(row, op, rest, d);
+      return;
+    }
     let k = 0;
     const next = (f: unknown): Ref => (f === null ? NONE : ref(k++));
     const a = next(row.a);

@@ -83,7 +83,10 @@ class Verifier {
       if (field === null ? ref !== NONE : !(field as string).endsWith('?')) this.fail('result');
       return;
     }
-    if (isConst(ref)) return this.fail('result is a constant');
+    if (isConst(ref)) {
+      this.fail('result is a constant');
+      return;
+    }
     const type = this.typeOf(ref, 'd');
     if (type === null) return;
     const want = (field as string).replace('?', '') as IrType;

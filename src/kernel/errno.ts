@@ -136,10 +136,6 @@ export const ENOTRECOVERABLE = 131;
 export const ERFKILL = 132;
 export const EHWPOISON = 133;
 
-/** EAGAIN and EOPNOTSUPP under their other names. */
-export const EWOULDBLOCK: number = EAGAIN;
-export const ENOTSUP: number = EOPNOTSUPP;
-
 const NAMES: Readonly<Record<number, string>> = {
   1: 'EPERM',
   2: 'ENOENT',

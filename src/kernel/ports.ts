@@ -2,8 +2,6 @@
  * What the kernel needs from outside: the CPU (src/machine), and the platform (src/host).
  */
 
-import type { LinearMemory } from '../common/memory.ts';
-
 /** Numbers of the general registers, in encoding order. */
 export const REG = {
   rax: 0,
@@ -105,5 +103,3 @@ export interface HostPort {
   /** A line for the user (unknown syscalls, unknown opcodes). */
   log(line: string): void;
 }
-
-export type { LinearMemory };

@@ -47,11 +47,21 @@ export function flatAccess(mem: LinearMemory): GuestAccess {
   const access: GuestAccess = {
     read: at,
     writable: at,
-    write8: (lo, hi, v) => (ok(lo, hi, 1) ? (mem.D.setUint8(lo, v), 0) : access.raise(14, 6)),
-    write16: (lo, hi, v) =>
-      ok(lo, hi, 2) ? (mem.D.setInt16(lo, v, true), 0) : access.raise(14, 6),
-    write32: (lo, hi, v) =>
-      ok(lo, hi, 4) ? (mem.D.setInt32(lo, v, true), 0) : access.raise(14, 6),
+    write8: (lo, hi, v) => {
+      if (!ok(lo, hi, 1)) return access.raise(14, 6);
+      mem.D.setUint8(lo, v);
+      return 0;
+    },
+    write16: (lo, hi, v) => {
+      if (!ok(lo, hi, 2)) return access.raise(14, 6);
+      mem.D.setInt16(lo, v, true);
+      return 0;
+    },
+    write32: (lo, hi, v) => {
+      if (!ok(lo, hi, 4)) return access.raise(14, 6);
+      mem.D.setInt32(lo, v, true);
+      return 0;
+    },
     write64: (lo, hi, v, w) => {
       if (!ok(lo, hi, 8)) return access.raise(14, 6);
       mem.D.setInt32(lo, v, true);

@@ -44,7 +44,8 @@ export function bundledImage(onUnpack: (bytes: number) => void = () => {}): stri
   onUnpack(manifest.size);
   const raw = brotliDecompressSync(readFileSync(join(IMAGES, 'bundled.ext4.br')));
   const digest = createHash('sha256').update(raw).digest('hex');
-  if (digest !== manifest.sha256) throw new Error('the bundled image is damaged: reinstall kevlar-jit');
+  if (digest !== manifest.sha256)
+    throw new Error('the bundled image is damaged: reinstall kevlar-jit');
   try {
     store(path, raw);
     return path;
