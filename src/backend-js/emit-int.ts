@@ -38,7 +38,7 @@ export function emitInt(e: EmitContext, at: number): void {
 /** What the backend writes differently from the templates, for V8's sake. */
 function special(op: number, x: SemInput): SemResult | null {
   if (op === OP['set.i64']) {
-    return { lo: `(${condition64(x.imm, x.al, x.ah, x.bl, x.bh)}?1:0)`, hi: '0' };
+    return { lo: `(${condition64(x.imm, x.al, x.ah, x.bl, x.bh)}|0)`, hi: '0' };
   }
   if (op === OP['rotl.i32'] && isLiteral(x.bl) && (Number(x.bl) & 31) !== 0) {
     // The form that V8 makes a rotate instruction of.
