@@ -1,6 +1,6 @@
 /** open and close, descriptors (dup, fcntl, ioctl), flock. */
 
-import { EINVAL, ENOSYS, EWOULDBLOCK, linuxError } from '../../errno.ts';
+import { EAGAIN, EINVAL, ENOSYS, linuxError } from '../../errno.ts';
 import {
   CString,
   DirFd,
@@ -145,7 +145,7 @@ function sysFlock(sys: Sys, { fd, operation }: { fd: number; operation: number }
   }
   if (kind !== LOCK_SH && kind !== LOCK_EX) throw linuxError(EINVAL);
   if (tryFlock(inode, file, kind === LOCK_EX)) return 0;
-  if (operation & LOCK_NB) throw linuxError(EWOULDBLOCK);
+  if (operation & LOCK_NB) throw linuxError(EAGAIN);
   return sys.block([lockQueue(inode)]);
 }
 
