@@ -1,18 +1,19 @@
 /** Boots a guest as the options say, runs one program in it, and gives its exit status. */
 
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, createWriteStream, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
 import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
 import { readerFrom, writerTo } from '../host/node/stdio.ts';
 import { attachTerminal } from '../host/node/terminal.ts';
-import { EACCES, ENOENT, ENOEXEC, ENOTDIR, errnoMessage, LinuxError } from '../kernel/errno.ts';
+import { LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
 import { TarError } from '../kernel/fs/tar.ts';
 import { startStats, statsText } from '../machine/stats.ts';
 import type { RunOptions } from './commands/run.ts';
-import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, UserError } from './errors.ts';
+import { UserError } from './errors.ts';
+import { startError } from './start-error.ts';
 
 const SIGNALS_TO_GUEST = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
 
@@ -33,6 +34,7 @@ export async function runProgram(
 ): Promise<number> {
   const argv = args.length === 0 ? ['/bin/sh'] : args;
   const dump = options.dump === undefined ? null : makeDumpDirectory(options.dump);
+  if (typeof options.stats === 'string') closeSync(openForWriting('--stats', options.stats));
   const node = boot(options);
   const { guest } = node;
 
@@ -87,7 +89,7 @@ async function runIn(
     const { process: guestProcess, exited } = guest.start(argv, guestEnv(options), stdio, {
       ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
       ...(options.user === undefined ? {} : options.user),
-      ...(terminal === null ? {} : { tty: terminal.tty }),
+      ...(terminal === null ? {} : { tty: terminal.tty, onStop: terminal.onStop }),
     });
     const forward = (name: NodeJS.Signals): void => {
       if (!guestProcess.zombie) {
@@ -101,7 +103,11 @@ async function runIn(
     await Promise.all([out.flushed(), err.flushed(), terminal?.flushed()]);
     return status;
   } catch (e) {
-    throw e instanceof LinuxError ? startError(argv[0] as string, e.errno) : e;
+    if (!(e instanceof LinuxError)) throw e;
+    throw startError(guest, argv[0] as string, e.errno, {
+      path: guestEnv(options).PATH as string,
+      directory: options.workdir ?? '/',
+    });
   } finally {
     terminal?.restore();
     process.stdin.pause();
@@ -140,26 +146,12 @@ function guestEnv(options: RunOptions): Record<string, string> {
   return env;
 }
 
-function startError(program: string, errno: number): UserError {
-  switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-      return new UserError(
-        `${program}: not found in the guest (looked in PATH; it, its interpreter or the working directory is missing)`,
-        EXIT_NOT_FOUND,
-      );
-    case EACCES:
-      return new UserError(
-        `${program}: permission denied (a directory, or not executable?)`,
-        EXIT_NOT_EXECUTABLE,
-      );
-    case ENOEXEC:
-      return new UserError(
-        `${program}: not a 64-bit x86 Linux program or script`,
-        EXIT_NOT_EXECUTABLE,
-      );
-    default:
-      return new UserError(`${program}: ${errnoMessage(errno)}`, EXIT_NOT_EXECUTABLE);
+/** Creates or empties a file before anything runs, so that a wrong name is noticed then. */
+function openForWriting(option: string, path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (e) {
+    throw new UserError(`${option}: ${(e as Error).message}`);
   }
 }
 
@@ -170,7 +162,9 @@ function startTrace(node: NodeGuest, options: RunOptions): () => Promise<void> {
     node.trace((line) => process.stderr.write(`${line}\n`));
     return () => Promise.resolve();
   }
-  const file = createWriteStream(options.strace);
+  const file = createWriteStream(options.strace, {
+    fd: openForWriting('--strace', options.strace),
+  });
   file.on('error', (e) => process.stderr.write(`kevlar-jit: --strace: ${e.message}\n`));
   node.trace((line) => file.write(`${line}\n`));
   return () => new Promise((resolve) => file.end(resolve));

@@ -46,6 +46,11 @@ export interface SpawnOptions {
   readonly umask?: number;
   /** Called once with the wait status (exit code << 8 | signal). */
   readonly onExit?: (status: number) => void;
+  /**
+   * Called when the process stops, with the signal. Whoever gives this can continue the process, as a shell
+   * can its jobs: its group does not count as orphaned, so SIGTSTP, SIGTTIN and SIGTTOU stop it.
+   */
+  readonly onStop?: (process: Process, sig: number) => void;
 }
 
 export class Kernel {

@@ -5,20 +5,33 @@
  * and ^C are the guest's business (src/kernel/tty). The guest starts with the host's settings, as a
  * program started natively does, and follows the window's size.
  *
+ * To the shell that started it, kevlar-jit is the job that the guest's first program would be: when that
+ * program stops (^Z, or a read in the background), kevlar-jit gives the terminal back and stops itself with the
+ * same signal; SIGCONT continues both. While the shell has it in the background it leaves the terminal
+ * alone, and every process group of the guest counts as background.
+ *
  * Invariants: the host's settings are the same before and after, however the process ends (all but
  * SIGKILL) and while it is stopped. Ctrl-] three times within a second always reaches kevlar-jit, and ends it
  * with status 130, whatever the guest does.
  */
 
-import { spawnSync } from 'node:child_process';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { ConsolePort } from '../../kernel/ports.ts';
+import type { Process } from '../../kernel/process/process.ts';
 import type { ControllingTty } from '../../kernel/process/session.ts';
+import {
+  SIGCONT,
+  SIGINT,
+  SIGSTOP,
+  SIGTSTP,
+  SIGTTIN,
+  SIGTTOU,
+} from '../../kernel/signal/numbers.ts';
 import type { ConsoleTty } from '../../kernel/tty/console.ts';
 import { terminalsOf } from '../../kernel/tty/devices.ts';
-import type { Termios } from '../../kernel/tty/termios.ts';
 import type { OpenFile } from '../../kernel/vfs/types.ts';
+import { copyHostSettings, enterRaw, inForeground, leaveRaw } from './host-tty.ts';
 
 /** What this needs of a guest. */
 export interface TerminalGuest {
@@ -27,8 +40,9 @@ export interface TerminalGuest {
 }
 
 export interface AttachedTerminal {
-  /** For SpawnOptions.tty. */
+  /** For SpawnOptions.tty and onStop. */
   readonly tty: ControllingTty;
+  readonly onStop: (process: Process, sig: number) => void;
   /** Descriptors 0, 1 and 2: the console. 2 is `errFile` if the host's standard error is elsewhere. */
   stdio(errFile: OpenFile): (OpenFile | null)[];
   /** Settles when all output has left the process. */
@@ -37,8 +51,6 @@ export interface AttachedTerminal {
   restore(): void;
 }
 
-const SIGINT = 2;
-const SIGWINCH = 28;
 /** Bytes on their way to the host's terminal before the guest's output waits. */
 const OUTPUT_LIMIT = 65536;
 const ESCAPE = 0x1d;
@@ -47,6 +59,15 @@ const ESCAPE_MS = 1000;
 /** A guest that was ended by the escape has this long to close files. */
 const ESCAPE_GRACE_MS = 2000;
 const ESCAPE_STATUS = 130;
+/** What else gets the signal that stops the first program has this long to leave the screen in order. */
+const STOP_GRACE_MS = 30;
+/** A shell that brings a running job to the foreground may do so without a signal. */
+const FOREGROUND_POLL_MS = 200;
+const STOP_SIGNALS: Readonly<Record<number, NodeJS.Signals>> = {
+  [SIGTSTP]: 'SIGTSTP',
+  [SIGTTIN]: 'SIGTTIN',
+  [SIGTTOU]: 'SIGTTOU',
+};
 
 /** @returns null unless both streams are terminals */
 export function attachTerminal(
@@ -70,15 +91,19 @@ class HostTerminal implements AttachedTerminal, ConsolePort {
   private inFlight = 0;
   private broken = false;
   private restored = false;
+  private settingsCopied = false;
+  /** The program with which this process has stopped, or is about to. */
+  private stoppedWith: Process | null = null;
+  private foregroundPoll: NodeJS.Timeout | undefined;
+  private readonly onTerminalStop = (): void => this.forwardStop();
 
   constructor(guest: TerminalGuest, stdin: ReadStream, stdout: WriteStream) {
     this.guest = guest;
     this.stdin = stdin;
     this.stdout = stdout;
     this.tty = terminalsOf(guest.machine.kernel).createConsole(this);
-    copyHostSettings(this.tty.termios);
-    this.enterRawMode();
     this.listen();
+    this.takeSide();
   }
 
   get columns(): number {
@@ -137,9 +162,8 @@ class HostTerminal implements AttachedTerminal, ConsolePort {
       this.guest.loop.wake();
     });
     this.on(process, 'exit', () => this.restore());
-    this.on(process, 'SIGTSTP', () => this.suspend());
+    this.on(process, 'SIGTSTP', this.onTerminalStop);
     this.on(process, 'SIGCONT', () => this.resume());
-    stdin.resume();
   }
 
   private on(emitter: NodeJS.EventEmitter, event: string, listener: () => void): void {
@@ -167,41 +191,83 @@ class HostTerminal implements AttachedTerminal, ConsolePort {
     this.guest.machine.kernel.killAll(SIGINT);
   }
 
-  // ---- the host's settings
+  // ---- job control of the host's shell
 
-  /** Node's raw mode leaves output processing on, which would change what full-screen programs send. */
-  private enterRawMode(): void {
-    this.stdin.setRawMode(true);
-    stty('-opost');
+  /** Takes the terminal if this process is in its foreground, or leaves it alone. */
+  private takeSide(): void {
+    clearInterval(this.foregroundPoll);
+    if (inForeground()) this.takeTerminal();
+    else this.leaveTerminal();
   }
 
-  private leaveRawMode(): void {
-    try {
-      this.stdin.setRawMode(false);
-    } catch {
-      // The terminal is gone: nothing is left to restore.
-    }
+  private takeTerminal(): void {
+    if (!this.settingsCopied) copyHostSettings(this.tty.termios);
+    this.settingsCopied = true;
+    leaveRaw(this.stdin);
+    enterRaw(this.stdin);
+    this.tty.foreignForeground = false;
+    // Only the foreground hears of new sizes. Node looks again at this.
+    process.emit('SIGWINCH');
+    this.stdin.resume();
+    this.guest.loop.wake();
   }
 
-  /** SIGTSTP from outside (^Z itself goes to the guest). */
-  private suspend(): void {
-    this.leaveRawMode();
-    process.kill(process.pid, 'SIGSTOP');
+  private leaveTerminal(): void {
+    this.tty.foreignForeground = true;
+    this.stdin.pause();
+    leaveRaw(this.stdin);
+    this.foregroundPoll = setInterval(() => {
+      if (inForeground()) this.takeSide();
+    }, FOREGROUND_POLL_MS);
   }
 
-  /** Full-screen programs draw again on SIGWINCH. */
+  /** SIGTSTP from outside (^Z itself comes as a character): as if sent to the program. */
+  private forwardStop(): void {
+    const program = this.tty.session?.leader ?? null;
+    if (program !== null) this.guest.machine.kernel.sendSignalToProcess(program, SIGTSTP);
+    this.guest.loop.wake();
+  }
+
+  /** The first program has stopped. */
+  readonly onStop = (program: Process, sig: number): void => {
+    setTimeout(() => {
+      if (program.stopped && this.stoppedWith === null) this.suspend(program, sig);
+    }, STOP_GRACE_MS);
+  };
+
+  /**
+   * Stops this process, and like ^Z all others of its job. Where no shell could continue it the signal does
+   * nothing, and the program goes on.
+   */
+  private suspend(program: Process, sig: number): void {
+    this.stoppedWith = program;
+    clearInterval(this.foregroundPoll);
+    this.stdin.pause();
+    leaveRaw(this.stdin);
+    process.off('SIGTSTP', this.onTerminalStop);
+    if (sig === SIGSTOP) process.kill(process.pid, 'SIGSTOP');
+    else process.kill(0, STOP_SIGNALS[sig] ?? 'SIGTSTP');
+    // SIGCONT, if it stopped, is handled before this.
+    setImmediate(() => setTimeout(() => this.stoppedWith !== null && this.resume(), STOP_GRACE_MS));
+  }
+
+  /** SIGCONT. */
   private resume(): void {
-    this.leaveRawMode();
-    this.enterRawMode();
-    this.tty.signal(SIGWINCH);
+    if (this.restored) return;
+    const program = this.stoppedWith ?? this.tty.session?.leader ?? null;
+    if (this.stoppedWith !== null) process.on('SIGTSTP', this.onTerminalStop);
+    this.stoppedWith = null;
+    this.takeSide();
+    if (program !== null) this.guest.machine.kernel.signalProcessGroup(program.pgid, SIGCONT);
     this.guest.loop.wake();
   }
 
   restore(): void {
     if (this.restored) return;
     this.restored = true;
+    clearInterval(this.foregroundPoll);
     for (const cleanup of this.cleanups) cleanup();
-    this.leaveRawMode();
+    leaveRaw(this.stdin);
     this.stdin.pause();
   }
 }
@@ -225,30 +291,4 @@ class EscapeKey {
     }
     return false;
   }
-}
-
-/** Runs stty(1) on standard input. @returns what it prints, empty if that fails */
-function stty(...args: string[]): string {
-  const run = spawnSync('stty', args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'latin1' });
-  return run.status === 0 ? run.stdout.trim() : '';
-}
-
-/** `stty -g` of Linux: flags (input, output, control, local) and control characters in hexadecimal. */
-function copyHostSettings(termios: Termios): void {
-  if (process.platform !== 'linux') return;
-  const fields = stty('-g').split(':');
-  const values = fields.map((field) => Number.parseInt(field, 16));
-  if (values.length < 4 + termios.cc.length || values.some(Number.isNaN)) return;
-  const [iflag, oflag, cflag, lflag, ...cc] = values as [
-    number,
-    number,
-    number,
-    number,
-    ...number[],
-  ];
-  termios.iflag = iflag;
-  termios.oflag = oflag;
-  termios.cflag = cflag;
-  termios.lflag = lflag;
-  termios.cc.set(cc.slice(0, termios.cc.length));
 }

@@ -56,6 +56,7 @@ function createFirstTask(
   process.hasExecuted = true;
   process.hostStarted = true;
   process.onExit = options.onExit ?? null;
+  process.onStop = options.onStop ?? null;
   const { mm, cred } = program;
   const task = new Task(kernel, pid, process, { mm, files: openFiles(options.stdio), fs, cred });
   task.comm = program.comm;

@@ -14,7 +14,7 @@ export function groupMembers(kernel: Kernel, pgid: number): Process[] {
 /**
  * A group is orphaned if no member's parent is in another group of the same session: nobody could
  * continue its stopped members. `ignored` counts as gone. Pid 1 counts as a parent like any other, as in a
- * container: it may be the shell that controls the jobs.
+ * container: it may be the shell that controls the jobs; and so does the host, if it takes `onStop`.
  */
 export function isOrphanedGroup(
   kernel: Kernel,
@@ -25,6 +25,7 @@ export function isOrphanedGroup(
   for (const p of kernel.processes.values()) {
     if (p.pgid !== pgid || p === ignored || p.zombie) continue;
     const { parent } = p;
+    if (p.onStop !== null) return false;
     if (parent === null) continue;
     if (parent.pgid !== pgid && parent.sid === sid) return false;
   }

@@ -96,6 +96,8 @@ export class Process {
   hasExecuted = false;
   /** Called once with the wait status when the process has ended; from spawn(). */
   onExit: ((status: number) => void) | null = null;
+  /** For the host side: called at each stop. Not null: the host controls it as a job. */
+  onStop: ((process: Process, sig: number) => void) | null = null;
 
   constructor(
     kernel: Kernel,

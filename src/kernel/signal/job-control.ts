@@ -17,6 +17,7 @@ export function stopProcess(process: Process, sig: number): void {
   const { scheduler } = process.kernel;
   for (const t of process.threads) scheduler.dequeue(t);
   tellParent(process, CLD_STOPPED, sig);
+  process.onStop?.(process, sig);
 }
 
 export function continueProcess(process: Process): void {
