@@ -27,6 +27,9 @@ export interface CodeTracker {
   invalidate(frame: number, from: number, to: number, reason: string): void;
 }
 
+/** Leaf tables that even a small machine may have: 2 KiB each. */
+const MIN_TABLES = 8192;
+
 const NO_CODE: CodeTracker = { overlaps: () => false, invalidate: () => {} };
 
 export class Paging {
@@ -41,6 +44,9 @@ export class Paging {
   tracker: CodeTracker = NO_CODE;
   current: PageTables | null = null;
 
+  /** Leaf tables of all spaces. They are host memory, so their number is bounded: see tablesFull. */
+  private tableCount = 0;
+  private readonly maxTables: number;
   private lastSpace = 0;
   private lastCodeGeneration = 0;
 
@@ -50,6 +56,7 @@ export class Paging {
     this.rmap = new ReverseMap(this.frames.total);
     this.tlb = new Tlb(memory.I32);
     this.codeFrames = new Uint8Array(this.frames.total);
+    this.maxTables = Math.max(MIN_TABLES, this.frames.total);
     this.frames.onFree = (frame) => {
       if (this.codeFrames[frame] === 0) return;
       this.contentChanges(frame, 0, PAGE_SIZE, 'frame freed');
@@ -62,6 +69,11 @@ export class Paging {
     space.codeGeneration = ++this.lastCodeGeneration;
     this.spaces.set(space.id, space);
     return space;
+  }
+
+  /** Whether `more` leaf tables would be too many: the machine is out of memory for page tables. */
+  tablesFull(more = 1): boolean {
+    return this.tableCount + more > this.maxTables;
   }
 
   /** Unmaps everything; the page tables must not be used again. */
@@ -107,7 +119,7 @@ export class Paging {
     if (leaf === undefined) {
       if (pte === 0) return;
       leaf = new Int32Array(HUGE_PAGE_FRAMES);
-      space.leaves.set(table, leaf);
+      this.addTable(space, table, leaf);
     }
     const slot = vpn & (HUGE_PAGE_FRAMES - 1);
     const old = leaf[slot]!;
@@ -140,21 +152,37 @@ export class Paging {
     const leaf = new Int32Array(HUGE_PAGE_FRAMES);
     for (let i = 0; i < HUGE_PAGE_FRAMES; i++) leaf[i] = (pte & ~PTE_HUGE) + (i << 12);
     space.huge.delete(table);
-    space.leaves.set(table, leaf);
+    this.addTable(space, table, leaf);
   }
 
-  /** Unmaps pages [from, to) and frees the leaf tables inside. */
+  private addTable(space: PageTables, table: number, leaf: Int32Array): void {
+    space.leaves.set(table, leaf);
+    this.tableCount++;
+  }
+
+  private dropTable(space: PageTables, table: number): void {
+    if (space.leaves.delete(table)) this.tableCount--;
+  }
+
+  /** Frees a leaf table without entries. */
+  private dropIfEmpty(space: PageTables, table: number): void {
+    if (space.leaves.get(table)?.every((pte) => pte === 0)) this.dropTable(space, table);
+  }
+
+  /** Unmaps pages [from, to) and frees the leaf tables that are empty then. */
   clearRange(space: PageTables, from: number, to: number): void {
     this.forEachMapped(space, from, to, (vpn) => this.setPte(space, vpn, 0));
     const firstTable = Math.ceil(from / HUGE_PAGE_FRAMES);
     const endTable = Math.floor(to / HUGE_PAGE_FRAMES);
     if (endTable - firstTable < space.leaves.size) {
-      for (let t = firstTable; t < endTable; t++) space.leaves.delete(t);
-      return;
+      for (let t = firstTable; t < endTable; t++) this.dropTable(space, t);
+    } else {
+      for (const t of space.leaves.keys()) {
+        if (t >= firstTable && t < endTable) this.dropTable(space, t);
+      }
     }
-    for (const t of space.leaves.keys()) {
-      if (t >= firstTable && t < endTable) space.leaves.delete(t);
-    }
+    this.dropIfEmpty(space, firstTable - 1);
+    this.dropIfEmpty(space, endTable);
   }
 
   /** Visits every non-empty entry of pages [from, to); `visit` may change the one it is given. */

@@ -1,6 +1,6 @@
 /** What fuzzing found once, one small case each. */
 
-import { ECHILD } from '../../src/kernel/errno.ts';
+import { ECHILD, EFAULT, ENOENT, ENOMEM } from '../../src/kernel/errno.ts';
 import { Strace } from '../../src/kernel/syscall/strace.ts';
 import { Random } from '../diff/random.ts';
 import { assert, suite } from '../lib/suite.ts';
@@ -45,4 +45,40 @@ test('one sendfile moves a bounded number of bytes', () => {
     mem.copyOut(names + 16, Buffer.from('/dev/null\0'));
   });
   assert.is(results[2], 64 << 20);
+});
+
+const HUGE = 2 ** 46;
+const AT = 0x100000000;
+const NORESERVE = 0x4032;
+
+test('populating or asking about 64 TiB takes bounded time and memory', () => {
+  const results = run(
+    ['mmap', AT, HUGE, 1, NORESERVE | 0x8000, -1, 0],
+    ['madvise', AT, HUGE, 22],
+    ['mincore', AT, HUGE, DATA_AT],
+    ['mlock', AT, HUGE],
+    ['munmap', AT, HUGE],
+  );
+  assert.equal(results.slice(0, 3), [AT | 0, -ENOMEM, -EFAULT]);
+  assert.ok((results[3] as number) < 0);
+  assert.is(results[4], 0);
+});
+
+test('page tables are bounded, and freed with what they mapped', () => {
+  const sparse: Call[] = [];
+  for (let i = 0; i < 9000; i++) sparse.push(['access', AT + i * 0x200000, 0]);
+  const piecewise: Call[] = [];
+  for (let i = 0; i < 9000; i++) piecewise.push(['munmap', AT + i * 0x200000, 4096]);
+  const map: Call = ['mmap', AT, HUGE, 1, NORESERVE, -1, 0];
+  const results = run(map, ...sparse, ...piecewise, map, ...sparse.slice(0, 8000));
+  assert.is(results[1], -ENOENT, 'an empty name');
+  assert.is(results[9000], -EFAULT, 'no memory for another table');
+  assert.is(results[26_000], -ENOENT, 'room again');
+});
+
+test('the number of tasks is bounded by memory', () => {
+  const rig = new Rig({ rng: new Random(1), memory: 16 });
+  const forks: Call[] = Array.from({ length: 12 }, () => ['fork']);
+  runCalls(rig, [...forks, ['pause']]);
+  assert.ok(rig.machine.kernel.forks <= 128, `${rig.machine.kernel.forks} forks`);
 });

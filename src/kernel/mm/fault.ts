@@ -42,6 +42,8 @@ export function handleFault(as: AddressSpace, va: number, access: number): numbe
   const vpn = Math.floor(va / PAGE_SIZE);
   const pte = as.tables.get(vpn);
   if (pteAllows(pte, access)) return FAULT_FIXED;
+  const table = Math.floor(vpn / HUGE_PAGE_FRAMES);
+  if (pte === 0 && as.paging.tablesFull() && !as.tables.leaves.has(table)) return FAULT_OOM;
   try {
     if (vma.file === null) return anonymousFault(as, vma, vpn, pte, access);
     const page = vma.filePageAt(va);

@@ -2,12 +2,14 @@
 
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { PTE_COW, PTE_WRITABLE } from '../../mmu/pte.ts';
+import { ENOMEM, linuxError } from '../errno.ts';
 import { PROT_EXEC } from './abi.ts';
 import { AddressSpace } from './address-space.ts';
 import { VM_DONTCOPY, VM_LOCKED, VM_WIPEONFORK, Vma } from './vma.ts';
 
 export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   const { paging } = parent;
+  if (paging.tablesFull(parent.tables.leaves.size)) throw linuxError(ENOMEM);
   paging.log.context = 'fork';
   const child = new AddressSpace(parent.mmu, parent.layout);
   child.limits = parent.limits;

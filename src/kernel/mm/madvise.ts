@@ -71,10 +71,12 @@ const free: Advice = (as, vma, start, end) => {
   drop(as, vma, start, end);
 };
 
-const willNeed: Advice = (_as, vma, start, end) => {
+const willNeed: Advice = (as, vma, start, end) => {
   if (vma.file === null) return;
-  const last = Math.min(vma.filePageAt(end), Math.ceil(vma.file.pages.size / PAGE_SIZE));
-  for (let page = vma.filePageAt(start); page < last; page++) {
+  const first = vma.filePageAt(start);
+  const inFile = Math.ceil(vma.file.pages.size / PAGE_SIZE);
+  const last = Math.min(vma.filePageAt(end), inFile, first + as.paging.frames.total);
+  for (let page = first; page < last; page++) {
     if (vma.file.pages.frame(page, false) < 0) return;
   }
 };
@@ -89,8 +91,10 @@ const remove: Advice = (_as, vma, start, end) => {
 
 /** MADV_POPULATE_*: page by page, up to the first that cannot be had. */
 function populate(as: AddressSpace, start: number, end: number, access: number): void {
+  // More than there is memory cannot be resident.
+  const last = start + as.paging.frames.total * PAGE_SIZE;
   for (let va = start; va < end; va += PAGE_SIZE) {
-    if (as.areas.find(va) === null) throw linuxError(ENOMEM);
+    if (as.areas.find(va) === null || va >= last) throw linuxError(ENOMEM);
     const result = as.fault(va, access);
     if (result === FAULT_FIXED) continue;
     if (result === FAULT_BUS) throw linuxError(EFAULT);

@@ -4,7 +4,7 @@
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { FAULT_ACCERR, FAULT_FIXED } from '../../mmu/page-tables.ts';
+import { FAULT_ACCERR, FAULT_FIXED, FAULT_OOM } from '../../mmu/page-tables.ts';
 import {
   ACCESS_READ,
   ACCESS_WRITE,
@@ -207,11 +207,14 @@ export function checkLock(as: AddressSpace, vmFlags: number, pages: number): voi
 
 /** Faults pages in as far as they can be (MAP_POPULATE, mlock). @returns the last fault's result */
 export function populateRange(as: AddressSpace, start: number, end: number): number {
+  // More than there is memory cannot be resident, and would take for ever.
+  let left = as.paging.frames.total;
   for (const vma of as.areas.within(start, end)) {
     if (vma.prot === 0) return FAULT_ACCERR;
     const write = !vma.shared && (vma.prot & PROT_WRITE) !== 0;
     const last = Math.min(end, vma.end);
     for (let va = Math.max(start, vma.start); va < last; va += PAGE_SIZE) {
+      if (left-- === 0) return FAULT_OOM;
       const result = as.fault(va, write ? ACCESS_WRITE : ACCESS_READ);
       if (result !== FAULT_FIXED) return result;
     }

@@ -1,5 +1,6 @@
 /** The memory system calls: table rows, and what of them depends on open files. */
 
+import { PAGE_SIZE } from '../../common/layout.ts';
 import { EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
 import { Enum, Fd, Flags, type FlagTable, Hex, Int, OutBuf, Ptr, Size } from '../syscall/args.ts';
@@ -131,9 +132,15 @@ function isDevZero({ inode }: OpenFile): boolean {
   return inode !== null && (inode.mode & S_IFMT) === S_IFCHR && inode.rdev === DEV_ZERO;
 }
 
+const MINCORE_CHUNK = PAGE_SIZE * PAGE_SIZE;
+
 function sysMincore(sys: Sys, args: { addr: number; length: number; vec: number }): number {
-  const vec = mincore(sys.task.mm, args.addr, args.length);
-  sys.mem.copyOut(args.vec, vec, 0, vec.length);
+  // A page of results at a time, as Linux does: a guest may ask about 2^47 bytes.
+  for (let done = 0; done === 0 || done < args.length; done += MINCORE_CHUNK) {
+    const length = Math.min(args.length - done, MINCORE_CHUNK);
+    const vec = mincore(sys.task.mm, args.addr + done, length);
+    sys.mem.copyOut(args.vec + done / PAGE_SIZE, vec, 0, vec.length);
+  }
   return 0;
 }
 

@@ -101,7 +101,13 @@ function checkFlags(sys: Sys, flags: number): void {
   if ((flags & NAMESPACES) !== 0) throw linuxError(EPERM);
 }
 
+/** Pages of RAM for each task at least, zombies included: kernel.threads-max is RAM / (8 * THREAD_SIZE). */
+const PAGES_PER_TASK = 32;
+
 function checkProcessLimit(sys: Sys): void {
+  const { tasks, processes, mmu } = sys.kernel;
+  const most = Math.max(20, Math.floor(mmu.paging.frames.total / PAGES_PER_TASK));
+  if (tasks.size >= most || processes.size >= most) throw linuxError(EAGAIN);
   const { cred, process } = sys.task;
   const limit = process.rlimits.soft[RLIMIT.NPROC] as number;
   if (cred.uid === 0 || limit === Number.POSITIVE_INFINITY) return;

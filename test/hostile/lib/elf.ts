@@ -2,18 +2,19 @@
 
 export const CODE_AT = 0x400000;
 export const DATA_AT = 0x10000000;
-const HEADERS = 64 + 56 * 2;
+export const HEADERS: number = 64 + 56 * 2;
 
 export interface TinyElf {
   readonly code: Uint8Array | readonly number[];
-  /** Bytes of zeroed memory at DATA_AT, readable and writable. */
+  /** Bytes of zeroed memory at `dataAt`, readable and writable. */
   readonly data?: number;
+  readonly dataAt?: number;
   /** Segment rights of the code: PF_R 4, PF_W 2, PF_X 1. */
   readonly rights?: number;
 }
 
 /** A static program whose entry is its first byte of code, at CODE_AT + the headers' size. */
-export function tinyElf({ code, data = 4096, rights = 5 }: TinyElf): Uint8Array {
+export function tinyElf({ code, data = 4096, dataAt = DATA_AT, rights = 5 }: TinyElf): Uint8Array {
   const bytes = new Uint8Array(HEADERS + code.length);
   const d = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
@@ -26,7 +27,7 @@ export function tinyElf({ code, data = 4096, rights = 5 }: TinyElf): Uint8Array 
   d.setUint16(54, 56, true);
   d.setUint16(56, 2, true);
   segment(d, 64, rights, 0, CODE_AT, bytes.length, bytes.length);
-  segment(d, 120, 6, 0, DATA_AT, 0, data);
+  segment(d, 120, 6, 0, dataAt, 0, data);
   bytes.set(code, HEADERS);
   return bytes;
 }

@@ -52,7 +52,11 @@ export class Rig {
         sec: EPOCH + Math.floor(this.now / 1000),
         nsec: Math.floor((this.now % 1000) * 1e6),
       }),
-      monotonicMs: () => this.now,
+      // Moves with what is executed, and a little by itself: nothing lasts for ever.
+      monotonicMs: () => {
+        this.now += 1e-4;
+        return this.now + this.executed() / 50_000;
+      },
     };
     this.machine = new Machine({
       memory: (options.memory ?? 16) * MB,
@@ -78,6 +82,10 @@ export class Rig {
     });
     kernel.vfs.mountRoot(root, 'rootfs', MS_RELATIME);
     mountSystem(kernel);
+  }
+
+  private executed(): number {
+    return (this.machine as Machine | undefined)?.cpu.instructions ?? 0;
   }
 
   put(path: string, bytes: Uint8Array | string, mode = 0o755): void {
@@ -109,15 +117,12 @@ export class Rig {
     const { kernel, cpu } = this.machine;
     const end = cpu.instructions + instructions;
     for (let idle = 0; cpu.instructions < end && idle < 1000; ) {
-      const before = cpu.instructions;
-      this.now += 1;
       const r = kernel.runSlice(1);
-      this.now += (cpu.instructions - before) / 50_000;
       if (r.kind === 'exited') return true;
       if (r.kind !== 'idle') continue;
       idle++;
       if (r.deadline === Number.POSITIVE_INFINITY) break;
-      this.now = Math.max(this.now, r.deadline);
+      this.now += Math.max(0, r.deadline - kernel.now());
     }
     kernel.killAll(9);
     return false;

@@ -262,8 +262,9 @@ export class SyscallFuzzer {
     rig.now += 0.5;
     const r = kernel.runSlice(1);
     if (r.kind !== 'idle') return;
-    if (r.deadline < rig.now + 10_000) {
-      rig.now = Math.max(rig.now, r.deadline);
+    const wait = r.deadline - kernel.now();
+    if (wait < 10_000) {
+      rig.now += Math.max(0, wait);
       return;
     }
     // All wait for ever: a signal, or the end, for one of them.
