@@ -206,7 +206,7 @@ export class EmitContext {
     this.ir = this.region.blocks[index]!.ir;
     this.insn = -1;
     this.insnOffset = 0;
-    this.doubles.clear();
+    this.doubles.startBlock();
     this.high.startBlock(this.ir, known);
     this.tempNames.length = 0;
     this.freeNames.length = 0;

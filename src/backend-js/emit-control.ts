@@ -129,6 +129,8 @@ export class ControlEmitter {
       if (at === fused) continue;
       this.instruction(at);
     }
+    const doubles = e.doubles.endBlock();
+    if (doubles !== '') e.line(doubles);
     if (ir.code[last] === OP.branch) condition = this.condition(last, fused);
     this.terminator(last, condition, arms, fall);
   }

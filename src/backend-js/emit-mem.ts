@@ -17,7 +17,7 @@ import {
   TLB_WRITE,
 } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
-import { MEM_ALIGN, type MemOpName, OPS, type OpRow } from '../ir/ops.ts';
+import { MEM_ALIGN, type MemOpName, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
 import { addressSemantics } from '../ir/semantics.ts';
 import type { EmitContext } from './context.ts';
@@ -98,7 +98,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   const dest = destination(e, d);
   const hi = load.hi ?? `${dest.l}>>31`;
   e.line(`${dest.l}=${load.lo};${dest.h === '' ? '' : `${dest.h}=${hi};`}`);
-  if (name === 'ld64' && isReadAsDouble(e, d, at)) {
+  if (name === 'ld64' && isReadAsDouble(e, d, at + STRIDE)) {
     e.line(`${e.doubles.define(e.slot(d))}=D.getFloat64(_o,true);`);
   }
 }

@@ -32,6 +32,7 @@ import { isVar, NONE, refIndex } from '../ir/refs.ts';
 import { SCRATCH_DECL } from '../ir/semantics.ts';
 import { COUNTERS, EmitContext, type EmitOptions, EXIT_WORDS } from './context.ts';
 import { ControlEmitter, NOWHERE } from './emit-control.ts';
+import { carriedDoubles } from './emit-slot.ts';
 import { knownZeroOnEntry } from './high-halves.ts';
 
 /**
@@ -79,6 +80,7 @@ export interface EmittedRegion {
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
   const e = new EmitContext(region, options);
   collectVariables(e);
+  e.doubles.keep(carriedDoubles(e));
   const known = knownZeroOnEntry(region.blocks, e.high);
   const tree = structure({ entry: 0, succ: region.blocks.map((b) => b.succ) });
   new ControlEmitter(e, known).list(tree, NOWHERE);
@@ -96,7 +98,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
 
 function prologue(e: EmitContext): string {
   const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
-  for (let i = 0; i < e.doubles.count; i++) names.push(`d${i}=0.1`);
+  names.push(...e.doubles.declarations());
   const registers = e.used.flatMap((v) => {
     const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
     return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];

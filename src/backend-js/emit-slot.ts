@@ -8,9 +8,9 @@
  * when its slot is written. Integer operands and results are likewise put into the text directly.
  */
 
-import { EFFECT_FP, EFFECTS, F_RAW, FIELDS } from '../ir/fields.ts';
+import { EFFECT_FP, EFFECTS, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
 import { type Field, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
-import { isTemp, NONE, type Ref } from '../ir/refs.ts';
+import { isConst, isVar, NONE, type Ref } from '../ir/refs.ts';
 import { SLOT_INLINE } from '../ir/slot-ops.ts';
 import { TYPE_SIZE } from '../ir/types.ts';
 import { type EmitContext, SINK_WORD } from './context.ts';
@@ -64,12 +64,13 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   const called = text.includes('$SLOW');
   const slowCall = called ? call(e, at, args, result) : '';
   // From here on the result's slot holds something else.
-  const aliased = copiedDouble(e, row, args);
+  const aliased = copiedDouble(e, at, args);
+  if (aliased?.load !== undefined) before += aliased.load;
   e.doubles.forget(result, Math.max(TYPE_SIZE[row.d as keyof typeof TYPE_SIZE], 8));
   e.high.step(e.ir, at);
   const [stored, fetch] = storeResult(e, row, d, text, result);
   text = stored.replaceAll('$SLOW', () => `${deferred}${slowCall}${fetch}`);
-  if (aliased !== undefined) e.doubles.alias(result, aliased);
+  if (aliased !== undefined) e.doubles.alias(result, aliased.name);
   e.line(before + text);
 }
 
@@ -88,10 +89,29 @@ function useDirectly(e: EmitContext, x: Operand, text: string, result: number): 
   return text.replaceAll(written, '$DST').replaceAll(load, known).replaceAll('$DST', written);
 }
 
-/** A move of a double that is known in a local makes its result known too. */
-function copiedDouble(e: EmitContext, row: OpRow, args: readonly Operand[]): string | undefined {
-  if (row.name !== 'vzx.64' && row.name !== 'vmov.64') return undefined;
-  return e.doubles.get(args[0]!.word);
+/** Operations that copy a double, or a vector with it in the low lane. */
+const COPIES: ReadonlySet<string> = new Set(['vmov', 'vmov.64', 'vzx.64']);
+
+/**
+ * A move of a double that is known in a local makes its result known too. One that is not known is loaded
+ * from where it comes from if arithmetic will read the copy: a load behind the copy's two stores stalls.
+ */
+function copiedDouble(
+  e: EmitContext,
+  at: number,
+  args: readonly Operand[],
+): { readonly name: string; readonly load?: string } | undefined {
+  const { code } = e.ir;
+  const { name: op } = OPS[code[at]!] as OpRow;
+  if (op === 'vzero') return { name: '0' };
+  if (!COPIES.has(op)) return undefined;
+  const { word, ref } = args[0]!;
+  const known = e.doubles.get(word);
+  if (known !== undefined) return { name: known };
+  if (isConst(ref) || isInteger(e, ref) || !isReadAsDouble(e, code[at + 1]!, at + STRIDE))
+    return undefined;
+  const name = e.doubles.define(word);
+  return { name, load: `${name}=F64[${word >> 1}];` };
 }
 
 /** @returns the text, with its result in locals, and what a call must do to that end after it */
@@ -128,15 +148,44 @@ function call(e: EmitContext, at: number, args: readonly Operand[], result: numb
   return EFFECTS[op] === EFFECT_FP ? `_r=${text}|0;if(_r!==0){${e.fault(at)}}` : `${text};`;
 }
 
-/** Is the temp read as a double by arithmetic of the block? Then a load keeps it in a local. */
-export function isReadAsDouble(e: EmitContext, t: Ref, from: number): boolean {
+/** Is the value read as a double by arithmetic of the block, from `from` on? Then a local is worth while. */
+export function isReadAsDouble(e: EmitContext, ref: Ref, from: number): boolean {
+  if (ref === NONE) return false;
   const { code, length } = e.ir;
-  if (!isTemp(t)) return false;
+  const word = e.slot(ref);
+  const same = (r: Ref): boolean => r !== NONE && !isConst(r) && e.slot(r) === word;
   for (let at = from; at < length; at += STRIDE) {
     const row = OPS[code[at]!] as OpRow;
-    if (row.cls !== 'slot') continue;
-    if (row.a === 'f64' && code[at + 2] === t) return true;
-    if (row.b === 'f64' && code[at + 3] === t) return true;
+    if (row.effect === 'mark') continue;
+    if (row.cls === 'slot' && row.a === 'f64' && same(code[at + 2]!)) return true;
+    if (row.cls === 'slot' && row.b === 'f64' && same(code[at + 3]!)) return true;
+    if (WRITES_D[code[at]!] === 1 && same(code[at + 1]!)) return false;
   }
   return false;
+}
+
+/** Doubles with a local for the whole region at most: V8 has 15 registers for them. */
+const MAX_CARRIED = 8;
+
+/** Word indices of registers that a block's arithmetic reads as doubles before the block writes them. */
+export function carriedDoubles(e: EmitContext): Set<number> {
+  const found = new Set<number>();
+  for (const { ir } of e.region.blocks) {
+    const { code } = ir;
+    const written = new Set<number>();
+    for (let at = 0; at < ir.length; at += STRIDE) {
+      const row = OPS[code[at]!] as OpRow;
+      if (row.cls !== 'slot') continue;
+      const read = (field: Field, ref: Ref): void => {
+        if (field !== 'f64' || !isVar(ref) || e.isLocalVar(ref)) return;
+        if (written.has(e.slot(ref))) return;
+        if (found.size < MAX_CARRIED) found.add(e.slot(ref));
+      };
+      read(row.a, code[at + 2]!);
+      read(row.b, code[at + 3]!);
+      const d = code[at + 1]!;
+      if (WRITES_D[code[at]!] === 1 && isVar(d)) written.add(e.slot(d));
+    }
+  }
+  return found;
 }

@@ -112,10 +112,9 @@ function binaryText(
     const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
     const value = f32 ? `Math.fround(${expr})` : expr;
     text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
-    tests.push(
-      at(`(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`),
-      at(`(Math.abs(r) > ${min} && Math.abs(r) <= ${max} || ${zero})`),
-    );
+    tests.push(at(`(Math.abs(x) >= ${min} || x === 0)`));
+    if (a !== b) tests.push(at(`(Math.abs(y) >= ${min} || y === 0)`));
+    tests.push(at(`(Math.abs(r) > ${min} && Math.abs(r) <= ${max} || ${zero})`));
     exactTests.push(at(f32 ? exact32 : exact64));
     stores += at(` ${element(lane, d, i)} = r;`);
   }
@@ -152,8 +151,8 @@ function extremeText(op: string, shape: Shape, d: string, a: string, b: string):
 
 const FROM_INT: Record<string, string> = {
   // 32 bits are exact in a double; 64 bits are rounded once, by the addition.
-  'cvt.f64.i32': 'F64[$d >> 1] = I32[$a];',
-  'cvt.f64.i64': `if (${ENV_OK} || I32[$a + 1] >> 20 === I32[$a + 1] >> 31) F64[$d >> 1] = I32[$a + 1] * 4294967296 + (I32[$a] >>> 0); else { $SLOW }`,
+  'cvt.f64.i32': 'F64[($d >> 1) + 0] = I32[$a];',
+  'cvt.f64.i64': `if (${ENV_OK} || I32[$a + 1] >> 20 === I32[$a + 1] >> 31) { F64[($d >> 1) + 0] = I32[$a + 1] * 4294967296 + (I32[$a] >>> 0); } else { $SLOW }`,
   'cvt.f32.i32': `if (${ENV_OK} || I32[$a] >> 23 === I32[$a] >> 31) F32[$d] = I32[$a]; else { $SLOW }`,
 };
 
@@ -173,10 +172,10 @@ function toInt64Text(lane: string, d: string, a: string): string {
 function formatText(to: string, d: string, a: string): string {
   if (to === 'f64') {
     const test = `(Math.abs(x) >= ${MIN_F32} || x === 0) && Math.abs(x) <= ${MAX_F32}`;
-    return `const x = F32[${a}]; if (${test}) F64[${d} >> 1] = x; else { $SLOW }`;
+    return `const x = F32[${a}]; if (${test}) { F64[(${d} >> 1) + 0] = x; } else { $SLOW }`;
   }
   const test = `(${ENV_OK} || r === x) && (Math.abs(r) > ${MIN_F32} && Math.abs(r) <= ${MAX_F32} || x === 0)`;
-  return `const x = F64[${a} >> 1], r = Math.fround(x); if (${test}) F32[${d}] = r; else { $SLOW }`;
+  return `const x = F64[(${a} >> 1) + 0], r = Math.fround(x); if (${test}) F32[${d}] = r; else { $SLOW }`;
 }
 
 /** Fast text by op name; the truncating conversions are fast with imm 1 only. */
