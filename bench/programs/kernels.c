@@ -1,0 +1,139 @@
+/* Hot loops of one kind each. Usage: kernels [SCALE]; SCALE 1 takes about 0.1 s natively per line. */
+#include <string.h>
+#include "timing.h"
+
+#define NOINLINE __attribute__((noinline))
+
+static NOINLINE uint64_t integer32(long n) {
+  uint32_t a = 1, b = 7, c = 0;
+  for (long i = 0; i < n; i++) {
+    a = a * 1664525u + 1013904223u;
+    b ^= a >> 13;
+    b = (b << 5) | (b >> 27);
+    c += b & 0xff;
+  }
+  return c ^ a;
+}
+
+static NOINLINE uint64_t integer64(long n) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (long i = 0; i < n; i++) {
+    h ^= (uint64_t)i & 0xff;
+    h *= 0x100000001b3u;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
+static NOINLINE uint64_t memory_seq(uint32_t *p, long words, long rounds) {
+  uint64_t s = 0;
+  for (long r = 0; r < rounds; r++)
+    for (long i = 0; i < words; i++) {
+      s += p[i];
+      p[i] = (uint32_t)(s ^ (s >> 7));
+    }
+  return s;
+}
+
+struct node { struct node *next; uint64_t value; };
+
+static NOINLINE uint64_t memory_list(struct node *n, long steps) {
+  uint64_t s = 0;
+  for (long i = 0; i < steps; i++) {
+    s += n->value;
+    n = n->next;
+  }
+  return s;
+}
+
+static NOINLINE uint64_t branches(const uint8_t *p, long size, long rounds) {
+  uint64_t a = 0, b = 0, c = 0;
+  for (long r = 0; r < rounds; r++)
+    for (long i = 0; i < size; i++) {
+      if (p[i] < 64) a += p[i];
+      else if (p[i] & 1) b ^= a + i;
+      else if (p[i] > 200) c++;
+      else a -= c;
+    }
+  return a ^ b ^ c;
+}
+
+static NOINLINE uint64_t fib(unsigned n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+
+static NOINLINE uint32_t leaf(uint32_t x, uint32_t y) { return (x ^ y) * 31 + (y >> 3); }
+static NOINLINE uint64_t calls(long n) {
+  uint32_t s = 1;
+  for (long i = 0; i < n; i++) s = leaf(s, (uint32_t)i);
+  return s;
+}
+
+static NOINLINE uint64_t sse2_scalar(long n) {
+  double x = 0.5, s = 0;
+  for (long i = 1; i <= n; i++) {
+    x = x * 1.0000001 + 0.25 / (double)i;
+    s += x * x - x;
+  }
+  uint64_t bits;
+  memcpy(&bits, &s, 8);
+  return bits;
+}
+
+static NOINLINE uint64_t sse2_matrix(double *a, double *b, double *c, long n, long rounds) {
+  for (long r = 0; r < rounds; r++)
+    for (long i = 0; i < n; i++)
+      for (long j = 0; j < n; j++) {
+        double s = 0;
+        for (long k = 0; k < n; k++) s += a[i * n + k] * b[k * n + j];
+        c[i * n + j] = s;
+      }
+  uint64_t bits;
+  memcpy(&bits, &c[n + 1], 8);
+  return bits;
+}
+
+static NOINLINE uint64_t interpreter(long n) {
+  static const uint8_t program[] = {0, 1, 2, 3, 4, 1, 0, 5, 2, 6, 3, 7};
+  uint64_t acc = 1, x = 3;
+  unsigned pc = 0;
+  for (long i = 0; i < n; i++) {
+    switch (program[pc]) {
+      case 0: acc += x; break;
+      case 1: x ^= acc; break;
+      case 2: acc = (acc << 3) | (acc >> 61); break;
+      case 3: x += 17; break;
+      case 4: acc ^= 0x55; break;
+      case 5: x >>= 1; break;
+      case 6: acc -= i; break;
+      default: acc *= 3; break;
+    }
+    pc = pc + 1 == sizeof program ? 0 : pc + 1;
+  }
+  return acc ^ x;
+}
+
+int main(int argc, char **argv) {
+  double scale = argc > 1 ? atof(argv[1]) : 1;
+  long n = (long)(scale * 1e6);
+  BENCH("integer32", integer32(n * 50));
+  BENCH("integer64", integer64(n * 50));
+  uint32_t *p = malloc(1 << 20);
+  for (int i = 0; i < 1 << 18; i++) p[i] = i * 2654435761u;
+  BENCH("memory_seq", memory_seq(p, 1 << 18, (long)(300 * scale)));
+  enum { NODES = 4096 };
+  struct node *nodes = malloc(NODES * sizeof *nodes);
+  for (int i = 0; i < NODES; i++) {
+    nodes[i].next = &nodes[(i * 1597 + 51) % NODES];
+    nodes[i].value = i;
+  }
+  BENCH("memory_list", memory_list(nodes, n * 40));
+  uint8_t *bytes = (uint8_t *)p;
+  BENCH("branches", branches(bytes, 1 << 14, (long)(1500 * scale)));
+  BENCH("calls", calls(n * 50));
+  BENCH("fib", fib(scale >= 1 ? 32 : 27));
+  BENCH("sse2_scalar", sse2_scalar(n * 15));
+  double *m = malloc(3 * 64 * 64 * sizeof *m);
+  for (int i = 0; i < 3 * 64 * 64; i++) m[i] = (i % 97) * 0.25;
+  BENCH("sse2_matrix", sse2_matrix(m, m + 4096, m + 8192, 64, (long)(300 * scale)));
+  BENCH("interpreter", interpreter(n * 40));
+  return 0;
+}
