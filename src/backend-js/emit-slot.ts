@@ -9,6 +9,7 @@
  */
 
 import { EFFECT_FP, EFFECTS, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
+import { FAST_MASK } from '../ir/fp-env.ts';
 import { type Field, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
 import { isConst, isVar, NONE, type Ref } from '../ir/refs.ts';
 import { SLOT_INLINE } from '../ir/slot-ops.ts';
@@ -53,7 +54,8 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   const args = operands(e, at);
   const [a, b, c] = args.map((x) => String(x.word)) as [string, string, string];
   const inline = SLOT_INLINE[row.name as SlotOpName]?.(String(result), a, b, c, code[at + 5]!);
-  let text = inline ?? '$SLOW';
+  // While warming up the environment is found wanting now and then (_f), so that the call has been seen.
+  let text = (inline ?? '$SLOW').replaceAll(`& ${FAST_MASK})`, `& ${FAST_MASK} | _f)`);
   let before = '';
   let deferred = '';
   for (const x of args) {

@@ -46,25 +46,25 @@ interface Arith {
 const ARITH: Record<string, Arith> = {
   fadd: {
     expr: 'x + y',
-    zero: 'r === 0',
+    zero: '(r === 0)',
     exact64: 'exactSum(x, y, r)',
     exact32: 'r === x + y && exactSum(x, y, r)',
   },
   fsub: {
     expr: 'x - y',
-    zero: 'r === 0',
+    zero: '(r === 0)',
     exact64: 'exactSum(x, -y, r)',
     exact32: 'r === x - y && exactSum(x, -y, r)',
   },
   fmul: {
     expr: 'x * y',
-    zero: 'r === 0 && (x === 0 || y === 0)',
+    zero: '(r === 0) & ((x === 0) | (y === 0))',
     exact64: 'exactProduct(x, y, r)',
     exact32: 'r === x * y',
   },
   fdiv: {
     expr: 'x / y',
-    zero: 'r === 0 && x === 0',
+    zero: '(r === 0) & (x === 0)',
     exact64: 'exactProduct(r, y, x)',
     exact32: 'r * y === x',
   },
@@ -90,7 +90,17 @@ function element(lane: string, slot: string, i: number): string {
   return lane === 'f32' ? `F32[${slot} + ${i}]` : `F64[(${slot} >> 1) + ${i}]`;
 }
 
-/** @param exact also accept exact results while PE is clear (too long to emit in line) */
+/** Whether x is normal, infinite or zero, as 0 or 1. */
+function ordinary(x: string, min: string): string {
+  return `((Math.abs(${x}) >= ${min}) | (${x} === 0))`;
+}
+
+/**
+ * The usual case is tested first, by comparisons in sequence; zeros by one expression that is
+ * evaluated whole, because V8 gives optimized code up where it has not seen an operand evaluated.
+ *
+ * @param exact also accept exact results while PE is clear (too long to emit in line)
+ */
 function binaryText(
   op: string,
   shape: Shape,
@@ -106,20 +116,25 @@ function binaryText(
   const max = f32 ? MAX_F32 : MAX_F64;
   let text = '';
   let stores = '';
-  const tests = [];
+  const usual = [];
+  const zeros = [];
   const exactTests = [ENV_EXACT];
   for (let i = 0; i < lanes; i++) {
     const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
     const value = f32 ? `Math.fround(${expr})` : expr;
     text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
-    tests.push(at(`(Math.abs(x) >= ${min} || x === 0)`));
-    if (a !== b) tests.push(at(`(Math.abs(y) >= ${min} || y === 0)`));
-    tests.push(at(`(Math.abs(r) > ${min} && Math.abs(r) <= ${max} || ${zero})`));
+    usual.push(at(`Math.abs(x) >= ${min}`));
+    if (a !== b) usual.push(at(`Math.abs(y) >= ${min}`));
+    usual.push(at(`Math.abs(r) > ${min} && Math.abs(r) <= ${max}`));
+    const result = `((Math.abs(r) > ${min}) & (Math.abs(r) <= ${max}) | ${zero})`;
+    zeros.push(at(`${ordinary('x', min)} & ${ordinary('y', min)} & ${result}`));
     exactTests.push(at(f32 ? exact32 : exact64));
     stores += at(` ${element(lane, d, i)} = r;`);
   }
-  tests.push(exact ? `(${ENV_OK} || ${exactTests.join(' && ')})` : ENV_OK);
-  return `${text}if (${tests.join(' && ')}) {${stores} } else { $SLOW }`;
+  const test = exact
+    ? `(${usual.join(' && ')} || (${zeros.join(' & ')}) !== 0) && (${ENV_OK} || ${exactTests.join(' && ')})`
+    : `${usual.join(' && ')} && ${ENV_OK} || (${zeros.join(' & ')} & (${ENV_OK})) !== 0`;
+  return `${text}if (${test}) {${stores} } else { $SLOW }`;
 }
 
 function sqrtText(shape: Shape, d: string, a: string): string {
@@ -135,8 +150,8 @@ function sqrtText(shape: Shape, d: string, a: string): string {
 function compareText(shape: Shape, d: string, a: string, b: string): string {
   const min = shape.lane === 'f32' ? MIN_F32 : MIN_F64;
   const operands = `const x = ${element(shape.lane, a, 0)}, y = ${element(shape.lane, b, 0)}; `;
-  const test = `(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`;
-  const result = `I32[${d}] = x < y ? 1 : x > y ? 0 : 64; I32[${d} + 1] = 0;`;
+  const test = `(${ordinary('x', min)} & ${ordinary('y', min)}) !== 0`;
+  const result = `I32[${d}] = (x < y) | (x === y) << 6; I32[${d} + 1] = 0;`;
   return `${operands}if (${test}) { ${result} } else { $SLOW }`;
 }
 
@@ -144,7 +159,7 @@ function compareText(shape: Shape, d: string, a: string, b: string): string {
 function extremeText(op: string, shape: Shape, d: string, a: string, b: string): string {
   const min = shape.lane === 'f32' ? MIN_F32 : MIN_F64;
   const operands = `const x = ${element(shape.lane, a, 0)}, y = ${element(shape.lane, b, 0)}; `;
-  const test = `(Math.abs(x) >= ${min} || x === 0) && (Math.abs(y) >= ${min} || y === 0)`;
+  const test = `(${ordinary('x', min)} & ${ordinary('y', min)}) !== 0`;
   const result = `${element(shape.lane, d, 0)} = x ${op === 'fmin' ? '<' : '>'} y ? x : y;`;
   return `${operands}if (${test}) { ${result} } else { $SLOW }`;
 }
