@@ -56,7 +56,7 @@ function imageDevice(path: string, save: boolean): BlockDevice {
 function bundledDevice(save: boolean): BlockDevice {
   if (save) {
     throw new BootError(
-      "--save needs an image of yours: copy the bundled one with 'kevlar-jit image export', or name one by --image",
+      "--save needs an image of yours: make one with 'kevlar-jit image create --from root.tar.gz disk.ext4' and name it by --image",
     );
   }
   const image = bundledImage();
