@@ -26,6 +26,8 @@ export interface GuestOptions {
   readonly memory?: number;
   readonly engine?: Engine;
   readonly hostname?: string;
+  /** See MachineOptions. */
+  readonly audit?: boolean;
   readonly host: HostPort;
   readonly ticker: Ticker;
 }
@@ -94,6 +96,7 @@ export class Guest {
       engine: options.engine ?? 'auto',
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+      ...(options.audit === undefined ? {} : { audit: options.audit }),
     });
     const rootFs = mountAll(machine, options.root);
     return new Guest(machine, new GuestLoop(machine.kernel, options.ticker), rootFs);

@@ -86,6 +86,8 @@ export class CodeCache implements CodeTracker {
   readonly log: Invalidation[] = [];
   /** Counts flushes: what holds arena indices compares it. */
   epoch = 0;
+  /** Sees every new block (the audit). */
+  onAdd: ((tb: Tb) => void) | null = null;
   /** Called before everything is dropped. */
   onFlush: (() => void) | null = null;
   private readonly interp: Interpreter;
@@ -141,6 +143,7 @@ export class CodeCache implements CodeTracker {
     const end = from + tb.byteLength;
     this.track(this.pages.frameOf(tb.host), tb, from, Math.min(end, PAGE_SIZE));
     if (tb.secondFrame >= 0) this.track(tb.secondFrame, tb, 0, end - PAGE_SIZE);
+    this.onAdd?.(tb);
   }
 
   private track(frame: number, tb: Tb, from: number, to: number): void {

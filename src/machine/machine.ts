@@ -10,6 +10,7 @@ import type { HostPort } from '../kernel/ports.ts';
 import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
 import { Cpu, type Engine } from './cpu.ts';
+import { MachineAudit } from './machine-audit.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { type Located, Symbols } from './symbols.ts';
 
@@ -19,6 +20,8 @@ export interface MachineOptions {
   readonly engine: Engine;
   readonly host: HostPort;
   readonly hostname?: string;
+  /** Check all memory maps after every system call that changes them: for tests, slow. */
+  readonly audit?: boolean;
 }
 
 export class Machine {
@@ -28,6 +31,7 @@ export class Machine {
   readonly kernel: Kernel;
   readonly regions: RegionCompiler | null;
   readonly symbols: Symbols = new Symbols();
+  readonly audit: MachineAudit | null;
 
   constructor(options: MachineOptions) {
     this.memory = createLinearMemory(RAM_BASE + options.memory);
@@ -48,6 +52,7 @@ export class Machine {
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     });
+    this.audit = options.audit === true ? new MachineAudit(this.kernel, this.cpu.cache) : null;
   }
 
   /** The function at an address of the running program. */

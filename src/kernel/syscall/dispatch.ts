@@ -96,7 +96,10 @@ function runHandler(task: Task, row: SyscallRow): void {
     result = -e.errno;
   }
   if (result === BLOCKED) blockTask(task);
-  else finishSyscall(task, result, false);
+  else {
+    finishSyscall(task, result, false);
+    task.kernel.onSyscall?.(row.name);
+  }
 }
 
 /** The handler cannot finish: sleeps, unless a signal handler must run first. */

@@ -67,7 +67,12 @@ export interface GuestOptions extends SpawnOptions {
 }
 
 export function createMachine(log: string[] = []): Machine {
-  const machine = new Machine({ memory: MEMORY, engine: 'interp', host: testHost(log) });
+  const machine = new Machine({
+    memory: MEMORY,
+    engine: 'interp',
+    host: testHost(log),
+    audit: process.env.KEVLAR_AUDIT === '1',
+  });
   const { kernel, mmu } = machine;
   const { vfs, clock } = kernel;
   const root = new TmpFs(mmu.paging, clock, { dev: 1, mode: 0o755, maxPages: 16384 });

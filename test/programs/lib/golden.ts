@@ -5,6 +5,8 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { bundledImage } from '../../../src/host/node/bundled-image.ts';
+import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../../src/kernel/fs/blockdev.ts';
 import type { Outcome } from './scripts.ts';
 
 export const GOLDEN_SCRIPTS: readonly string[] = [
@@ -28,4 +30,13 @@ export const GOLDEN_FILE: string = fileURLToPath(new URL('../golden.json', impor
 
 export function readGolden(): Readonly<Record<string, Outcome>> {
   return JSON.parse(readFileSync(GOLDEN_FILE, 'utf8')) as Record<string, Outcome>;
+}
+
+/** The bundled image's bytes, to be shared by machines. */
+export function bundledDevice(): ReadOnlyBlockDevice {
+  const image = bundledImage();
+  const bytes = typeof image === 'string' ? readFileSync(image) : image;
+  const device = new MemoryBlockDevice(bytes.length);
+  device.write(0, bytes);
+  return new ReadOnlyBlockDevice(device);
 }

@@ -16,6 +16,8 @@ export interface GuestRun {
   readonly engine: Engine;
   readonly argv: readonly string[];
   readonly memory?: number;
+  /** Default: whether KEVLAR_AUDIT is 1. */
+  readonly audit?: boolean;
   /** Called before the program starts. */
   readonly prepare?: (machine: Machine) => void;
   /** Called when it has ended. */
@@ -51,6 +53,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
     root: run.root,
     engine: run.engine,
     memory: run.memory ?? MEMORY,
+    audit: run.audit ?? process.env.KEVLAR_AUDIT === '1',
     host: nodeHost((line) => void log.push(line)),
     ticker: nodeTicker,
   });
