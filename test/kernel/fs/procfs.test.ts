@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { RAM_BASE } from '../../../src/common/layout.ts';
 import { createLinearMemory } from '../../../src/common/memory.ts';
-import { EACCES, ENOENT, LinuxError } from '../../../src/kernel/errno.ts';
+import { EACCES, ENOENT, EPERM, LinuxError } from '../../../src/kernel/errno.ts';
 import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
 import { Kernel } from '../../../src/kernel/kernel.ts';
 import type { CpuPort } from '../../../src/kernel/ports.ts';
@@ -176,6 +176,41 @@ test('other users may not look into a process', () => {
     (e: unknown) => e instanceof LinuxError && e.errno === EACCES,
   );
   assert.is(s.readlink('/proc/self/exe'), '/prog');
+});
+
+test('nothing can be made: procfs has no such name, sysfs refuses', () => {
+  const s = new Started(['/prog']);
+  const { vfs } = s.kernel;
+  const errnoOf = (fn: () => unknown): number => {
+    try {
+      fn();
+      return 0;
+    } catch (e) {
+      return e instanceof LinuxError ? e.errno : -1;
+    }
+  };
+  const proc = vfs.lookupDirectory(vfs.host, '/proc').inode;
+  const sys = vfs.lookupDirectory(vfs.host, '/sys').inode;
+  assert.is(
+    errnoOf(() => proc.create('x', 0o100644, 0, 0, 0)),
+    ENOENT,
+  );
+  assert.is(
+    errnoOf(() => proc.create('x', 0o040755, 0, 0, 0)),
+    ENOENT,
+  );
+  assert.is(
+    errnoOf(() => proc.symlink('x', 'y', 0, 0)),
+    ENOENT,
+  );
+  assert.is(
+    errnoOf(() => sys.create('x', 0o100644, 0, 0, 0)),
+    EACCES,
+  );
+  assert.is(
+    errnoOf(() => sys.create('x', 0o040755, 0, 0, 0)),
+    EPERM,
+  );
 });
 
 test('settings can be read and written', () => {

@@ -7,7 +7,7 @@
  * that open file continue in the same text (as seq_file does for small files).
  */
 
-import { EACCES, EINVAL, EPERM, linuxError } from '../../errno.ts';
+import { EACCES, EINVAL, ENOENT, EPERM, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { BaseFile } from '../../vfs/file.ts';
@@ -153,8 +153,14 @@ export class PseudoDirectory extends PseudoInode {
     return inode;
   }
 
-  override create(): Inode {
-    throw linuxError(EACCES);
+  /** Nothing can be made; in procfs Linux fails in the lookup already. */
+  override create(_name: string, mode: number): Inode {
+    if (this.fs.type === 'proc') throw linuxError(ENOENT);
+    throw linuxError((mode & S_IFMT) === S_IFREG ? EACCES : EPERM);
+  }
+
+  override symlink(): Inode {
+    throw linuxError(this.fs.type === 'proc' ? ENOENT : EPERM);
   }
 
   /** Positions are indexes; numeric names (processes, descriptors) are positioned by their number. */
