@@ -81,8 +81,11 @@ export const liftSyscall: LiftFn = (cx) => {
 export const liftInt3: LiftFn = (cx) => cx.trap(VECTOR.BP, cx.nextPc());
 export const liftInt1: LiftFn = (cx) => cx.trap(VECTOR.DB, cx.nextPc());
 
-/** INT n: no gate has DPL 3; the error code is the gate's selector. */
-export const liftInt: LiftFn = (cx) => cx.raise(VECTOR.GP, (cx.imm8 << 3) | 2);
+/** INT n: only the gate of #BP has DPL 3 here; the error code is the gate's selector. */
+export const liftInt: LiftFn = (cx) => {
+  if (cx.imm8 === VECTOR.BP) cx.trap(VECTOR.BP, cx.nextPc());
+  else cx.raise(VECTOR.GP, (cx.imm8 << 3) | 2);
+};
 
 export const liftUd: LiftFn = (cx) => cx.raise(VECTOR.UD);
 

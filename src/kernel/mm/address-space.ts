@@ -132,10 +132,8 @@ export class AddressSpace implements FaultHandler {
     if (!this.areas.overlaps(start, end)) return;
     this.areas.splitAt(start);
     this.areas.splitAt(end);
-    for (const vma of this.areas.within(start, end)) {
-      this.unmapPages(vma.start, vma.end);
-      this.areas.remove(vma);
-    }
+    this.unmapPages(start, end);
+    this.areas.removeWithin(start, end);
   }
 
   unmapPages(start: number, end: number): void {

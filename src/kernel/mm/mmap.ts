@@ -298,10 +298,21 @@ export function brk(as: AddressSpace, request: number): number {
   if (!(request >= as.startBrk && request < TASK_SIZE)) return as.endBrk;
   const oldEnd = pageUp(as.endBrk);
   const newEnd = pageUp(request);
-  if (newEnd < oldEnd) as.removeAreas(newEnd, oldEnd);
-  else if (newEnd > oldEnd && !growHeap(as, oldEnd, newEnd)) return as.endBrk;
+  if (newEnd < oldEnd && !shrinkHeap(as, newEnd, oldEnd)) return as.endBrk;
+  if (newEnd > oldEnd && !growHeap(as, oldEnd, newEnd)) return as.endBrk;
   as.endBrk = request;
   return request;
+}
+
+/** Fails only where splitting an area would make too many. */
+function shrinkHeap(as: AddressSpace, start: number, end: number): boolean {
+  try {
+    as.removeAreas(start, end);
+    return true;
+  } catch (e) {
+    if (e instanceof LinuxError) return false;
+    throw e;
+  }
 }
 
 function growHeap(as: AddressSpace, start: number, end: number): boolean {

@@ -5,7 +5,8 @@
 
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { panic } from '../../common/panic.ts';
-import { MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
+import { ENOMEM, linuxError } from '../errno.ts';
+import { MAX_MAP_COUNT, MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
 import { type AreaOwner, VM_GROWSDOWN, Vma } from './vma.ts';
 
 export class VmaList {
@@ -80,6 +81,10 @@ export class VmaList {
     const i = this.indexAbove(vma.start);
     if (this.items[i] !== vma) panic('area is not in the list');
     this.items.splice(i, 1);
+    this.forget(vma);
+  }
+
+  private forget(vma: Vma): void {
     this.totalPages -= vma.pages;
     if (vma.file !== null) {
       vma.file.pages.mappers.delete(vma);
@@ -87,10 +92,19 @@ export class VmaList {
     }
   }
 
-  /** Makes `va` a boundary between areas. */
+  /** Takes out all areas inside [start, end), whose bounds are boundaries of areas, at once. */
+  removeWithin(start: number, end: number): void {
+    const from = this.indexAbove(start);
+    let to = from;
+    while (to < this.items.length && this.items[to]!.start < end) to++;
+    for (const vma of this.items.splice(from, to - from)) this.forget(vma);
+  }
+
+  /** Makes `va` a boundary between areas. Throws ENOMEM if there are too many already. */
   splitAt(va: number): void {
     const vma = this.find(va);
     if (vma === null || vma.start === va) return;
+    if (this.items.length >= MAX_MAP_COUNT) throw linuxError(ENOMEM);
     const { owner } = this;
     const { end, prot, flags, file, name } = vma;
     const upper = new Vma(owner, va, end, prot, flags, file, vma.filePageAt(va), name);

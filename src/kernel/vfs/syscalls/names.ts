@@ -1,6 +1,15 @@
 /** Calls that change directories, and working and root directory. */
 
-import { EBUSY, EINVAL, ENOENT, ENOTDIR, EPERM, ERANGE, linuxError } from '../../errno.ts';
+import {
+  EBUSY,
+  EINVAL,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOTDIR,
+  EPERM,
+  ERANGE,
+  linuxError,
+} from '../../errno.ts';
 import { CString, DirFd, Fd, Flags, Hex, HexInt, Mode, OutBuf, Size } from '../../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import {
@@ -9,6 +18,8 @@ import {
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
+  PATH_MAX,
+  PATH_MAX,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   RENAME_WHITEOUT,
@@ -99,6 +110,7 @@ function sysGetcwd(sys: Sys, { buf, size }: { buf: number; size: number }): numb
   const { cwd, root } = sys.task.fs;
   if (cwd.dentry.unlinked) throw linuxError(ENOENT);
   const name = cwd.relativeTo(root) ?? `(unreachable)${cwd.absolute()}`;
+  if (name.length + 1 > PATH_MAX) throw linuxError(ENAMETOOLONG);
   if (name.length + 1 > size) throw linuxError(ERANGE);
   const bytes = new Uint8Array(name.length + 1);
   for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
