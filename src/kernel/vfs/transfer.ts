@@ -5,7 +5,7 @@
  */
 
 import { EAGAIN, LinuxError, linuxError } from '../errno.ts';
-import { BLOCKED, type Sys } from '../syscall/types.ts';
+import type { Sys } from '../syscall/types.ts';
 import { O_NONBLOCK } from './constants.ts';
 import type { IoSink, IoSource, OpenFile } from './types.ts';
 import { POLLERR, POLLHUP, POLLOUT } from './types.ts';
@@ -61,7 +61,7 @@ export class BufferSource implements IoSource {
  * Moves up to `wanted` bytes. `from` / `to`: offsets, or null for the files' positions. Blocks only before
  * the first byte: what was moved is returned, and bytes are taken from the input only when the output
  * can take some.
- * @returns bytes moved, or what sys.block returned
+ * @returns bytes moved, or the negative code of a read or write that has to wait or restart
  */
 export function transfer(
   sys: Sys,
@@ -82,7 +82,7 @@ export function transfer(
     }
     const at = from === null ? (positioned ? input.pos : null) : from + done;
     const n = copyChunk(sys, input, at, output, to === null ? null : to + done, count - done, done);
-    if (n === BLOCKED) return done > 0 ? done : BLOCKED;
+    if (n < 0) return done > 0 ? done : n;
     if (n === 0) break;
     if (from === null && positioned) input.pos += n;
     done += n;
