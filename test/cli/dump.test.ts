@@ -6,12 +6,12 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'acorn';
 import { SourceMapConsumer } from 'source-map';
 import type { Report, ReportBlock } from '../../src/cli/dump/report.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { have, kevlar, scratch } from './cli.ts';
+import { compileFixture, GUEST_DIRECTORY, VOLUME } from './gcc.ts';
 
 const test = suite('kevlar-jit dump');
 
@@ -19,7 +19,6 @@ const test = suite('kevlar-jit dump');
 const PLAIN = 'mix_words_x_x_x_words';
 const HOSTILE = 'mix<img/src=x>&"words';
 const ROUNDS = 100000;
-const SOURCE = fileURLToPath(new URL('./fixtures/loop.c', import.meta.url));
 
 interface Dumped {
   readonly program: string;
@@ -32,16 +31,21 @@ let dumped: Dumped | null = null;
 /** The fixture compiled and dumped, once. */
 function dumpLoop(): Dumped {
   if (dumped !== null) return dumped;
-  const program = join(scratch(), 'loop');
-  const flags = ['-O2', '-static', '-nostdlib', '-ffreestanding', '-fno-tree-vectorize'];
-  const gcc = spawnSync('gcc', [...flags, '-fno-stack-protector', '-o', program, SOURCE]);
-  if (gcc.status !== 0) throw new Error(`gcc: ${gcc.stderr}`);
+  const program = compileFixture('loop');
   const bytes = readFileSync(program, 'latin1');
   assert.ok(bytes.includes(PLAIN));
   writeFileSync(program, bytes.replace(PLAIN, HOSTILE), 'latin1');
   const directory = join(scratch(), 'dump/');
-  const volume = `${scratch()}:/host:ro`;
-  const r = kevlar(['dump', '--engine', 'js', '-v', volume, '-o', directory, '--', '/host/loop']);
+  const r = kevlar([
+    'dump',
+    '--engine',
+    'js',
+    ...VOLUME,
+    '-o',
+    directory,
+    '--',
+    `${GUEST_DIRECTORY}/loop`,
+  ]);
   const native = spawnSync(program).status;
   assert.is(r.status, native, r.stderr);
   const report = JSON.parse(readFileSync(join(directory, 'dump.json'), 'utf8')) as Report;
@@ -150,6 +154,19 @@ if (!have('gcc') || !have('objdump')) {
       assert.match(r.stdout, /<pre>[^<]*imul|<pre>[^<]*shr/);
     });
   }
+
+  test('invalidated translations are listed with the reason', () => {
+    const program = compileFixture('selfmod');
+    const run = ['--', `${GUEST_DIRECTORY}/selfmod`];
+    const r = kevlar(['dump', '--format', 'json', ...VOLUME, ...run]);
+    assert.is(spawnSync(program).status, 45);
+    assert.is(r.status, 45, r.stderr);
+    const report = JSON.parse(r.stdout) as Report;
+    assert.ok(report.invalidations.length > 0);
+    const written = report.blocks.filter((b) => b.asm[0]?.text === 'mov $0x4,%eax');
+    assert.is(written.length, 1);
+    assert.ok(report.log.some((e) => e.address === written[0]?.address && e.reason !== ''));
+  });
 
   test('the directory has the files of every region', () => {
     const { directory, report } = dumpLoop();
