@@ -187,6 +187,20 @@ tooled('sparse files beyond 4 GiB, holes and truncation', () => {
   fs.close();
 });
 
+tooled('the size on disk counts what is not written back yet', () => {
+  const fs = open(fresh(16, ['-t', 'ext4', '-b', '4096']));
+  const f = touch(fs.root, 'f');
+  writeFile(f, 0, pattern(50_000, 1));
+  assert.is(f.stat().blocks, 13 * 8);
+  fs.sync();
+  assert.is(f.stat().blocks, 13 * 8);
+  writeFile(f, 40_000, pattern(60_000, 2));
+  assert.is(f.stat().blocks, 25 * 8);
+  f.setattr({ size: 60_000 });
+  assert.is(f.stat().blocks, 15 * 8);
+  fs.close();
+});
+
 tooled('deep extent trees: a file of thousands of pieces', () => {
   const device = fresh(48, ['-t', 'ext4', '-b', '1024']);
   let fs = open(device);

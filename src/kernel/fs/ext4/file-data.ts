@@ -32,6 +32,11 @@ export class FileData {
     this.vol = disk.vol;
   }
 
+  /** 512-byte sectors that write-back will allocate: stat(2) counts them already. */
+  get delayedSectors(): number {
+    return this.delayed.size * (this.vol.blockSize / 512);
+  }
+
   readPage(index: number, into: Uint8Array, at: number): void {
     this.vol.trim();
     readData(this.disk, index, into, at);

@@ -98,7 +98,7 @@ export class Ext4Inode extends BaseInode implements PageData {
       gid: d.gid,
       rdev: this.rdev,
       size: d.size,
-      blocks: d.sectors,
+      blocks: d.sectors + this.data.delayedSectors,
       blksize: this.fs.volume.blockSize,
       atime: d.time(INO.atime, INO.atimeExtra),
       mtime: d.time(INO.mtime, INO.mtimeExtra),
