@@ -153,6 +153,7 @@ export class TranslationRecorder implements TranslationObserver {
     const { cpu, regions } = this.machine;
     const records = regions?.records ?? [];
     const list = records.map((r) => this.region(r)).sort((a, b) => b.instructions - a.instructions);
+    const names = this.symbolsByPc();
     const weight = (r: Recorded): number => r.executions * r.ir.insnCount;
     const hottest = this.recorded
       .filter((r) => r.executions > 0)
@@ -165,15 +166,18 @@ export class TranslationRecorder implements TranslationObserver {
       regions: list,
       blocks: hottest.map((r) => this.block(r.ir, r.executions)),
       invalidations: Object.fromEntries(cpu.cache.invalidations),
-      log: cpu.cache.log.map((e) => ({ ...e, symbol: this.symbolOf(e.pc) })),
+      log: cpu.cache.log.map((e) => ({ ...e, symbol: names.get(e.pc) ?? '' })),
     };
   }
 
-  private symbolOf(pc: number): string {
+  /** Symbols by address, of the blocks translated there first. */
+  private symbolsByPc(): Map<number, string> {
+    const names = new Map<number, string>();
     for (const { ir } of this.recorded) {
-      if (pcNumber(ir.pcLo, ir.pcHi) === pc) return this.lifts.get(ir)?.symbol ?? '';
+      const pc = pcNumber(ir.pcLo, ir.pcHi);
+      if (!names.has(pc)) names.set(pc, this.lifts.get(ir)?.symbol ?? '');
     }
-    return '';
+    return names;
   }
 
   private block(ir: IrBlock, executions: number): BlockDump {
