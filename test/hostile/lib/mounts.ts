@@ -10,7 +10,7 @@ import { HostFs } from '../../../src/kernel/fs/hostfs/hostfs.ts';
 import type { Rig } from './rig.ts';
 
 /** A small ext4 file system at /ext, with a few things in it. */
-export function mountExt4(rig: Rig): void {
+export function mountExt4(rig: Rig): MemoryBlockDevice {
   const { machine } = rig;
   const device = new MemoryBlockDevice(4 << 20);
   createExt4(device, { blockSize: 1024, blank: true });
@@ -19,6 +19,8 @@ export function mountExt4(rig: Rig): void {
   rig.put('/ext/f', 'contents of f '.repeat(500), 0o644);
   rig.put('/ext/d/x', 'x', 0o644);
   fs.root.symlink('link', 'd/x', 0, 0);
+  fs.sync();
+  return device;
 }
 
 /** A folder of the host at /vol. */

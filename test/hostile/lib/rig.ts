@@ -80,6 +80,7 @@ export class Rig {
       mode: 0o755,
       maxPages: Math.floor(mmu.paging.frames.total / 2),
     });
+    root.root.create('tmp', 0o041777, 0, 0, 0);
     kernel.vfs.mountRoot(root, 'rootfs', MS_RELATIME);
     mountSystem(kernel);
   }
