@@ -10,7 +10,17 @@ import {
   ERANGE,
   linuxError,
 } from '../../errno.ts';
-import { CString, DirFd, Fd, Flags, Hex, HexInt, Mode, OutBuf, Size } from '../../syscall/args.ts';
+import {
+  CString,
+  CStringOut,
+  DirFd,
+  Fd,
+  Flags,
+  Hex,
+  HexInt,
+  Mode,
+  Size,
+} from '../../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import {
   AT_EMPTY_PATH,
@@ -160,7 +170,7 @@ const twoPaths = { oldname: CString, newname: CString } as const;
 const twoPathsAt = { olddfd: DirFd, oldname: CString, newdfd: DirFd, newname: CString } as const;
 
 export const NAME_SYSCALLS: readonly SyscallRow[] = [
-  syscall(79, 'getcwd', { buf: OutBuf('size'), size: Size }, sysGetcwd),
+  syscall(79, 'getcwd', { buf: CStringOut, size: Size }, sysGetcwd),
   syscall(80, 'chdir', { path: CString }, sysChdir),
   syscall(81, 'fchdir', { fd: Fd }, sysFchdir),
   syscall(82, 'rename', twoPaths, (sys, a) =>
