@@ -124,7 +124,9 @@ sessionTest('signals from the keyboard', async (t) => {
     'C-c',
   );
   await t.clear(PROMPT);
-  t.line('cat');
+  // The shell's own mode would not end a line that is typed before the program runs.
+  t.line(`sh -c 'echo go; exec cat'`);
+  await t.until('\ngo');
   t.line('typed');
   await t.until(/^typed\ntyped$/m);
   t.press('C-d');
@@ -135,7 +137,8 @@ sessionTest('signals from the keyboard', async (t) => {
 sessionTest('job control', async (t) => {
   const screens: string[][] = [];
   await t.clear(PROMPT);
-  t.line('cat');
+  t.line(`sh -c 'echo go; exec cat'`);
+  await t.until('\ngo');
   t.line('one');
   await t.until(/^one\none$/m);
   t.press('C-z');
@@ -144,7 +147,7 @@ sessionTest('job control', async (t) => {
   await t.until(/Stopped.*jobs\n.*Stopped/s);
   // The shell names a job before the job has the terminal: only its answer says that it has.
   t.line('fg');
-  await t.until(/fg\ncat/);
+  await t.until(/fg\nsh -c/);
   t.line('two');
   await t.until(/^two\ntwo$/m);
   t.press('C-c');
@@ -158,10 +161,10 @@ sessionTest('job control', async (t) => {
   await t.pressUntil('C-z', 'Stopped');
   await t.clear(PROMPT);
   t.line('bg; jobs; kill %1; wait; jobs; echo done');
-  screens.push(await t.until(/\ndone\nguest:$/));
+  screens.push(await t.until(/\ndone\n.*guest:$/s));
   await t.clear(PROMPT);
-  t.line('cat & sleep 0.2; jobs; kill -9 %1; wait; echo done');
-  screens.push(await t.until(/\ndone\nguest:$/));
+  t.line('cat & sleep 0.2; jobs; kill -9 %1; wait; jobs; echo done');
+  screens.push(await t.until(/\ndone\n.*guest:$/s));
   return screens;
 });
 
@@ -237,7 +240,7 @@ sessionTest('less and more', async (t) => {
   t.line('more long');
   screens.push(await t.until('--More--'));
   t.type(' ');
-  screens.push(await t.until(/^40$[^]*--More--/m));
+  screens.push(await t.until(/^40$.*--More--/ms));
   t.type('q');
   await t.until(AT_PROMPT);
   return screens;
@@ -284,19 +287,4 @@ sessionTest('top', async (t) => {
   t.type('q');
   await t.until(AT_PROMPT);
   return [];
-});
-
-sessionTest('a pseudo-terminal within', async (t) => {
-  const screens: string[][] = [];
-  await t.clear(PROMPT);
-  t.line('script -q log');
-  await t.until((lines) => lines.length > 1 && AT_PROMPT(lines));
-  t.line(`sh -c 'stty size; test -t 0 && echo terminal; sleep 100'`);
-  await t.until(/24 80\nterminal/);
-  t.press('C-c');
-  await t.until(/\^C\nguest:$/);
-  t.line('exit');
-  await t.until(/exit\nguest:$/);
-  screens.push(await command(t, 'tr -d "\\r" <log | grep -v "^guest"'));
-  return screens;
 });
