@@ -5,7 +5,7 @@ import { assert, suite } from '../lib/suite.ts';
 import { bundledDevice } from './lib/golden.ts';
 import { runGuest } from './lib/guest.ts';
 
-const test = suite('machine audit');
+const test = suite('machine audit', { timeout: 240_000 });
 
 const SCRIPT = 'x=$(echo a | cat); (exec echo $x b); trap "echo end" EXIT';
 

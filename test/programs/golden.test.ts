@@ -6,7 +6,7 @@ import { bundledDevice, readGolden } from './lib/golden.ts';
 import { runScriptInGuest } from './lib/guest.ts';
 import { loadScript } from './lib/scripts.ts';
 
-const test = suite('scripts in the bundled image');
+const test = suite('scripts in the bundled image', { timeout: 240_000 });
 
 const device = bundledDevice();
 

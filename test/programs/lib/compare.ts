@@ -51,7 +51,7 @@ function once<T>(make: () => T): () => T {
 }
 
 export function compareWithNative(engine: Engine): void {
-  const test = suite(`native comparison, ${engine}`, { timeout: 180_000 });
+  const test = suite(`native comparison, ${engine}`, { timeout: 660_000 });
   const missing = noAlpine() ?? noNative();
   if (missing !== null) {
     test.skip('all scripts', missing);

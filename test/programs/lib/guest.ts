@@ -66,7 +66,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
   const started = performance.now();
   const { exited } = guest.start(run.argv, ENV, [stdin, out.file, err.file]);
   try {
-    const { code } = await limit(exited, run.timeoutMs ?? 120_000);
+    const { code } = await limit(exited, run.timeoutMs ?? 600_000);
     const ms = performance.now() - started;
     run.after?.(guest);
     return { stdout: out.text(), stderr: err.text(), status: code, log, ms };
