@@ -11,7 +11,7 @@ import { assert, suite } from '../lib/suite.ts';
 import { compileHostile } from './lib/compile.ts';
 import { Rig } from './lib/rig.ts';
 
-const test = suite('hostile programs');
+const test = suite('hostile programs', { timeout: 280_000 });
 const ENGINES: readonly Engine[] = ['interp', 'js'];
 /** Cases whose output is the same on every Linux. */
 const SAME = [

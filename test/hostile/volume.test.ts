@@ -10,7 +10,7 @@ import { compileHostile } from './lib/compile.ts';
 import { mountVolume } from './lib/mounts.ts';
 import { Rig } from './lib/rig.ts';
 
-const test = suite('hostile guests and volumes');
+const test = suite('hostile guests and volumes', { timeout: 280_000 });
 
 function withFolders(work: (top: string, shared: string) => void): void {
   const top = fs.mkdtempSync(join(tmpdir(), 'kevlar-escape-'));

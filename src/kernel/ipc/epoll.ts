@@ -76,6 +76,9 @@ export class EpollFile extends BaseFile {
     super(null, null, O_RDWR);
   }
 
+  /** What other sets know this one by. */
+  private readonly watchers = new Set<Item>();
+
   override describe(): string {
     return 'anon_inode:[eventpoll]';
   }
@@ -85,8 +88,9 @@ export class EpollFile extends BaseFile {
     if (file === this) throw linuxError(EINVAL);
     this.checkExclusive(file, event.events);
     if (this.find(file, fd) !== null) throw linuxError(EEXIST);
-    if (file instanceof EpollFile && (file.reaches(this) || file.depth() >= MAX_NESTS)) {
-      throw linuxError(ELOOP);
+    if (file instanceof EpollFile) {
+      const nests = file.depth() + this.height();
+      if (file.reaches(this) || nests > MAX_NESTS) throw linuxError(ELOOP);
     }
     const item = new Item(this, file, fd);
     let byFd = this.items.get(file);
@@ -151,6 +155,23 @@ export class EpollFile extends BaseFile {
       if (file === other || (file instanceof EpollFile && file.reaches(other))) return true;
     }
     return false;
+  }
+
+  override addCloseListener(listener: CloseListener): void {
+    super.addCloseListener(listener);
+    if (listener instanceof Item) this.watchers.add(listener);
+  }
+
+  override removeCloseListener(listener: CloseListener): void {
+    super.removeCloseListener(listener);
+    if (listener instanceof Item) this.watchers.delete(listener);
+  }
+
+  /** How many sets are above this one: wake-ups go up through all of them. */
+  private height(): number {
+    let highest = 0;
+    for (const { epoll } of this.watchers) highest = Math.max(highest, epoll.height() + 1);
+    return highest;
   }
 
   private depth(): number {
