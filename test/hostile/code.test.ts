@@ -11,7 +11,7 @@ import { assert, suite } from '../lib/suite.ts';
 import { randomProgram } from './lib/random-code.ts';
 import { Rig } from './lib/rig.ts';
 
-const test = suite('hostile code', { timeout: 280_000 });
+const test = suite('hostile code', { timeout: 1_700_000 });
 const PROGRAMS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 60);
 const ENGINES: readonly Engine[] = ['interp', 'js', 'lockstep'];
 const BUDGET = 30_000;

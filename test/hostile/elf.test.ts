@@ -13,7 +13,7 @@ import { damage } from './lib/flip.ts';
 import { randomProgram } from './lib/random-code.ts';
 import { Rig } from './lib/rig.ts';
 
-const test = suite('hostile programs on disk', { timeout: 280_000 });
+const test = suite('hostile programs on disk', { timeout: 1_700_000 });
 const RUNS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 80);
 const BUDGET = 50_000;
 

@@ -16,7 +16,7 @@ import { compileHostile } from './lib/compile.ts';
 import { mountExt4 } from './lib/mounts.ts';
 import { Rig } from './lib/rig.ts';
 
-const test = suite('hostile images', { timeout: 280_000 });
+const test = suite('hostile images', { timeout: 1_700_000 });
 const RUNS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 25);
 
 /** A good image with something of everything. */

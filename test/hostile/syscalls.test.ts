@@ -20,7 +20,7 @@ import { assert, suite } from '../lib/suite.ts';
 import { mountExt4, mountVolume } from './lib/mounts.ts';
 import { SyscallFuzzer } from './lib/syscall-fuzzer.ts';
 
-const test = suite('hostile system calls', { timeout: 280_000 });
+const test = suite('hostile system calls', { timeout: 1_700_000 });
 const ROWS = SYSCALL_FAMILIES.flatMap((f) => f.rows).length;
 const SEEDS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 4);
 
