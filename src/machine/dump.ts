@@ -63,12 +63,20 @@ export interface TranslationDump {
   readonly instructions: number;
   readonly inRegions: number;
   readonly blocksTranslated: number;
+  readonly regionsCompiled: number;
+  /** Those that executed most instructions first. */
   readonly regions: readonly RegionDump[];
   /** The blocks that executed most in the interpreter. */
   readonly blocks: readonly BlockDump[];
   readonly invalidations: Readonly<Record<string, number>>;
   /** The first of them, with their addresses. */
   readonly log: readonly (Invalidation & { readonly symbol: string })[];
+}
+
+/** How much a dump shows. */
+export interface DumpLimits {
+  readonly regions: number;
+  readonly blocks: number;
 }
 
 interface Lifted {
@@ -147,23 +155,24 @@ export class TranslationRecorder implements TranslationObserver {
     }
   }
 
-  /** @param limit blocks outside regions, the ones that executed most instructions first */
-  collect(limit: number): TranslationDump {
+  /** @param limits how many regions, and blocks in the interpreter: those that executed most */
+  collect(limits: DumpLimits): TranslationDump {
     this.settle();
     const { cpu, regions } = this.machine;
-    const records = regions?.records ?? [];
-    const list = records.map((r) => this.region(r)).sort((a, b) => b.instructions - a.instructions);
+    const executed = (r: RegionRecord): number => r.counts?.instructions ?? 0;
+    const records = [...(regions?.records ?? [])].sort((a, b) => executed(b) - executed(a));
     const names = this.symbolsByPc();
     const weight = (r: Recorded): number => r.executions * r.ir.insnCount;
     const hottest = this.recorded
       .filter((r) => r.executions > 0)
       .sort((a, b) => weight(b) - weight(a))
-      .slice(0, limit);
+      .slice(0, limits.blocks);
     return {
       instructions: cpu.instructions,
-      inRegions: list.reduce((n, r) => n + r.instructions, 0),
+      inRegions: records.reduce((n, r) => n + executed(r), 0),
       blocksTranslated: this.recorded.length,
-      regions: list,
+      regionsCompiled: records.length,
+      regions: records.slice(0, limits.regions).map((r) => this.region(r)),
       blocks: hottest.map((r) => this.block(r.ir, r.executions)),
       invalidations: Object.fromEntries(cpu.cache.invalidations),
       log: cpu.cache.log.map((e) => ({ ...e, symbol: names.get(e.pc) ?? '' })),

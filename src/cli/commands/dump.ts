@@ -13,6 +13,7 @@ type Format = 'text' | 'json' | 'html';
 interface DumpOptions extends RunOptions {
   readonly format?: Format;
   readonly output?: string;
+  readonly regions: number;
   readonly blocks: number;
 }
 
@@ -39,7 +40,8 @@ export function dumpCommand(): Command {
       new Option('-f, --format <name>', 'text, json or html').choices(['text', 'json', 'html']),
     )
     .option('-o, --output <file|dir>', 'where to write (default: standard output)')
-    .option('--blocks <n>', 'blocks outside regions to show', parseCount, 50)
+    .option('--regions <n>', 'regions to show, the most executed ones', parseCount, 200)
+    .option('--blocks <n>', 'blocks in the interpreter to show, likewise', parseCount, 50)
     .passThroughOptions()
     .addHelpText('after', HELP)
     .action(async (program: string[], options: DumpOptions) => {
@@ -59,7 +61,7 @@ async function dump(program: readonly string[], options: DumpOptions): Promise<n
   let recording: Recording | null = null;
   return runProgram(program, options, {
     booted: (node, argv) => {
-      recording = startRecording(node, argv, options.engine, options.blocks);
+      recording = startRecording(node, argv, options.engine, options);
     },
     ended: async () => {
       if (recording !== null) write(await recording.report());

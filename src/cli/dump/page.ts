@@ -41,7 +41,8 @@ const asm = (b) => pre(b.asm.map((a) => a.address.slice(2).padStart(8) + '  ' + 
 const share = data.instructions === 0 ? 0 : data.inRegions / data.instructions;
 document.getElementById('summary').textContent =
   data.program.join(' ') + '  (engine ' + data.engine + '): ' + number(data.instructions) +
-  ' instructions, ' + percent(share) + ' of them in ' + data.regions.length + ' regions; ' +
+  ' instructions, ' + percent(share) + ' of them in ' + number(data.regionsCompiled) + ' regions (' +
+  number(data.regions.length) + ' shown); ' +
   number(data.blocksTranslated) + ' blocks translated';
 
 const weight = (b) => b.executions * b.asm.length;

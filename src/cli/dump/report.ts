@@ -48,6 +48,7 @@ export interface Report {
   readonly instructions: number;
   readonly inRegions: number;
   readonly blocksTranslated: number;
+  readonly regionsCompiled: number;
   readonly regions: readonly ReportRegion[];
   readonly blocks: readonly ReportBlock[];
   readonly invalidations: readonly { readonly reason: string; readonly count: number }[];
@@ -131,6 +132,7 @@ export function makeReport(
     instructions: dump.instructions,
     inRegions: dump.inRegions,
     blocksTranslated: dump.blocksTranslated,
+    regionsCompiled: dump.regionsCompiled,
     regions: dump.regions.map((r) =>
       reportRegion(r, unique(r.name), dump.instructions, disassemble),
     ),

@@ -54,7 +54,7 @@ function overview(report: Report): string[] {
     `engine        ${report.engine}`,
     `instructions  ${count(report.instructions)}, in regions ${count(report.inRegions)} (${percent(share)})`,
     `blocks        ${count(report.blocksTranslated)} translated`,
-    `regions       ${count(report.regions.length)} compiled`,
+    `regions       ${count(report.regionsCompiled)} compiled, ${count(report.regions.length)} shown`,
     '',
     '    instructions   share      entries  blocks  region',
     ...report.regions.map(
