@@ -45,7 +45,9 @@ else {
   test('damaged ext4 images walked by a guest', () => {
     const image = goodImage();
     const used: number[] = [];
-    image.forEach((b, i) => b !== 0 && used.push(i));
+    image.forEach((b, i) => {
+      if (b !== 0) used.push(i);
+    });
     const walk = readBinary(compileHostile('walk'));
     const ends = new Map<string, number>();
     for (let i = 0; i < RUNS; i++) {

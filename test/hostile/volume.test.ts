@@ -26,7 +26,7 @@ function withFolders(work: (top: string, shared: string) => void): void {
   }
 }
 
-function escape(top: string, shared: string, readOnly: boolean): string {
+function tryToEscape(top: string, shared: string, readOnly: boolean): string {
   const rig = new Rig({ rng: new Random(1), memory: 32 });
   rig.put('/bin/escape', readBinary(compileHostile('escape')));
   rig.put('/etc/passwd', "the guest's own", 0o644);
@@ -42,7 +42,7 @@ if (!haveCompiler('musl-gcc')) test.skip('all cases', 'musl-gcc is not installed
 else {
   test('no link, dot or rename leads out of a volume', () => {
     withFolders((top, shared) => {
-      const out = escape(top, shared, false);
+      const out = tryToEscape(top, shared, false);
       assert.not.match(out, 'SECRET');
       assert.not.match(out, 'escaped');
       assert.match(out, "absolute link: the guest's own\n");
@@ -58,7 +58,7 @@ else {
   test('a read-only volume stays as it is', () => {
     withFolders((top, shared) => {
       const before = fs.readdirSync(shared).sort();
-      const out = escape(top, shared, true);
+      const out = tryToEscape(top, shared, true);
       assert.not.match(out, 'SECRET');
       assert.equal(fs.readdirSync(shared).sort(), before);
       assert.equal(fs.readdirSync(top).sort(), ['secret', 'shared']);
