@@ -32,7 +32,7 @@ export interface BenchResult {
 export interface MeasureOptions {
   readonly sizes: Sizes;
   readonly rounds: number;
-  /** No round begins that would probably end later than this. */
+  /** No round begins that would probably end later than this, and nothing at all afterwards. */
   readonly limitMs: number;
   readonly progress: (text: string) => void;
 }
@@ -146,7 +146,8 @@ export function measure(options: MeasureOptions): BenchResult {
       for (const engine of engines) {
         const key = `${one.name} ${engine}`;
         progress(`round ${round + 1} of ${options.rounds}: ${one.name}, ${engine}`);
-        if (!broken.has(key) && !sample(one, engine, samples)) broken.add(key);
+        if (performance.now() > end) samples.fail(one.name, `${engine}: no time left`);
+        else if (!broken.has(key) && !sample(one, engine, samples)) broken.add(key);
       }
     }
     roundMs = performance.now() - start;
