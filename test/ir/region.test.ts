@@ -108,7 +108,7 @@ test('limits on blocks and instructions', () => {
   const chain: Record<number, readonly [string, number]> = {};
   for (let i = 1; i < 200; i++) chain[i * 16] = [`jump next ${(i + 1) * 16}`, 100];
   assert.is(form(chain, 16, { blocks: 10 }).region.blocks.length, 10);
-  assert.is(form(chain, 16, { insns: 100 }).region.insnCount, 100);
+  assert.is(form(chain, 16, { insns: 100, blocks: 100, size: 40_000 }).region.insnCount, 100);
   assert.is(form(chain, 16).region.blocks.length, REGION_LIMITS.blocks);
 });
 
