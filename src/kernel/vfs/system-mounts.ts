@@ -92,7 +92,8 @@ function ensureDirectory(kernel: Kernel, at: string): void {
   const { vfs } = kernel;
   try {
     vfs.lookup(vfs.host, null, at, true);
-  } catch {
+  } catch (e) {
+    if (!(e instanceof LinuxError)) throw e;
     makeDirectory(vfs, vfs.host, null, at, 0o755);
   }
 }
