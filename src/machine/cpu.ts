@@ -130,7 +130,11 @@ export class Cpu implements CpuPort {
         if (epoch === cache.epoch) interp.link(site, tb.interp, I32[ENG_CODE_GEN] as number);
         site = 0;
       }
-      const r = tb.region === null ? interp.enter(tb.interp) : this.enterRegion(tb);
+      let r: number;
+      if (tb.region === null) r = interp.enter(tb.interp);
+      // A region looks at the budget only where it loops: regions that lead to each other never would.
+      else if ((I32[ENG_BUDGET] as number) < 0) return CPU_STOP.budget;
+      else r = this.enterRegion(tb);
       switch (r) {
         case EXIT_LINK:
           site = interp.at.p;

@@ -5,7 +5,7 @@ import { Strace } from '../../src/kernel/syscall/strace.ts';
 import { Random } from '../diff/random.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { type Call, runCalls } from './lib/calls.ts';
-import { DATA_AT } from './lib/elf.ts';
+import { CODE_AT, DATA_AT, HEADERS, tinyElf } from './lib/elf.ts';
 import { Rig } from './lib/rig.ts';
 
 const test = suite('hostile regressions');
@@ -81,4 +81,15 @@ test('the number of tasks is bounded by memory', () => {
   const forks: Call[] = Array.from({ length: 12 }, () => ['fork']);
   runCalls(rig, [...forks, ['pause']]);
   assert.ok(rig.machine.kernel.forks <= 128, `${rig.machine.kernel.forks} forks`);
+});
+
+test('a jump through a register to itself stops at the budget, also when it is a region', () => {
+  const rig = new Rig({ rng: new Random(1), engine: 'js', hot: 3 });
+  const at = CODE_AT + HEADERS;
+  // mov $at, %ecx; jmp *%rcx
+  const code = [0xb9, at & 255, (at >> 8) & 255, (at >> 16) & 255, 0, 0xff, 0xe1];
+  rig.put('/bin/program', tinyElf({ code }));
+  rig.start(['/bin/program']);
+  assert.not(rig.run(30_000), 'it never ends by itself');
+  assert.is(rig.checkEmitted(), 1, 'one region');
 });
