@@ -15,6 +15,8 @@ import type { RunOptions } from './commands/run.ts';
 import { UserError } from './errors.ts';
 import { startError } from './start-error.ts';
 
+/** The longest period that setInterval takes. */
+const FOREVER_MS = 0x7fffffff;
 const SIGNALS_TO_GUEST = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT'] as const;
 
 /** What `dump` adds to a run. */
@@ -98,7 +100,7 @@ async function runIn(
       }
     };
     for (const s of SIGNALS_TO_GUEST) process.on(s, forward);
-    const status = await exited;
+    const status = await whileAlive(exited);
     for (const s of SIGNALS_TO_GUEST) process.off(s, forward);
     await Promise.all([out.flushed(), err.flushed(), terminal?.flushed()]);
     return status;
@@ -112,6 +114,19 @@ async function runIn(
     terminal?.restore();
     process.stdin.pause();
     process.stdin.unref?.();
+  }
+}
+
+/**
+ * Keeps this process while a guest runs: Node ends one that waits for nothing but signals, and a guest whose
+ * programs all wait for each other can only be ended by those.
+ */
+async function whileAlive<T>(exited: Promise<T>): Promise<T> {
+  const alive = setInterval(() => {}, FOREVER_MS);
+  try {
+    return await exited;
+  } finally {
+    clearInterval(alive);
   }
 }
 

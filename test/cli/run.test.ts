@@ -103,6 +103,15 @@ test('a program without a handler is ended by the signal', async () => {
   assert.is(r.stdout, '143\n', r.stderr);
 });
 
+test('a guest that waits for nothing waits, until a signal ends it', async () => {
+  // Standard input is closed: no event is left that could keep the process.
+  const script = `coproc "$@" run -- sh -c 'mkfifo /tmp/f; echo ready; exec cat /tmp/f' <&-
+    pid=$COPROC_PID; read -r line <&"\${COPROC[0]}"
+    sleep 2; kill -0 $pid && echo waits; kill -TERM $pid; wait $pid; echo $?`;
+  const r = await hostShell(script);
+  assert.is(r.stdout, 'waits\n143\n', r.stderr);
+});
+
 test('--strace=FILE and --stats=FILE write files', () => {
   const trace = join(scratch(), 'trace');
   const stats = join(scratch(), 'stats');

@@ -60,6 +60,22 @@ test('streams, files, signals and exit status', async () => {
   machine.stop();
 });
 
+test('a program that waits for ever ends when the machine stops', async () => {
+  const machine = boot({ memory: 64 * 1024 * 1024 });
+  const cat = machine.spawn(['sh', '-c', 'mkfifo /tmp/f; echo ready; exec cat /tmp/f']);
+  const output = cat.stdout.getReader();
+  await output.read();
+  let ended = false;
+  cat.exited.then(() => {
+    ended = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.not.ok(ended);
+  machine.stop();
+  assert.equal(await cat.exited, { code: 137, signal: 9 });
+  assert.ok((await output.read()).done);
+});
+
 test('much output waits for its reader', async () => {
   const machine = boot({ memory: 64 * 1024 * 1024 });
   const yes = machine.spawn(['sh', '-c', 'yes 0123456789 | head -c 3000000']);
