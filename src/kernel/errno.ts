@@ -434,3 +434,13 @@ export function linuxError(errno: number): LinuxError {
   }
   return e;
 }
+
+/** What `f` gives, or null where it throws an errno; any other error is a bug of ours and goes on. */
+export function unlessErrno<T>(f: () => T): T | null {
+  try {
+    return f();
+  } catch (e) {
+    if (e instanceof LinuxError) return null;
+    throw e;
+  }
+}

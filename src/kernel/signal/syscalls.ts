@@ -1,7 +1,7 @@
 /** The signal system calls (kernel/signal.c). */
 
 import { CAP } from '../cred/cred.ts';
-import { EAGAIN, EINTR, EINVAL, EPERM, ESRCH, linuxError } from '../errno.ts';
+import { EAGAIN, EINTR, EINVAL, EPERM, ESRCH, linuxError, unlessErrno } from '../errno.ts';
 import type { Process } from '../process/process.ts';
 import { RLIMIT } from '../process/rlimits.ts';
 import { formatEnum, Pid, Size, StructIn, StructOut } from '../syscall/args.ts';
@@ -375,12 +375,11 @@ const SavedMask: ArgType<number> = {
   decode: () => 0,
   format(_v, ctx) {
     const sp = ctx.task.kernel.cpu.getReg(4);
-    try {
-      const lo = ctx.mem.readI32(sp - 8 + 304);
-      return `{mask=${new SigSet(lo, ctx.mem.readI32(sp - 8 + 308))}}`;
-    } catch {
-      return '';
-    }
+    const { mem } = ctx;
+    const mask = unlessErrno(
+      () => new SigSet(mem.readI32(sp - 8 + 304), mem.readI32(sp - 8 + 308)),
+    );
+    return mask === null ? '' : `{mask=${mask}}`;
   },
 };
 

@@ -25,12 +25,7 @@ export function octal(v: number): string {
 /** Copies user memory, or null if it cannot be read. */
 export function bytesAt(mem: UserMemory, addr: number, length: number): Uint8Array | null {
   const bytes = new Uint8Array(length);
-  try {
-    mem.copyIn(addr, bytes, 0, length);
-  } catch {
-    return null;
-  }
-  return bytes;
+  return mem.copyInPartial(addr, bytes, 0, length) === length ? bytes : null;
 }
 
 const ESCAPES: Readonly<Record<number, string>> = {

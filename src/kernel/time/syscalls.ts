@@ -1,6 +1,6 @@
 /** Clocks, sleeping and timers: kernel/time/. */
 
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../errno.ts';
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, linuxError, unlessErrno } from '../errno.ts';
 import { NSIG } from '../signal/numbers.ts';
 import { Enum, Flags, Int, Ptr, StructIn, StructOut, UInt } from '../syscall/args.ts';
 import { formatStruct } from '../syscall/structs.ts';
@@ -120,14 +120,14 @@ function sleep(sys: Sys, clock: number, absolute: boolean, req: number, rem: num
   if (sys.timedOut || deadline <= sys.kernel.now()) return 0;
   const interrupted = (): number => {
     if (absolute) return -ERESTARTNOHAND;
-    if (rem !== 0) {
-      try {
-        writeTimespecMs(sys.mem, rem, Math.max(deadline - sys.kernel.now(), 0));
-      } catch {
-        return -EFAULT;
-      }
-    }
-    return -ERESTART_RESTARTBLOCK;
+    const left = Math.max(deadline - sys.kernel.now(), 0);
+    const stored =
+      rem === 0 ||
+      unlessErrno(() => {
+        writeTimespecMs(sys.mem, rem, left);
+        return true;
+      });
+    return stored === null ? -EFAULT : -ERESTART_RESTARTBLOCK;
   };
   return sys.block([], { deadline, interrupted });
 }

@@ -3,10 +3,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { syscallsDoc } from '../../../scripts/gen-syscalls-doc.ts';
+import { EFAULT, linuxError } from '../../../src/kernel/errno.ts';
+import { ArgvIn } from '../../../src/kernel/exec/format.ts';
+import type { UserMemory } from '../../../src/kernel/mm/user-memory.ts';
 import { formatFlags, formatOpenFlags, Long, Ptr, Size } from '../../../src/kernel/syscall/args.ts';
 import { SYSCALL_NAMES } from '../../../src/kernel/syscall/names.ts';
 import { rowOf, SYSCALL_FAMILIES } from '../../../src/kernel/syscall/table.ts';
-import { quote } from '../../../src/kernel/syscall/text.ts';
+import { bytesAt, quote } from '../../../src/kernel/syscall/text.ts';
+import type { FormatContext } from '../../../src/kernel/syscall/types.ts';
 import { assert, suite } from '../../lib/suite.ts';
 
 const test = suite('kernel syscall table');
@@ -57,4 +61,23 @@ test('texts are those of strace', () => {
   assert.is(formatOpenFlags(3), 'O_ACCMODE');
   const bytes = Uint8Array.from([97, 1, 2, 51, 27, 52, 10, 9, 34, 92, 128, 255]);
   assert.is(quote(bytes), '"a\\1\\0023\\0334\\n\\t\\"\\\\\\200\\377"');
+});
+
+test('memory that cannot be read is shown by its address, a bug of ours is not hidden', () => {
+  const memory = (copyInPartial: () => number, readU64: () => number): UserMemory =>
+    ({ copyInPartial, readU64 }) as unknown as UserMemory;
+  const show = (mem: UserMemory): string => ArgvIn.format(4096, { mem } as FormatContext);
+  const bug = (): never => {
+    throw new TypeError('bug');
+  };
+  const fault = memory(
+    () => 3,
+    () => {
+      throw linuxError(EFAULT);
+    },
+  );
+  assert.is(bytesAt(fault, 4096, 4), null);
+  assert.is(show(fault), '0x1000');
+  assert.throws(() => bytesAt(memory(bug, bug), 4096, 4), /bug/);
+  assert.throws(() => show(memory(bug, bug)), /bug/);
 });

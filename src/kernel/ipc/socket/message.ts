@@ -6,7 +6,16 @@
  */
 
 import { CAP } from '../../cred/cred.ts';
-import { EBADF, EINVAL, EMSGSIZE, EPERM, ESRCH, ETOOMANYREFS, linuxError } from '../../errno.ts';
+import {
+  EBADF,
+  EINVAL,
+  EMSGSIZE,
+  EPERM,
+  ESRCH,
+  ETOOMANYREFS,
+  linuxError,
+  unlessErrno,
+} from '../../errno.ts';
 import type { Sys } from '../../syscall/types.ts';
 import type { OpenFile } from '../../vfs/types.ts';
 import {
@@ -180,11 +189,9 @@ function installRights(
   const fds: number[] = [];
   for (const file of rights) {
     if (room < (fds.length + 1) * 4) break;
-    try {
-      fds.push(sys.task.files.install(file, cloexec));
-    } catch {
-      break;
-    }
+    const fd = unlessErrno(() => sys.task.files.install(file, cloexec));
+    if (fd === null) break;
+    fds.push(fd);
   }
   releaseRights(rights);
   const dropped = fds.length < rights.length;
