@@ -22,6 +22,7 @@ import type { VfsPath } from '../vfs/path.ts';
 import { checkAccess, MAY_EXEC } from '../vfs/permissions.ts';
 import { type OpenFile, S_IFMT, S_IFREG } from '../vfs/types.ts';
 import type { Caller } from '../vfs/walk.ts';
+import { checkNotWritten } from '../vfs/write-access.ts';
 import { type ElfFile, PF_X, PHDR_SIZE, PT_GNU_STACK, PT_INTERP, readElf } from './elf.ts';
 import { ProgramImage } from './image.ts';
 import { type LoadedElf, loadElf } from './load.ts';
@@ -74,6 +75,7 @@ function openExecutable(who: ExecCaller, path: VfsPath): OpenFile {
   if ((inode.mode & S_IFMT) !== S_IFREG) throw linuxError(EACCES);
   if ((path.mount.flags & MS_NOEXEC) !== 0) throw linuxError(EACCES);
   checkAccess(who.cred, inode, MAY_EXEC);
+  checkNotWritten(inode);
   return inode.open(null, 0, path);
 }
 

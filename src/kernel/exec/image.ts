@@ -1,6 +1,10 @@
-/** What execve(2) loaded: for /proc/PID/{exe,cmdline,environ,auxv,stat} and PR_SET_MM-like queries. */
+/**
+ * What execve(2) loaded: for /proc/PID/{exe,cmdline,environ,auxv,stat} and PR_SET_MM-like queries. While an image
+ * is there its file cannot be written.
+ */
 
 import type { OpenFile, Path } from '../vfs/types.ts';
+import { addProgram, removeProgram } from '../vfs/write-access.ts';
 
 export class ProgramImage {
   /** The executable as opened; null for the kernel's own first process before its execve. */
@@ -23,6 +27,7 @@ export class ProgramImage {
   constructor(file: OpenFile | null) {
     this.file = file;
     this.path = file === null ? null : file.path;
+    if (file?.inode != null) addProgram(file.inode);
     file?.retain();
   }
 
@@ -32,6 +37,8 @@ export class ProgramImage {
   }
 
   release(): void {
-    if (--this.references === 0) this.file?.release();
+    if (--this.references > 0 || this.file === null) return;
+    if (this.file.inode !== null) removeProgram(this.file.inode);
+    this.file.release();
   }
 }

@@ -22,6 +22,7 @@ import {
 import { modeAfterWrite } from './regular-file.ts';
 import type { Inode, Path, SetAttr, Timespec } from './types.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from './types.ts';
+import { checkNotRunning } from './write-access.ts';
 
 /** uid_t / gid_t -1: leave as it is. */
 export const KEEP_ID = 0xffffffff;
@@ -97,6 +98,7 @@ export function truncatePath(sys: Sys, path: VfsPath, size: number): void {
   if ((path.inode.mode & S_IFMT) === S_IFDIR) throw linuxError(EISDIR);
   if ((path.inode.mode & S_IFMT) !== S_IFREG) throw linuxError(EINVAL);
   checkWritable(sys.task.cred, path);
+  checkNotRunning(path.inode);
   truncateInode(sys, path.inode, path, size);
 }
 

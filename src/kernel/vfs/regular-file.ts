@@ -31,6 +31,7 @@ import { notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
 import { CAP_FSETID } from './permissions.ts';
 import type { FilePages, Inode, IoSink, IoSource, Timespec } from './types.ts';
+import { addWriter, removeWriter } from './write-access.ts';
 
 const FIONREAD = 0x541b;
 const FIGETBSZ = 2;
@@ -40,6 +41,18 @@ export class RegularFile extends BaseFile {
   declare readonly inode: Inode;
   /** The access time was looked at since the file was opened or last written through it. */
   private atimeChecked = false;
+  private countsAsWriter = false;
+
+  /** The file was opened by its name: while it is open for writing it cannot be executed. */
+  opened(): void {
+    if (!this.writable) return;
+    addWriter(this.inode);
+    this.countsAsWriter = true;
+  }
+
+  protected override closed(): void {
+    if (this.countsAsWriter) removeWriter(this.inode);
+  }
 
   override read(sys: Sys, to: IoSink): number {
     const n = this.pread(sys, to, this.pos);

@@ -64,9 +64,11 @@ import {
   newGroup,
   newMode,
 } from './permissions.ts';
+import { RegularFile } from './regular-file.ts';
 import type { FileSystem, Inode, OpenFile } from './types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from './types.ts';
 import { type Caller, WALK, Walker } from './walk.ts';
+import { checkNotRunning } from './write-access.ts';
 
 /** Makes the file system for mount(2): `source`, MS_* and the option string as given. */
 export type MountFactory = (sys: Sys, source: string, flags: number, options: string) => FileSystem;
@@ -333,6 +335,7 @@ export class Vfs {
     flags: number,
   ): OpenFile | number {
     this.checkOpen(who, path, flags);
+    if (flags & (O_ACCMODE | O_TRUNC)) checkNotRunning(path.inode);
     if (flags & O_TRUNC && (path.inode.mode & S_IFMT) === S_IFREG) {
       if (sys === null) path.inode.setattr({ size: 0 });
       else truncateNow(sys, path.inode, path);
@@ -374,6 +377,7 @@ export class Vfs {
         ? this.devices.openFifo(sys, inode, kept, path)
         : inode.open(sys, kept, path);
     if (typeof file === 'number') return file;
+    if (file instanceof RegularFile) file.opened();
     file.flags &= ~O_NOCTTY;
     if (flags & O_APPEND) file.flags |= O_APPEND;
     notifyInode(inode, path, IN_OPEN);
