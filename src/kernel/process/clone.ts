@@ -11,6 +11,7 @@ import { REG } from '../ports.ts';
 import type { Sys } from '../syscall/types.ts';
 import { SS_DISABLE, Task } from '../task.ts';
 import type { FsContext } from '../vfs/fs-context.ts';
+import { threadsMax } from './pids.ts';
 import { Process } from './process.ts';
 import { RLIMIT } from './rlimits.ts';
 import { useLimits } from './use-limits.ts';
@@ -101,12 +102,9 @@ function checkFlags(sys: Sys, flags: number): void {
   if ((flags & NAMESPACES) !== 0) throw linuxError(EPERM);
 }
 
-/** Pages of RAM for each task at least, zombies included: kernel.threads-max is RAM / (8 * THREAD_SIZE). */
-const PAGES_PER_TASK = 32;
-
 function checkProcessLimit(sys: Sys): void {
   const { tasks, processes, mmu } = sys.kernel;
-  const most = Math.max(20, Math.floor(mmu.paging.frames.total / PAGES_PER_TASK));
+  const most = threadsMax(mmu.paging.frames.total);
   if (tasks.size >= most || processes.size >= most) throw linuxError(EAGAIN);
   const { cred, process } = sys.task;
   const limit = process.rlimits.soft[RLIMIT.NPROC] as number;

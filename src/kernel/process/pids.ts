@@ -4,6 +4,14 @@ import { EAGAIN, linuxError } from '../errno.ts';
 
 export const PID_MAX = 32768;
 const RESERVED = 300;
+/** 8 * THREAD_SIZE of Linux. */
+const PAGES_PER_TASK = 32;
+const MIN_THREADS = 20;
+
+/** kernel.threads-max: tasks that may be there at once, zombies included, with `pages` of RAM (set_max_threads()). */
+export function threadsMax(pages: number): number {
+  return Math.max(MIN_THREADS, Math.floor(pages / PAGES_PER_TASK));
+}
 
 export class PidTable {
   private last = 0;

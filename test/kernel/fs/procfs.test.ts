@@ -127,6 +127,16 @@ test('texts have the form of this kernel\u2019s', () => {
   for (const line of meminfo) assert.ok(nativeMeminfo.includes(line), line);
 });
 
+test('threads-max follows from the memory, as here', () => {
+  const ratio = (meminfo: string, max: string): number =>
+    Number(/MemTotal: +(\d+)/.exec(meminfo)?.[1]) / Number(max);
+  const s = new Started(['/prog']);
+  const name = '/proc/sys/kernel/threads-max';
+  const here = ratio(readFileSync('/proc/meminfo', 'latin1'), readFileSync(name, 'latin1'));
+  const guest = ratio(s.cat('/proc/meminfo'), s.cat(name));
+  assert.ok(Math.abs(here / guest - 1) < 0.05, `${guest} kB a task, ${here} on this kernel`);
+});
+
 test('a process sees itself', () => {
   const s = new Started(['/prog', 'an arg', '']);
   assert.is(s.readlink('/proc/self'), '1');

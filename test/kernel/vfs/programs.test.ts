@@ -6,3 +6,4 @@ import { sameAsNative } from '../ipc/compare.ts';
 const test = suite('files of programs');
 
 sameAsNative(test, 'a running program is not written, a written one not run', 'exec-busy');
+sameAsNative(test, 'new descriptors stay below RLIMIT_NOFILE', 'descriptor-limit');

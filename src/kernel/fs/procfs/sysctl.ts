@@ -2,7 +2,7 @@
 
 import { EINVAL, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
-import { PID_MAX } from '../../process/pids.ts';
+import { PID_MAX, threadsMax } from '../../process/pids.ts';
 import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../version.ts';
 import { fixedDirectory, type PseudoDirectory, type PseudoFs, PseudoText } from './node.ts';
 
@@ -59,7 +59,7 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
         },
       ),
       pid_max: text(() => PID_MAX),
-      'threads-max': text(() => PID_MAX),
+      'threads-max': text(() => threadsMax(kernel.mmu.paging.frames.total)),
       ngroups_max: text(() => 65536),
       cap_last_cap: text(() => 40),
       randomize_va_space: text(() => 0),

@@ -94,6 +94,7 @@ export function sysFcntl(
   switch (cmd) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
+      if (arg >= files.limit) throw linuxError(EINVAL);
       return files.install(file, cmd === F_DUPFD_CLOEXEC, arg | 0);
     case F_GETFD:
       return files.isCloexec(fd) ? FD_CLOEXEC : 0;
