@@ -56,6 +56,17 @@ else {
     }
   }
 
+  test('10,000 processes one after the other leave nothing behind', () => {
+    const { rig } = run('forks', 'js', 16);
+    assert.is(rig.out.text, 'forks 5000 failed 0\n');
+    const { kernel, mmu } = rig.machine;
+    assert.is(kernel.forks, 10_001);
+    assert.equal([kernel.tasks.size, kernel.processes.size], [0, 0]);
+    assert.ok(kernel.pids.lastPid > 10_000);
+    const { frames } = mmu.paging;
+    assert.ok(frames.total - frames.free < 200, `${frames.total - frames.free} frames in use`);
+  });
+
   test('a guest that exhausts its memory is killed, and the machine goes on', () => {
     const before = process.memoryUsage().rss;
     const { rig } = run('exhaust', 'js', 32);
