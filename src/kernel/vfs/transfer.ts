@@ -4,11 +4,9 @@
  * Invariant: nothing is lost or sent twice when the call blocks and runs again, or is interrupted.
  */
 
-import { EAGAIN, LinuxError, linuxError } from '../errno.ts';
+import { LinuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
-import { O_NONBLOCK } from './constants.ts';
 import type { IoSink, IoSource, OpenFile } from './types.ts';
-import { POLLERR, POLLHUP, POLLOUT } from './types.ts';
 
 const CHUNK = 65536;
 /** One call moves no more, so that /dev/zero into /dev/null does not keep the machine for seconds. */
@@ -58,9 +56,53 @@ export class BufferSource implements IoSource {
 }
 
 /**
+ * What an input that cannot be read twice (a pipe, a socket, a terminal) gives goes straight to the output, which
+ * takes what it has room for: the rest stays in the input.
+ */
+class OutputSink implements IoSink {
+  remaining: number;
+  moved = 0;
+  /** What the output said when it took nothing: BLOCKED, or -ERESTARTSYS. */
+  refused = 0;
+  error: LinuxError | null = null;
+  private readonly sys: Sys;
+  private readonly output: OpenFile;
+  private readonly to: number | null;
+
+  constructor(sys: Sys, output: OpenFile, to: number | null, wanted: number) {
+    this.sys = sys;
+    this.output = output;
+    this.to = to;
+    this.remaining = wanted;
+  }
+
+  put(src: Uint8Array, start: number, end: number): number {
+    const wanted = Math.min(end - start, this.remaining);
+    const n = this.write(new BufferSource(src, start, start + wanted));
+    this.moved += n;
+    // Whoever got less than it wanted asks no more.
+    this.remaining = n < wanted ? 0 : this.remaining - n;
+    return n;
+  }
+
+  private write(source: BufferSource): number {
+    const { sys, output, to } = this;
+    try {
+      const n =
+        to === null ? output.write(sys, source) : output.pwrite(sys, source, to + this.moved);
+      if (n >= 0) return n;
+      this.refused = n;
+    } catch (e) {
+      if (!(e instanceof LinuxError)) throw e;
+      this.error = e;
+    }
+    return 0;
+  }
+}
+
+/**
  * Moves up to `wanted` bytes. `from` / `to`: offsets, or null for the files' positions. Blocks only before
- * the first byte: what was moved is returned, and bytes are taken from the input only when the output
- * can take some.
+ * the first byte: what was moved is returned.
  * @returns bytes moved, or the negative code of a read or write that has to wait or restart
  */
 export function transfer(
@@ -75,13 +117,18 @@ export function transfer(
   const positioned = input.inode?.pages != null;
   let done = 0;
   while (done < count) {
-    if (!positioned && (output.poll() & (POLLOUT | POLLERR | POLLHUP)) === 0) {
-      if (done > 0) return done;
-      if (output.flags & O_NONBLOCK) throw linuxError(EAGAIN);
-      return sys.block(output.pollQueues());
+    const target = to === null ? null : to + done;
+    let n: number;
+    try {
+      if (positioned || from !== null) {
+        const at = from === null ? input.pos : from + done;
+        n = copyChunk(sys, input, at, output, target, count - done);
+      } else n = passOn(sys, input, output, target, count - done);
+    } catch (e) {
+      // Errors count only if nothing was moved before.
+      if (done > 0 && e instanceof LinuxError) break;
+      throw e;
     }
-    const at = from === null ? (positioned ? input.pos : null) : from + done;
-    const n = copyChunk(sys, input, at, output, to === null ? null : to + done, count - done, done);
     if (n < 0) return done > 0 ? done : n;
     if (n === 0) break;
     if (from === null && positioned) input.pos += n;
@@ -90,24 +137,33 @@ export function transfer(
   return done;
 }
 
-/** Moves one chunk. Errors count only if nothing was moved before. */
+/** Moves one chunk of a file that has positions. What the output does not take is read again. */
 function copyChunk(
   sys: Sys,
   input: OpenFile,
-  from: number | null,
+  from: number,
   output: OpenFile,
   to: number | null,
   wanted: number,
-  done: number,
 ): number {
-  try {
-    const sink = new BufferSink(Math.min(CHUNK, wanted));
-    const n = from === null ? input.read(sys, sink) : input.pread(sys, sink, from);
-    if (n <= 0) return n;
-    const source = new BufferSource(sink.bytes, 0, n);
-    return to === null ? output.write(sys, source) : output.pwrite(sys, source, to);
-  } catch (e) {
-    if (done > 0 && e instanceof LinuxError) return 0;
-    throw e;
-  }
+  const sink = new BufferSink(Math.min(CHUNK, wanted));
+  const n = input.pread(sys, sink, from);
+  if (n <= 0) return n;
+  const source = new BufferSource(sink.bytes, 0, n);
+  return to === null ? output.write(sys, source) : output.pwrite(sys, source, to);
+}
+
+/** Moves what the input has now. */
+function passOn(
+  sys: Sys,
+  input: OpenFile,
+  output: OpenFile,
+  to: number | null,
+  wanted: number,
+): number {
+  const sink = new OutputSink(sys, output, to, wanted);
+  const n = input.read(sys, sink);
+  if (sink.moved > 0) return sink.moved;
+  if (sink.error !== null) throw sink.error;
+  return sink.refused !== 0 ? sink.refused : n;
 }

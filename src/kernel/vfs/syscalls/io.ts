@@ -1,8 +1,8 @@
 /** read, write and their vector and positional forms, lseek, sendfile, copy_file_range, splice. */
 
-import { EBADF, EINVAL, EISDIR, EOPNOTSUPP, ESPIPE, linuxError } from '../../errno.ts';
+import { EAGAIN, EBADF, EINVAL, EISDIR, EOPNOTSUPP, ESPIPE, linuxError } from '../../errno.ts';
 import { Enum, Fd, HexInt, InBuf, Int, Off, OutBuf, Ptr, Size, UInt } from '../../syscall/args.ts';
-import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
+import { BLOCKED, type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import { statFile } from '../anonymous.ts';
 import { MAX_RW_COUNT, O_APPEND } from '../constants.ts';
 import { transfer } from '../transfer.ts';
@@ -15,6 +15,7 @@ const RWF_DSYNC = 2;
 const RWF_SYNC = 4;
 const RWF_NOWAIT = 8;
 const RWF_APPEND = 16;
+const SPLICE_F_NONBLOCK = 2;
 
 interface Buffer {
   fd: number;
@@ -163,8 +164,11 @@ function sysSplice(sys: Sys, a: CopyRange): number {
   if (!fromPipe && !toPipe) throw linuxError(EINVAL);
   if ((fromPipe && a.off_in !== 0) || (toPipe && a.off_out !== 0)) throw linuxError(ESPIPE);
   if (output.flags & O_APPEND) throw linuxError(EINVAL);
+  if (fromPipe && toPipe && input.inode === output.inode) throw linuxError(EINVAL);
   if (a.len === 0) return 0;
-  return move(sys, input, a.off_in, output, a.off_out, a.len);
+  const n = move(sys, input, a.off_in, output, a.off_out, a.len);
+  if (n === BLOCKED && (a.flags & SPLICE_F_NONBLOCK) !== 0) throw linuxError(EAGAIN);
+  return n;
 }
 
 /** Needs pipe buffers that two pipes share; callers fall back to read and write. */
