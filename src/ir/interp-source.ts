@@ -186,7 +186,10 @@ function microCase(m: MicroOp): string {
     case 'dead':
       return `B=C[p+1];${HEAD_PC}r=${EXIT.next};${LEAVE}`;
     case 'region':
-      return `B=C[p+1];${HEAD_PC}r=${EXIT_REGION};${LEAVE}`;
+      return (
+        `B=C[p+1];r=${EXIT_REGION};if(at.passRegions){budget=budget-C[p+2]|0;` +
+        `if(budget>=0){p+=${STRIDE};continue;}budget=budget+C[p+2]|0;r=${EXIT.budget};}${HEAD_PC}${LEAVE}`
+      );
     case 'int':
       return intCase(m);
     case 'load':

@@ -32,6 +32,8 @@ export interface InterpStop {
   /** Arena index of the micro operation (or, after EXIT_LINK, of the link's words). */
   p: number;
   block: number;
+  /** Set by the caller: blocks that have a region are executed here all the same. */
+  passRegions: boolean;
 }
 
 /** A block in micro code. */
@@ -82,7 +84,7 @@ const LINKING: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
 const NEVER_HOT = 0x7fffffff;
 
 export class Interpreter {
-  readonly at: InterpStop = { p: 0, block: 0 };
+  readonly at: InterpStop = { p: 0, block: 0, passRegions: false };
   /** Executions left until a block counts as hot, by block id. */
   readonly hits: Int32Array;
   blocks: (InterpBlock | null)[] = [null];
@@ -150,6 +152,10 @@ export class Interpreter {
         this.cacheJump(block, 1);
       }
       this.enter(block);
+      if (how !== TRAINING.region) return;
+      this.at.passRegions = true;
+      this.enter(block);
+      this.at.passRegions = false;
     });
     trainer.train();
     I32[ENG_CODE_GEN] = gen;
@@ -195,7 +201,7 @@ export class Interpreter {
     this.blocks[block.id] = null;
   }
 
-  /** From now on entering the block returns EXIT_REGION (or not any more). */
+  /** From now on entering the block returns EXIT_REGION (or not any more), unless at.passRegions. */
   setRegion(block: InterpBlock, on: boolean): void {
     if (this.blocks[block.id] === block) this.C[block.start] = on ? M_REGION : M_HEAD;
   }

@@ -32,7 +32,7 @@ import { runPasses } from '../ir/passes/index.ts';
 import { CPU_STOP, type CpuPort } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import { CodeCache, type CompiledRegion, Tb } from './code-cache.ts';
-import { Lockstep } from './lockstep.ts';
+import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 
 /** Sees every translation, for `dump`. */
@@ -61,7 +61,7 @@ const W_GS = stateWord('gsBase');
 const W_GPR = GPR_NAMES.map(stateWord);
 W_GPR.push(W_RIP);
 
-export class Cpu implements CpuPort {
+export class Cpu implements CpuPort, LockstepHost {
   readonly cache: CodeCache;
   readonly interp: Interpreter;
   readonly stateSize: number = GUEST_STATE_SIZE;
@@ -84,14 +84,15 @@ export class Cpu implements CpuPort {
   private readonly mmu: Mmu;
   private readonly env: HelperEnv;
   private regions: RegionCompiler | null = null;
-  private readonly lockstep: Lockstep | null;
+  /** Compares every run of a region with the interpreter, with that engine. */
+  readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
 
   constructor(mem: LinearMemory, mmu: Mmu, engine: Engine) {
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
-    this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu) : null;
+    this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu, this) : null;
     this.env = { ...mem, mem: mmu };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
       hotThreshold: HOT[engine],
@@ -248,46 +249,63 @@ export class Cpu implements CpuPort {
   private enterRegion(tb: Tb): number {
     const region = tb.region;
     if (region === null) return EXIT.next;
-    const gen = this.I32[ENG_CODE_GEN] as number;
-    if (region.gen !== gen) {
-      for (const m of region.members) {
-        if (!this.mappedAsTranslated(m)) {
-          // Another address space: the region stays for its own, this one interprets.
-          this.interp.setRegion(tb.interp, false);
-          const r = this.interp.enter(tb.interp);
-          if (region.alive) this.interp.setRegion(tb.interp, true);
-          return r;
-        }
-      }
-      region.gen = gen;
+    if (!this.mappedHere(region)) {
+      // Another address space: the region stays for its own, this one interprets.
+      this.interp.setRegion(tb.interp, false);
+      const r = this.interp.enter(tb.interp);
+      if (region.alive) this.interp.setRegion(tb.interp, true);
+      return r;
     }
     region.entries++;
-    return this.lockstep === null ? region.run() : this.stepBoth(tb, region);
+    return this.lockstep === null ? region.run() : this.lockstep.step(region);
   }
 
-  private stepBoth(tb: Tb, region: CompiledRegion): number {
-    return (this.lockstep as Lockstep).step({
-      region: region.run,
-      interpret: () => this.interpretOnly(tb),
-      name: region.name,
-      describe: () => this.regions?.describe(region) ?? '',
-    });
+  private mappedHere(region: CompiledRegion): boolean {
+    const gen = this.I32[ENG_CODE_GEN] as number;
+    if (region.gen === gen) return true;
+    for (const m of region.members) if (!this.mappedAsTranslated(m)) return false;
+    region.gen = gen;
+    return true;
   }
 
-  /** Runs from `tb` in the interpreter until the budget is used or the kernel is needed. */
-  private interpretOnly(first: Tb): number {
-    const { interp } = this;
-    let tb: Tb | null = first;
-    while (tb !== null) {
-      const region: CompiledRegion | null = tb.region;
-      if (region !== null) interp.setRegion(tb.interp, false);
-      const r = interp.enter(tb.interp);
-      if (region?.alive) interp.setRegion(tb.interp, true);
-      if (r === EXIT.hot) interp.coolDown((this.lookup() as Tb).interp);
-      else if (r !== EXIT_LINK && r !== EXIT.next && r !== EXIT_REGION) return r;
-      tb = this.lookup();
+  // ── LockstepHost ──────────────────────────────────────────────────────────────────────────────
+
+  nextRegion(): CompiledRegion | null {
+    const { I32 } = this;
+    if (((I32[W_REST] as number) & EFLAGS_TF) !== 0 || (I32[ENG_BUDGET] as number) < 0) return null;
+    const tb = this.peek(I32[W_RIP] as number, I32[W_RIP + 1] as number);
+    const region = tb?.region ?? null;
+    if (region === null || !this.mappedHere(region)) return null;
+    region.entries++;
+    return region;
+  }
+
+  interpret(): number {
+    const { interp, cache } = this;
+    let site = 0;
+    let epoch = cache.epoch;
+    interp.at.passRegions = true;
+    try {
+      for (let tb = this.lookup(); tb !== null; tb = this.lookup()) {
+        if (site !== 0 && epoch === cache.epoch) {
+          interp.link(site, tb.interp, this.I32[ENG_CODE_GEN] as number);
+        }
+        site = 0;
+        const r = interp.enter(tb.interp);
+        if (r === EXIT_LINK) {
+          site = interp.at.p;
+          epoch = cache.epoch;
+        } else if (r === EXIT.hot) this.hot();
+        else if (r !== EXIT.next) return r;
+      }
+      return EXIT.exception;
+    } finally {
+      interp.at.passRegions = false;
     }
-    return EXIT.exception;
+  }
+
+  describe(region: CompiledRegion): string {
+    return this.regions?.describe(region) ?? '';
   }
 
   private mappedAsTranslated(tb: Tb): boolean {

@@ -29,6 +29,12 @@ function translatorRows({ cpu, regions }: Machine): Row[] {
     ['emitted source, KiB', Math.round(stats.sourceBytes / 1024)],
     ['region compilation, ms', Math.round(stats.ms)],
   );
+  if (cpu.lockstep !== null) {
+    rows.push(
+      ['regions compared', cpu.lockstep.regions],
+      ['region runs compared', cpu.lockstep.compared],
+    );
+  }
   return rows;
 }
 

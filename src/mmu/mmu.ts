@@ -63,8 +63,10 @@ export interface Journal {
 
 export class Mmu {
   readonly paging: Paging;
-  /** Not null: every store is journaled, so none hits the TLB. */
-  private activeJournal: Journal | null = null;
+  /** Not null: sees every store. Needs slowStores. */
+  journal: Journal | null = null;
+  /** No store ever hits the TLB. To be set before anything runs. */
+  slowStores = false;
   /** Stores into translated code are done and invalidate it, instead of returning -2. */
   allowSelfModify = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
@@ -133,20 +135,8 @@ export class Mmu {
     const frame = hostFrame(host);
     if (this.paging.codeFrames[frame] !== 0 && !this.checkCode(host, frame, size))
       return SELF_MODIFY;
-    if (this.activeJournal !== null) this.activeJournal.save(host, size);
+    if (this.journal !== null) this.journal.save(host, size);
     return host;
-  }
-
-  get journal(): Journal | null {
-    return this.activeJournal;
-  }
-
-  /** From now on stores take the slow path and are journaled (or, with null, are not any more). */
-  set journal(journal: Journal | null) {
-    this.activeJournal = journal;
-    const { current } = this.paging;
-    // A fresh generation: entries with write rights are of no use any more.
-    if (journal !== null && current !== null) this.paging.flush(current);
   }
 
   raise(vector: number, error: number): number {
@@ -217,12 +207,7 @@ export class Mmu {
     else tlb.fill(lo, hi, generation, TLB_READ, host);
     // A page that is dirty already gets its write right along with the read right.
     const writable = access === ACCESS_WRITE || (pte & PTE_DIRTY) !== 0;
-    if (
-      writable &&
-      (pte & PTE_WRITABLE) !== 0 &&
-      codeFrames[frame] === 0 &&
-      this.activeJournal === null
-    ) {
+    if (writable && (pte & PTE_WRITABLE) !== 0 && codeFrames[frame] === 0 && !this.slowStores) {
       tlb.fill(lo, hi, generation, TLB_WRITE, host);
     }
     return host;
