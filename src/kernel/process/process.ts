@@ -72,6 +72,8 @@ export class Process {
 
   /** Job control: stopped by this signal (0: running), and what wait(2) has not reported yet. */
   stopSignal = 0;
+  /** How often it was stopped so far. */
+  stops = 0;
   stopUnreported = false;
   continueUnreported = false;
 

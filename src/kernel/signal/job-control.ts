@@ -2,8 +2,8 @@
  * Stopping and continuing of processes, and what their parents learn of it.
  *
  * Invariants: `process.stopSignal` is not 0 exactly while stopped; none of its tasks is in the run
- * queue then. Unlike Linux a stop does not abort the system call that a thread sleeps in: it just does not
- * return before SIGCONT.
+ * queue then. Unlike Linux a stop does not abort the system call that a thread sleeps in: after SIGCONT it looks
+ * again at what it waits for.
  */
 
 import type { Process } from '../process/process.ts';
@@ -12,6 +12,7 @@ import { sigInfo } from './siginfo.ts';
 
 export function stopProcess(process: Process, sig: number): void {
   process.stopSignal = sig;
+  process.stops++;
   process.stopUnreported = true;
   process.continueUnreported = false;
   const { scheduler } = process.kernel;
@@ -26,7 +27,10 @@ export function continueProcess(process: Process): void {
   process.stopUnreported = false;
   process.continueUnreported = true;
   const { scheduler } = process.kernel;
-  for (const t of process.threads) scheduler.enqueue(t);
+  for (const t of process.threads) {
+    t.wake();
+    scheduler.enqueue(t);
+  }
   tellParent(process, CLD_CONTINUED, SIGCONT);
 }
 

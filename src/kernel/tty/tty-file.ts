@@ -2,8 +2,9 @@
  * An open terminal (n_tty_read, n_tty_write and n_tty_poll in drivers/tty/n_tty.c).
  *
  * Invariants: a read takes either a line (or part of it) or, outside canonical mode, what VMIN and VTIME
- * ask for, all at once. After a hang-up reads see the end
- * of the file, everything else fails with EIO.
+ * ask for, all at once. Whether the reader is in the foreground counts when the read begins, and after each stop:
+ * as in Linux, one that waits does not notice that another group comes to the foreground. After a hang-up reads see
+ * the end of the file, everything else fails with EIO.
  */
 
 import { EAGAIN, EIO, ENOTTY, linuxError } from '../errno.ts';
@@ -38,8 +39,11 @@ const CHUNK = 2048;
 /** VTIME counts tenths of a second. */
 const TENTH_MS = 100;
 
-/** A read outside canonical mode that waits: for how many bytes, and how long. */
-class RawRead {
+/** A read that waits. */
+class WaitingRead {
+  /** Stops of the process before the reader was last seen to be allowed to read. */
+  stops = -1;
+  /** Outside canonical mode: until when, and how many bytes there were. */
   deadline: number = Number.POSITIVE_INFINITY;
   seen = 0;
 }
@@ -75,31 +79,32 @@ export class TtyFile extends BaseFile implements WriteEnd {
   override read(sys: Sys, to: IoSink): number {
     if (this.hungUp) return 0;
     const { tty } = this;
-    if (!this.console) {
+    const wait = sys.state instanceof WaitingRead ? sys.state : new WaitingRead();
+    const { stops } = sys.task.process;
+    if (!this.console && wait.stops !== stops) {
       const restart = checkForeground(sys, tty, SIGTTIN);
       if (restart !== 0) return restart;
+      wait.stops = stops;
     }
     if (to.remaining === 0) return 0;
-    const n = tty.discipline.isCanonical ? this.readLine(sys, to) : this.readRaw(sys, to);
+    const n = tty.discipline.isCanonical
+      ? this.readLine(sys, to, wait)
+      : this.readRaw(sys, to, wait);
     if (n !== BLOCKED) tty.feedBacklog();
     return n;
   }
 
-  private readLine(sys: Sys, to: IoSink): number {
-    const { discipline } = this.tty;
-    if (discipline.readable(1)) return discipline.readLine(to);
-    return this.waitForInput(sys, Number.POSITIVE_INFINITY);
-  }
-
-  private waitForInput(sys: Sys, deadline: number): number {
+  private readLine(sys: Sys, to: IoSink, wait: WaitingRead): number {
     const { tty } = this;
+    if (tty.discipline.readable(1)) return tty.discipline.readLine(to);
     if (tty.closedByPeer) throw linuxError(EIO);
     if (this.nonBlocking) throw linuxError(EAGAIN);
-    return sys.block([tty.readQueue], { deadline });
+    sys.state = wait;
+    return sys.block([tty.readQueue]);
   }
 
   /** VMIN > 0: that many bytes, or (VTIME) silence after the first. VMIN = 0: what comes within VTIME. */
-  private readRaw(sys: Sys, to: IoSink): number {
+  private readRaw(sys: Sys, to: IoSink, wait: WaitingRead): number {
     const { discipline, termios } = this.tty;
     const min = termios.cc[VMIN] as number;
     const time = (termios.cc[VTIME] as number) * TENTH_MS;
@@ -109,7 +114,6 @@ export class TtyFile extends BaseFile implements WriteEnd {
     if (have > 0 && (sys.timedOut || this.nonBlocking || this.tty.closedByPeer)) {
       return discipline.readRaw(to);
     }
-    const wait = sys.state instanceof RawRead ? sys.state : new RawRead();
     if (min === 0) {
       if (sys.state !== wait) wait.deadline = sys.kernel.now() + time;
     } else if (time > 0 && have > wait.seen) wait.deadline = sys.kernel.now() + time;
