@@ -55,13 +55,15 @@ static void tcp_pair(int *s) {
   close(l);
 }
 
+/* `messages`: 2 where only the first write says the same everywhere (TCP's buffers grow). */
 static void sends(const char *name, int *s, int messages) {
   printf("%s\n", name);
   limit(s[0], SO_SNDTIMEO);
-  long size = messages ? 3000 : SIZE;
+  long size = messages == 1 ? 3000 : SIZE;
   start();
-  if (messages) while (send(s[0], big, size, MSG_DONTWAIT) > 0) {}
+  if (messages == 1) while (send(s[0], big, size, MSG_DONTWAIT) > 0) {}
   else show("write of much", write(s[0], big, size));
+  if (messages == 2) return;
   start();
   show("write", write(s[0], big, 3000));
   show("send", send(s[0], big, 3000, 0));
@@ -129,17 +131,51 @@ static void receives(void) {
   show("connect, the queue is full", connect(two, (void *)&a, sizeof a));
 }
 
+static void on_alarm(int sig) {}
+
+/* SA_RESTART does not restart what has a limit. */
+static void interrupted(int limited) {
+  struct sigaction act = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+  struct itimerval soon = {{0, 0}, {0, 20000}};
+  int s[2];
+  char c;
+  sigaction(SIGALRM, &act, 0);
+  socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+  while (send(s[0], big, 3000, MSG_DONTWAIT) > 0) {}
+  if (limited) limit(s[0], SO_SNDTIMEO), limit(s[0], SO_RCVTIMEO);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(s[0]);
+    usleep(80000);
+    _exit(0);
+  }
+  close(s[1]);
+  signal(SIGPIPE, SIG_IGN);
+  start();
+  setitimer(ITIMER_REAL, &soon, 0);
+  long r = write(s[0], big, 1);
+  printf("write with a signal: %s\n", r < 0 ? strerror(errno) : "done");
+  setitimer(ITIMER_REAL, &soon, 0);
+  r = read(s[0], &c, 1);
+  printf("read with a signal: %s\n", r < 0 ? strerror(errno) : "done");
+  waitpid(pid, 0, 0);
+  close(s[0]);
+}
+
 int main(void) {
   int s[2];
   socketpair(AF_UNIX, SOCK_STREAM, 0, s);
   sends("unix", s, 0);
   tcp_pair(s);
-  sends("tcp", s, 0);
+  sends("tcp", s, 2);
   socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s);
   sends("seqpacket", s, 1);
   socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
   sends("datagrams", s, 1);
   trickle();
   receives();
+  interrupted(1);
+  interrupted(0);
   return 0;
 }

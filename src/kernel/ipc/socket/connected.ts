@@ -332,6 +332,10 @@ class StreamEnd implements WriteEnd {
     this.roomQueues = [socket.writeQueue];
   }
 
+  get timeout(): number {
+    return this.socket.sendTimeout;
+  }
+
   writeError(sys: Sys): number {
     return this.socket.sendError(sys, this.message.flags);
   }

@@ -3,7 +3,7 @@
  * send without flags (net/socket.c).
  */
 
-import { EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP, linuxError } from '../../errno.ts';
+import { EAGAIN, EINTR, EINVAL, ENOTCONN, EOPNOTSUPP, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import { SIGPIPE } from '../../signal/numbers.ts';
 import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
@@ -173,7 +173,12 @@ export abstract class Socket extends BaseFile {
   ): number {
     if (this.nonBlocking(flags) || sys.timedOut) throw linuxError(EAGAIN);
     if (timeout === 0) return sys.block([queue], { interrupted });
-    return sys.block([queue], { interrupted, deadline: this.deadline(sys, timeout) });
+    // A call with a time limit is not restarted (signal(7)).
+    const ended = (): number => {
+      const result = interrupted();
+      return result === -ERESTARTSYS ? -EINTR : result;
+    };
+    return sys.block([queue], { interrupted: ended, deadline: this.deadline(sys, timeout) });
   }
 
   private readonly deadlines = new WeakMap<Sys, { state: unknown; at: number }>();
