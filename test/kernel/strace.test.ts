@@ -26,11 +26,16 @@ function straceWorks(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 }
 
-function nativeTrace(binary: string): string[] {
+function nativeTrace(
+  binary: string,
+  args: readonly string[] = [],
+  env?: Readonly<Record<string, string>>,
+): string[] {
   const dir = mkdtempSync(join(tmpdir(), 'kevlar-strace-'));
   try {
     const file = join(dir, 'trace');
-    spawnSync('strace', ['-o', file, binary]);
+    const bytes = args.map((a) => Buffer.from(a, 'latin1').toString('utf8'));
+    spawnSync('/usr/bin/strace', ['-o', file, binary, ...bytes], { env: env ?? process.env });
     return readFileSync(file, 'latin1').trimEnd().split('\n');
   } finally {
     rmSync(dir, { recursive: true });
@@ -44,6 +49,21 @@ else {
     const binary = compile('traced');
     const guest = runGuest(readBinary(binary), [], { strace: true });
     assert.is(normalize(guest.trace).join('\n'), normalize(nativeTrace(binary)).join('\n'));
+  });
+
+  test('the trace begins with the execve of the program', () => {
+    const binary = compile('hello');
+    const args = ['a "b"\n', 'x'.repeat(32), 'x'.repeat(33), '\xc3\xa4', ''];
+    const first = (lines: readonly string[]): string =>
+      (lines[0] as string)
+        .replace(/0x[0-9a-f]+/, '0xADDRESS')
+        .replace(/^execve\("[^"]+", \["[^"]+"(\.\.\.)?/, 'execve("PROGRAM", ["PROGRAM"');
+    for (const count of [args.length, 40]) {
+      const argv = Array.from({ length: count }, (_, i) => args[i] ?? String(i));
+      const env = ['A=1', 'B=2'];
+      const guest = runGuest(readBinary(binary), argv, { strace: true, env });
+      assert.is(first(guest.trace), first(nativeTrace(binary, argv, { A: '1', B: '2' })));
+    }
   });
 }
 

@@ -59,6 +59,8 @@ export interface Program {
   readonly cred: Cred;
   readonly entry: number;
   readonly sp: number;
+  /** Arguments on the stack. */
+  readonly argc: number;
   readonly comm: string;
   /** The new ids differ from the real ones (AT_SECURE). */
   readonly secure: boolean;
@@ -217,7 +219,8 @@ function buildProgram(
     if (!(entry < 0x7ffffffff000)) throw new FatalExecError('entry point outside user memory');
     const stack = writeStack(kernel, mm, request, binary, elf, main, base, cred, secure);
     describeImage(image, mm, main, stack);
-    return { mm, image, cred, entry, sp: stack.sp, comm: commOf(request.filename), secure };
+    const argc = binary.argv.length;
+    return { mm, image, cred, entry, sp: stack.sp, argc, comm: commOf(request.filename), secure };
   } catch (e) {
     mm.release();
     image.release();

@@ -3,7 +3,7 @@
 import { unlessErrno } from '../errno.ts';
 import type { UserMemory } from '../mm/user-memory.ts';
 import { Ptr } from '../syscall/args.ts';
-import { hex, quoteAt } from '../syscall/text.ts';
+import { hex, quote, quoteAt, STRING_LIMIT } from '../syscall/text.ts';
 import type { ArgType } from '../syscall/types.ts';
 import { readStringArray } from './strings.ts';
 
@@ -30,12 +30,38 @@ export const ArgvIn: ArgType<number> = {
   },
 };
 
+function latin1Bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+}
+
+function quoteShort(text: string): string {
+  const bytes = latin1Bytes(text);
+  return `${quote(bytes.subarray(0, STRING_LIMIT))}${bytes.length > STRING_LIMIT ? '...' : ''}`;
+}
+
+function environmentText(addr: number, count: number): string {
+  return `${hex(addr)} /* ${count} var${count === 1 ? '' : 's'} */`;
+}
+
+/** The call by which a program that the host starts would have begun. `envp`: where its environment is. */
+export function execveText(
+  filename: string,
+  argv: readonly string[],
+  envp: number,
+  envCount: number,
+): string {
+  const items = argv.slice(0, SHOWN).map(quoteShort);
+  if (argv.length > SHOWN) items.push('...');
+  const name = quote(latin1Bytes(filename));
+  return `execve(${name}, [${items.join(', ')}], ${environmentText(envp, envCount)})`;
+}
+
 export const EnvIn: ArgType<number> = {
   name: 'char *const []',
   decode: Ptr.decode,
   format(addr, ctx) {
     if (addr === 0) return 'NULL';
     const n = unlessErrno(() => readStringArray(ctx.mem, addr).length);
-    return n === null ? hex(addr) : `${hex(addr)} /* ${n} var${n === 1 ? '' : 's'} */`;
+    return n === null ? hex(addr) : environmentText(addr, n);
   },
 };

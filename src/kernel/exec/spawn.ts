@@ -11,6 +11,7 @@ import { FdTable } from '../vfs/fd-table.ts';
 import { FsContext } from '../vfs/fs-context.ts';
 import type { OpenFile } from '../vfs/types.ts';
 import { asLinuxError, findProgram, type Program, prepareProgram } from './exec.ts';
+import { execveText } from './format.ts';
 
 export function startProgram(
   kernel: Kernel,
@@ -23,11 +24,14 @@ export function startProgram(
   const fs = new FsContext(root, root, options.umask ?? 0o022);
   const rlimits = new Rlimits();
   let program: Program;
+  let filename: string;
   try {
     if (options.cwd !== undefined) {
       fs.setCwd(kernel.vfs.lookupDirectory({ fs, cred }, options.cwd));
     }
-    const { path, filename } = findProgram(kernel, { fs, cred }, argv[0] ?? '', env);
+    const found = findProgram(kernel, { fs, cred }, argv[0] ?? '', env);
+    filename = found.filename;
+    const { path } = found;
     program = prepareProgram(kernel, { fs, cred }, rlimits, { path, filename, argv, env });
   } catch (e) {
     fs.release();
@@ -35,6 +39,9 @@ export function startProgram(
   }
   const process = createFirstTask(kernel, program, fs, rlimits, options);
   kernel.init ??= process;
+  // The environment's pointers are behind those of the arguments.
+  const envp = program.sp + 8 * (program.argc + 2);
+  kernel.strace?.started(process.leader, execveText(filename, argv, envp, env.length));
   kernel.scheduler.enqueue(process.leader);
   return process;
 }

@@ -58,6 +58,12 @@ export class Strace {
     this.finishLine(task, `${after})`, this.formatResult(task, result));
   }
 
+  /** The host has started a program: `call` is the execve(2) that did it. */
+  started(task: Task, call: string): void {
+    this.flush();
+    this.emit(task, call, '0');
+  }
+
   unknown(task: Task, nr: number): void {
     this.flush();
     const { argLo, argHi } = task.sys;
