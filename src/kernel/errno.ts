@@ -430,6 +430,8 @@ export function linuxError(errno: number): LinuxError {
   let e = cache.get(errno);
   if (e === undefined) {
     e = new LinuxError(errno);
+    // V8's trace refers to the callers' objects: it would keep the machine that failed first.
+    e.stack = `${e.name}: ${e.message}`;
     cache.set(errno, e);
   }
   return e;

@@ -4,6 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { brotliDecompressSync } from 'node:zlib';
 import { boot as bootInBrowser } from '../../src/host/browser/index.ts';
 import { boot } from '../../src/host/node/index.ts';
@@ -83,6 +85,37 @@ test('much output waits for its reader', async () => {
   assert.is((await text(yes.stdout)).length, 3_000_000);
   assert.is((await yes.exited).code, 0);
   machine.stop();
+});
+
+test('a machine that was stopped is collected', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const run = async (script: string): Promise<WeakRef<object>> => {
+    const machine = boot({ memory: 64 * 1024 * 1024 });
+    const sh = machine.spawn(['sh', '-c', script]);
+    assert.is(await text(sh.stdout), 'done\n');
+    await sh.exited;
+    assert.throws(() => machine.files.read('/nowhere'), /ENOENT/);
+    assert.throws(() => machine.spawn(['no-such-program']), /ENOENT/);
+    machine.stop();
+    return new WeakRef(machine.machine);
+  };
+  const machines = [
+    await run(
+      'cat /nowhere; echo x > /proc/version; mkdir /tmp; rmdir /; cd /etc/passwd; echo done',
+    ),
+    await run(
+      'sleep 0.1 & wait; mkfifo /tmp/f; cat /tmp/f & kill $!; yes | head -1 >&2; echo done',
+    ),
+  ];
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    collect();
+  }
+  assert.equal(
+    machines.map((m) => m.deref() === undefined),
+    [true, true],
+  );
 });
 
 test('the browser adapter boots the image from bytes', async () => {
