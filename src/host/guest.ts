@@ -26,7 +26,7 @@ export interface GuestOptions {
   readonly memory?: number;
   readonly engine?: Engine;
   readonly hostname?: string;
-  /** See MachineOptions. */
+  /** See MachineOptions. In Node the environment may say so: KEVLAR_AUDIT=1. */
   readonly audit?: boolean;
   readonly host: HostPort;
   readonly ticker: Ticker;
@@ -163,11 +163,13 @@ export class Guest {
   stop(): void {
     if (this.stopped) return;
     this.stopped = true;
-    this.machine.kernel.killAll(9);
+    const { audit, kernel } = this.machine;
+    kernel.killAll(9);
     this.loop.stop();
     if (this.rootFs instanceof Ext4FileSystem) this.rootFs.close();
     else this.rootFs.sync();
     this.onStop?.();
+    audit?.stopped();
   }
 }
 

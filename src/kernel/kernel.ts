@@ -70,8 +70,8 @@ export class Kernel {
   /** Pid 1, from its start to its end. */
   init: Process | null = null;
   strace: Strace | null = null;
-  /** Called after each system call with its name (the audit). */
-  onSyscall: ((name: string) => void) | null = null;
+  /** Called after each system call with its name and result (the audit). */
+  onSyscall: ((name: string, task: Task, result: number) => void) | null = null;
   readonly aslr: boolean;
   hostname: string;
   domainname = '(none)';

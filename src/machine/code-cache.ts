@@ -114,6 +114,11 @@ export class CodeCache implements CodeTracker {
     for (const list of this.byHost.values()) yield* list;
   }
 
+  /** Live blocks with bytes in a frame, for audits. */
+  blocksIn(frame: number): Iterable<Tb> {
+    return this.byFrame.get(frame) ?? [];
+  }
+
   /** The block at hi:lo if it was looked up under this generation before. */
   recentAt(lo: number, hi: number, gen: number): Tb | null {
     const tb = this.recent[(lo ^ (lo >>> 13)) & (CACHE_ENTRIES - 1)] as Tb | null;

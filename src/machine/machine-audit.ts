@@ -1,20 +1,26 @@
 /**
- * The audit of a whole machine after every system call that changes memory maps: page tables, areas,
- * TLB, frames (src/kernel/mm/audit.ts), and translations, whose source bytes must be what they were made
- * from. For tests (MachineOptions.audit); slow.
+ * The audit of a machine: after every system call that changes memory maps, what may have changed
+ * (kernel/mm/incremental-audit.ts) and a share of the translations; everything (kernel/mm/audit.ts)
+ * after every FULL_EVERY such calls, before the last address space goes, and when the machine stops.
+ * For tests (MachineOptions.audit).
  */
 
-import { PAGE_SIZE } from '../common/layout.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { AddressSpace } from '../kernel/mm/address-space.ts';
+import { AddressSpace } from '../kernel/mm/address-space.ts';
 import { audit } from '../kernel/mm/audit.ts';
-import { frameHost } from '../mmu/frames.ts';
-import type { CodeCache, Tb } from './code-cache.ts';
+import { IncrementalAudit } from '../kernel/mm/incremental-audit.ts';
+import type { MmCall } from '../kernel/mm/postconditions.ts';
+import type { Task } from '../kernel/task.ts';
+import type { PageTables } from '../mmu/page-tables.ts';
+import type { WatchedFrames } from '../mmu/watched-frames.ts';
+import type { CodeCache } from './code-cache.ts';
+import { TranslationAudit } from './translation-audit.ts';
 
 /** System calls that change what is mapped, shared or translated. */
 const AUDITED: ReadonlySet<string> = new Set([
-  ...['mmap', 'munmap', 'mprotect', 'mremap', 'brk', 'madvise', 'mlock', 'munlock'],
-  ...['shmat', 'shmdt', 'fork', 'vfork', 'clone', 'execve', 'execveat', 'exit', 'exit_group'],
+  ...['mmap', 'munmap', 'mprotect', 'pkey_mprotect', 'mremap', 'brk', 'madvise', 'msync'],
+  ...['mlock', 'mlock2', 'munlock', 'mlockall', 'munlockall', 'shmat', 'shmdt', 'shmctl'],
+  ...['fork', 'vfork', 'clone', 'clone3', 'execve', 'execveat', 'exit', 'exit_group'],
   ...['truncate', 'ftruncate', 'fallocate'],
 ]);
 
@@ -24,65 +30,107 @@ export class AuditError extends Error {
 }
 
 const MAX_FINDINGS = 40;
+/** Incremental audits between two full ones, each of which costs as much as some hundred of them. */
+const FULL_EVERY = 500;
+
+/** Where all 64 bits are used, only the low half can be flags, and what is an address is none. */
+function argument(lo: number, hi: number): number {
+  const n = (hi >>> 0) * 2 ** 32 + (lo >>> 0);
+  return Number.isSafeInteger(n) ? n : lo >>> 0;
+}
 
 export class MachineAudit {
-  /** Audits that were made. */
+  /** Audits that were made, and how many of them looked at everything. */
   runs = 0;
+  fullRuns = 0;
   private readonly kernel: Kernel;
-  private readonly cache: CodeCache;
-  private readonly U8: Uint8Array;
-  /** The bytes each live translation was made from. */
-  private readonly sources: WeakMap<Tb, Uint8Array> = new WeakMap();
+  private readonly translations: TranslationAudit;
+  private readonly incremental: IncrementalAudit;
+  private sinceFull = 0;
+  /** After a finding everything would be one: the first is thrown, and nothing is audited any more. */
+  private failed = false;
 
-  constructor(kernel: Kernel, cache: CodeCache) {
+  constructor(kernel: Kernel, cache: CodeCache, frames: WatchedFrames) {
     this.kernel = kernel;
-    this.cache = cache;
-    this.U8 = kernel.memory.U8;
-    cache.onAdd = (tb) => this.sources.set(tb, this.sourceOf(tb));
-    kernel.onSyscall = (name) => {
-      if (AUDITED.has(name)) this.check(name);
+    const { paging } = kernel.mmu;
+    this.translations = new TranslationAudit(cache, paging);
+    this.incremental = new IncrementalAudit(paging, frames, (frame, held, out) =>
+      this.translations.inFrame(frame, held, out),
+    );
+    paging.onDestroy = (space) => this.leaving(space);
+    kernel.onSyscall = (name, task, result) => {
+      if (AUDITED.has(name)) this.afterCall(name, task, result);
     };
   }
 
-  /** Throws an AuditError if anything is inconsistent. */
+  /** Audits what changed. Throws an AuditError if anything is inconsistent. */
+  checkChanges(after: string): void {
+    this.report(after, this.changes(this.kernel.scheduler.current?.mm ?? null, null));
+  }
+
+  /** Audits everything. Throws an AuditError if anything is inconsistent. */
   check(after: string): void {
+    if (this.failed) return;
+    const findings = this.changes(null, null);
+    this.everything(findings);
+    this.report(after, findings);
+  }
+
+  /** All programs were ended: nothing of them is left. */
+  stopped(): void {
+    if (this.failed) return;
+    this.check('stop');
+    const left = [...this.kernel.mmu.paging.spaces.keys()];
+    this.report(
+      'stop',
+      left.map((id) => `as ${id} is left, and belongs to no program`),
+    );
+  }
+
+  private afterCall(name: string, task: Task, result: number): void {
+    if (this.failed) return;
+    const { argLo, argHi } = task.sys;
+    const args = Array.from(argLo, (lo, i) => argument(lo, argHi[i]!));
+    const findings = this.changes(task.dead ? null : task.mm, { name, args, result });
+    if (++this.sinceFull >= FULL_EVERY) this.everything(findings);
+    this.report(name, findings);
+  }
+
+  private leaving(space: PageTables): void {
+    if (this.failed) return;
+    const findings: string[] = [];
+    this.incremental.leaving(space, findings);
+    const last = this.kernel.mmu.paging.spaces.size === 1;
+    if (last) this.everything(findings);
+    this.report('the end of an address space', findings);
+  }
+
+  private changes(current: AddressSpace | null, call: MmCall | null): string[] {
+    const findings: string[] = [];
+    if (this.failed) return findings;
     this.runs++;
-    const { kernel } = this;
-    const spaces = new Set<AddressSpace>();
-    for (const task of kernel.tasks.values()) if (!task.dead) spaces.add(task.mm);
-    const findings = audit(kernel.mmu.paging, spaces, () => this.changedTranslations());
+    this.incremental.check(current, call, findings);
+    this.translations.some(findings);
+    return findings;
+  }
+
+  private everything(findings: string[]): void {
+    this.fullRuns++;
+    this.sinceFull = 0;
+    const { paging } = this.kernel.mmu;
+    const spaces: AddressSpace[] = [];
+    for (const { handler } of paging.spaces.values()) {
+      if (handler instanceof AddressSpace) spaces.push(handler);
+    }
+    findings.push(...audit(paging, spaces));
+    this.translations.all(findings);
+  }
+
+  private report(after: string, findings: readonly string[]): void {
     if (findings.length === 0) return;
-    const who = kernel.scheduler.current;
-    const lines = findings.slice(0, MAX_FINDINGS).join('\n  ');
+    this.failed = true;
+    const who = this.kernel.scheduler.current;
+    const lines = [...new Set(findings)].slice(0, MAX_FINDINGS).join('\n  ');
     throw new AuditError(`audit after ${after} of ${who?.comm} (${who?.pid}):\n  ${lines}`);
-  }
-
-  private sourceOf(tb: Tb): Uint8Array {
-    const inFirst = Math.min(tb.byteLength, PAGE_SIZE - (tb.host & (PAGE_SIZE - 1)));
-    const bytes = new Uint8Array(tb.byteLength);
-    bytes.set(this.U8.subarray(tb.host, tb.host + inFirst));
-    if (tb.secondFrame >= 0) {
-      const at = frameHost(tb.secondFrame);
-      bytes.set(this.U8.subarray(at, at + tb.byteLength - inFirst), inFirst);
-    }
-    return bytes;
-  }
-
-  private changedTranslations(): string[] {
-    const out: string[] = [];
-    for (const tb of this.cache.blocks()) {
-      const before = this.sources.get(tb);
-      if (before === undefined) {
-        out.push(`${tb.pc.toString(16)}: made before the audit was switched on`);
-        continue;
-      }
-      const now = this.sourceOf(tb);
-      const at = before.findIndex((b, i) => b !== now[i]);
-      if (at < 0) continue;
-      out.push(
-        `${tb.pc.toString(16)}: byte ${at} of ${before.length} is ${now[at]?.toString(16)}, translated as ${before[at]?.toString(16)}`,
-      );
-    }
-    return out;
   }
 }

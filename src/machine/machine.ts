@@ -9,6 +9,7 @@ import { Kernel } from '../kernel/kernel.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
+import { WatchedFrames } from '../mmu/watched-frames.ts';
 import { Cpu, type Engine } from './cpu.ts';
 import { MachineAudit } from './machine-audit.ts';
 import { RegionCompiler } from './region-compiler.ts';
@@ -20,7 +21,7 @@ export interface MachineOptions {
   readonly engine: Engine;
   readonly host: HostPort;
   readonly hostname?: string;
-  /** Check all memory maps after every system call that changes them: for tests, slow. */
+  /** Check memory maps after every system call that changes them (machine-audit.ts): for tests. */
   readonly audit?: boolean;
 }
 
@@ -35,7 +36,8 @@ export class Machine {
 
   constructor(options: MachineOptions) {
     this.memory = createLinearMemory(RAM_BASE + options.memory);
-    this.mmu = new Mmu(new Paging(this.memory));
+    const frames = options.audit === true ? new WatchedFrames(this.memory) : null;
+    this.mmu = new Mmu(frames === null ? new Paging(this.memory) : new Paging(this.memory, frames));
     this.cpu = new Cpu(this.memory, this.mmu, options.engine);
     this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
     this.cpu.symbolize = (pc) => this.symbolAt(pc);
@@ -52,7 +54,7 @@ export class Machine {
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     });
-    this.audit = options.audit === true ? new MachineAudit(this.kernel, this.cpu.cache) : null;
+    this.audit = frames === null ? null : new MachineAudit(this.kernel, this.cpu.cache, frames);
   }
 
   /** The function at an address of the running program. */

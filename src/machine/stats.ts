@@ -38,7 +38,7 @@ function translatorRows({ cpu, regions }: Machine): Row[] {
   return rows;
 }
 
-function systemRows({ kernel, mmu }: Machine): Row[] {
+function systemRows({ kernel, mmu, audit }: Machine): Row[] {
   const { frames, tlb } = mmu.paging;
   const used = ((frames.total - frames.free) * 4096) / MiB;
   return [
@@ -47,6 +47,7 @@ function systemRows({ kernel, mmu }: Machine): Row[] {
     ['context switches', kernel.scheduler.contextSwitches],
     ['forks', kernel.forks],
     ['guest RAM used, MiB', used.toFixed(1)],
+    ...(audit === null ? [] : [['audits', audit.runs] as const]),
   ];
 }
 

@@ -1,9 +1,18 @@
 /**
  * The MMU's part of the audit: frames, reverse map, TLB and code pages agree with the page tables.
- * What needs areas and files is in src/kernel/mm/audit.ts. For tests and `--audit`; slow.
+ * What needs areas and files is in src/kernel/mm/audit.ts. `auditMmu` looks at everything; the parts
+ * it is made of also serve the incremental audit (paging-watch.ts).
  */
 
-import { FRAME_CACHE, FRAME_FREE, FRAME_ZERO, hostFrame, ZERO_FRAME } from './frames.ts';
+import { PAGE_SIZE } from '../common/layout.ts';
+import {
+  FRAME_ANON,
+  FRAME_CACHE,
+  FRAME_FREE,
+  FRAME_ZERO,
+  hostFrame,
+  ZERO_FRAME,
+} from './frames.ts';
 import type { PageTables } from './page-tables.ts';
 import type { Paging } from './paging.ts';
 import { formatPte, PTE_NX, PTE_PRESENT, PTE_USER, PTE_WRITABLE, pteFrame } from './pte.ts';
@@ -11,42 +20,24 @@ import { formatPte, PTE_NX, PTE_PRESENT, PTE_USER, PTE_WRITABLE, pteFrame } from
 /** The code cache compares each translation's source bytes with memory; one line per difference. */
 export type TranslationAudit = () => string[];
 
+/** Beyond every page number. */
+const MAX_PAGES = 2 ** 36;
+/** Mappings of a frame that a finding names. */
+const MAX_NAMED = 4;
+
 /** @returns what is inconsistent, empty if all is well */
 export function auditMmu(paging: Paging, translations: TranslationAudit = () => []): string[] {
-  return [
-    ...auditFrames(paging),
-    ...auditMappings(paging),
-    ...auditTlb(paging),
-    ...translations().map((text) => `translation: ${text}`),
-  ];
-}
-
-function auditFrames(paging: Paging): string[] {
   const out: string[] = [];
-  const { frames, rmap } = paging;
-  let free = 0;
-  for (let f = 0; f < frames.total; f++) {
-    const kind = frames.kind[f]!;
-    const mapped = rmap.count(f);
-    if (kind === FRAME_FREE) {
-      free++;
-      if (mapped > 0) out.push(`free frame ${f} is mapped ${mapped} times`);
-      if (paging.codeFrames[f] !== 0) out.push(`free frame ${f} is marked as code`);
-    }
-    if (kind === FRAME_FREE || kind === FRAME_ZERO) continue;
-    const expected = mapped + (kind === FRAME_CACHE ? 1 : 0);
-    const refs = frames.refs[f]!;
-    if (refs !== expected) out.push(`frame ${f}: ${refs} references, ${expected} users`);
-    if (refs === 0) out.push(`frame ${f} leaked: allocated, but nobody's`);
-  }
-  if (free !== frames.free) out.push(`${free} frames are free, the allocator says ${frames.free}`);
+  const entries = auditMappings(paging, out);
+  auditFrames(paging, entries, out);
+  auditTlb(paging, out);
+  for (const text of translations()) out.push(`translation: ${text}`);
   return out;
 }
 
-/** Every entry is in the reverse map, and the reverse map has no others. */
-function auditMappings(paging: Paging): string[] {
-  const out: string[] = [];
-  const seen = new Map<string, number>();
+/** Every entry of every space: the zero page is read-only, the counts of resident pages are right. */
+function auditMappings(paging: Paging, out: string[]): Int32Array {
+  const entries = new Int32Array(paging.frames.total);
   for (const space of paging.spaces.values()) {
     let resident = 0;
     paging.forEachMapped(space, 0, Number.MAX_SAFE_INTEGER, (vpn, pte) => {
@@ -56,25 +47,64 @@ function auditMappings(paging: Paging): string[] {
         return;
       }
       resident++;
-      seen.set(`${space.id}:${vpn}`, frame);
+      if (frame < entries.length) entries[frame]!++;
+      else out.push(`${where(space, vpn)}: ${formatPte(pte)} is beyond memory`);
     });
     if (resident !== space.resident) {
       out.push(`as ${space.id}: ${resident} pages resident, counted ${space.resident}`);
     }
   }
-  for (let f = 0; f < paging.frames.total; f++) {
-    paging.rmap.forEach(f, (id, vpn) => {
-      const key = `${id}:${vpn}`;
-      if (seen.get(key) === f) seen.delete(key);
-      else out.push(`reverse map of frame ${f} names ${key}, which does not map it`);
-    });
-  }
-  for (const [key, frame] of seen) out.push(`${key} maps frame ${frame}, not in the reverse map`);
-  return out;
+  return entries;
 }
 
-function auditTlb(paging: Paging): string[] {
-  const out: string[] = [];
+function auditFrames(paging: Paging, entries: Int32Array, out: string[]): void {
+  const { frames } = paging;
+  let free = 0;
+  for (let f = 0; f < frames.total; f++) {
+    if (frames.kind[f] === FRAME_FREE) free++;
+    auditFrame(paging, f, entries[f]!, out);
+  }
+  if (free !== frames.free) out.push(`${free} frames are free, the allocator says ${frames.free}`);
+}
+
+/** One frame, which `mapped` page table entries name: its references and its reverse map. */
+export function auditFrame(paging: Paging, frame: number, mapped: number, out: string[]): void {
+  const { frames } = paging;
+  const kind = frames.kind[frame]!;
+  const refs = frames.refs[frame]!;
+  auditReverseMap(paging, frame, mapped, out);
+  if (kind === FRAME_FREE) {
+    if (mapped > 0) out.push(`free ${named(paging, frame)} is mapped ${mapped} times`);
+    if (refs !== 0) out.push(`free frame ${frame} has ${refs} references`);
+    if (paging.codeFrames[frame] !== 0) out.push(`free frame ${frame} is marked as code`);
+  }
+  if (kind === FRAME_FREE || kind === FRAME_ZERO) return;
+  const users = mapped + (kind === FRAME_CACHE ? 1 : 0);
+  if (refs !== users) out.push(`${named(paging, frame)}: ${refs} references, ${users} users`);
+  if (refs === 0) out.push(`frame ${frame} leaked: allocated, but nobody's`);
+}
+
+/** The reverse map names entries that exist, and as many as there are. */
+function auditReverseMap(paging: Paging, frame: number, mapped: number, out: string[]): void {
+  const found = paging.rmap.count(frame);
+  if (found !== mapped) {
+    out.push(`${named(paging, frame)}: ${mapped} entries, ${found} in the reverse map`);
+  }
+  if (found === 0) return;
+  const seen = found > 1 ? new Set<number>() : null;
+  paging.rmap.forEach(frame, (id, vpn) => {
+    const pte = paging.spaces.get(id)?.get(vpn) ?? 0;
+    const page = id * MAX_PAGES + vpn;
+    const twice = seen?.has(page) === true;
+    seen?.add(page);
+    if (pte !== 0 && pteFrame(pte) === frame && !twice) return;
+    const text = `reverse map of frame ${frame} names as ${id} ${(vpn * PAGE_SIZE).toString(16)}`;
+    out.push(`${text}${twice ? ' twice' : ', which does not map it'}`);
+  });
+}
+
+/** Every TLB entry gives no more than its page table entry does. */
+export function auditTlb(paging: Paging, out: string[]): void {
   const byGeneration = new Map<number, PageTables>();
   for (const space of paging.spaces.values()) {
     if (space.tlbEpoch !== paging.tlb.epoch) continue;
@@ -104,9 +134,19 @@ function auditTlb(paging: Paging): string[] {
       ...paging.log.format(entry.vpn),
     );
   }
-  return out;
+}
+
+/** A frame with what maps it, for findings. */
+function named(paging: Paging, frame: number): string {
+  const pages: string[] = [];
+  paging.rmap.forEach(frame, (id, vpn) => {
+    if (pages.length < MAX_NAMED) pages.push(`as ${id} ${(vpn * PAGE_SIZE).toString(16)}`);
+  });
+  const kind = paging.frames.kind[frame];
+  const of = kind === FRAME_ANON ? 'anonymous' : kind === FRAME_CACHE ? 'page cache' : 'unowned';
+  return `frame ${frame} (${[of, ...pages].join(', ')})`;
 }
 
 function where(space: PageTables, vpn: number): string {
-  return `as ${space.id} ${(vpn * 4096).toString(16)}`;
+  return `as ${space.id} ${(vpn * PAGE_SIZE).toString(16)}`;
 }

@@ -43,6 +43,8 @@ export class Paging {
   readonly codeFrames: Uint8Array;
   tracker: CodeTracker = NO_CODE;
   current: PageTables | null = null;
+  /** Sees page tables that are about to be destroyed (the audit). */
+  onDestroy: ((space: PageTables) => void) | null = null;
 
   /** Leaf tables of all spaces. They are host memory, so their number is bounded: see tablesFull. */
   private tableCount = 0;
@@ -50,9 +52,9 @@ export class Paging {
   private lastSpace = 0;
   private lastCodeGeneration = 0;
 
-  constructor(memory: LinearMemory) {
+  constructor(memory: LinearMemory, frames: FrameAllocator = new FrameAllocator(memory)) {
     this.memory = memory;
-    this.frames = new FrameAllocator(memory);
+    this.frames = frames;
     this.rmap = new ReverseMap(this.frames.total);
     this.tlb = new Tlb(memory.I32);
     this.codeFrames = new Uint8Array(this.frames.total);
@@ -78,6 +80,7 @@ export class Paging {
 
   /** Unmaps everything; the page tables must not be used again. */
   destroySpace(space: PageTables): void {
+    this.onDestroy?.(space);
     this.clearRange(space, 0, Number.MAX_SAFE_INTEGER);
     this.spaces.delete(space.id);
     if (this.current === space) this.activate(null);

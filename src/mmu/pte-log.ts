@@ -1,12 +1,22 @@
-/** The audit log: the last page table changes, to find who made the one that was wrong. Off by default. */
+/**
+ * The audit log: the last page table changes, to find who made the one that was wrong. Off by default.
+ * An incremental audit reads along (paging-watch.ts).
+ */
 
 import { PAGE_SIZE } from '../common/layout.ts';
 import { formatPte } from './pte.ts';
 
 const FIELDS = 4;
 
+/** Sees each change; called before anything but the entry has changed. */
+export interface PteSink {
+  record(space: number, vpn: number, before: number, after: number): void;
+}
+
 export class PteLog {
   enabled = false;
+  /** Reads along while the log is enabled. */
+  sink: PteSink | null = null;
   /** What the kernel is doing, written with each change ("munmap", "fork" …). */
   context = '';
   private readonly capacity: number;
@@ -28,6 +38,7 @@ export class PteLog {
     this.records[at + 2] = before;
     this.records[at + 3] = after;
     this.contexts[slot] = this.context;
+    this.sink?.record(space, vpn, before, after);
   }
 
   /** The recorded changes, oldest first; of one page if `vpn` is given. */

@@ -42,7 +42,10 @@ export interface Rig {
 /** A machine with `frames` frames of RAM (rounded up to 64 KiB). */
 export function makeRig(frames = 1024): Rig {
   const memory = createLinearMemory(0x200000 + frames * PAGE_SIZE);
-  const paging = new Paging(memory);
+  return rigOf(memory, new Paging(memory));
+}
+
+export function rigOf(memory: LinearMemory, paging: Paging): Rig {
   paging.log.enabled = true;
   const mmu = new Mmu(paging);
   const spaces = new Set<AddressSpace>();

@@ -15,7 +15,8 @@ export { LinuxError } from '../../kernel/errno.ts';
 export type { ExitStatus, GuestProcess, ProcessOptions } from '../guest.ts';
 export type { Guest };
 
-export interface BrowserBootOptions extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname'> {
+export interface BrowserBootOptions
+  extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname' | 'audit'> {
   /** A tar archive, plain or gzipped. */
   readonly root?: Uint8Array;
   /** An ext4 image; changes stay in memory. */
@@ -49,5 +50,6 @@ export async function boot(options: BrowserBootOptions): Promise<Guest> {
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
   });
 }

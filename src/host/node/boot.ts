@@ -30,7 +30,8 @@ export interface HostVolume {
   readonly readOnly: boolean;
 }
 
-export interface NodeBootOptions extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname'> {
+export interface NodeBootOptions
+  extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname' | 'audit'> {
   /** Path of an ext4 image; default: the bundled one. */
   readonly image?: string;
   /** Path of a directory (not changed) or a tarball (.tar, .tar.gz). */
@@ -144,6 +145,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     root,
     host: nodeHost(log),
     ticker: nodeTicker,
+    audit: options.audit ?? process.env.KEVLAR_AUDIT === '1',
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),

@@ -1,6 +1,7 @@
 /**
  * The audit of address spaces: page tables against areas, areas against each other, private file
- * pages against their files. Complete with auditMmu, which it includes. For tests and `--audit`.
+ * pages against their files. `audit` looks at everything, with auditMmu; the parts it is made of also
+ * serve the incremental audit (incremental-audit.ts).
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
@@ -16,10 +17,10 @@ import {
   pteFrame,
 } from '../../mmu/pte.ts';
 import { PROT_EXEC, PROT_WRITE, TASK_SIZE } from './abi.ts';
-import { type AddressSpace, pageUp } from './address-space.ts';
+import type { AddressSpace } from './address-space.ts';
 import { areaName } from './maps.ts';
 import type { PageCache } from './page-cache.ts';
-import { VM_GROWSDOWN, type Vma } from './vma.ts';
+import type { Vma } from './vma.ts';
 
 /** @returns what is inconsistent, empty if all is well */
 export function audit(
@@ -30,49 +31,69 @@ export function audit(
   const out = auditMmu(paging, translations);
   const files = new Set<PageCache>();
   for (const as of spaces) {
-    for (const finding of auditSpace(as)) out.push(`as ${as.tables.id} ${finding}`);
+    auditSpace(as, out);
     for (const vma of as.areas.items) if (vma.file !== null) files.add(vma.file.pages);
   }
   for (const pages of files) out.push(...pages.compareWithFile());
   return out;
 }
 
-function auditSpace(as: AddressSpace): string[] {
-  const out = auditAreas(as);
-  as.paging.forEachMapped(as.tables, 0, Number.MAX_SAFE_INTEGER, (vpn, pte) => {
-    const vma = as.areas.find(vpn * PAGE_SIZE);
-    const wrong = vma === null ? 'is in no area' : wrongEntry(as, vma, vpn, pte);
-    if (wrong === null) return;
-    const name = vma === null ? '' : ` (${areaName(as, vma)})`;
-    out.push(`${hex(vpn * PAGE_SIZE)}${name}: ${formatPte(pte)} ${wrong}`);
-    out.push(...as.paging.log.format(vpn));
-  });
-  return out;
+/** All areas and entries of an address space. */
+export function auditSpace(as: AddressSpace, out: string[]): void {
+  auditAreas(as, out);
+  auditEntries(as, 0, Number.MAX_SAFE_INTEGER, out);
 }
 
-function auditAreas(as: AddressSpace): string[] {
-  const out: string[] = [];
+/** The entries of [start, end) against the areas. */
+export function auditEntries(as: AddressSpace, start: number, end: number, out: string[]): void {
+  as.paging.forEachMapped(
+    as.tables,
+    Math.floor(start / PAGE_SIZE),
+    Math.ceil(end / PAGE_SIZE),
+    (vpn, pte) => auditEntry(as, vpn, pte, out),
+  );
+}
+
+/** One entry, not 0, against the area it is in. */
+export function auditEntry(as: AddressSpace, vpn: number, pte: number, out: string[]): void {
+  const vma = as.areas.find(vpn * PAGE_SIZE);
+  const wrong = vma === null ? 'is in no area' : wrongEntry(as, vma, vpn, pte);
+  if (wrong === null) return;
+  const area = vma === null ? '' : ` in ${areaText(as, vma)}`;
+  out.push(`as ${as.tables.id} ${hex(vpn * PAGE_SIZE)}${area}: ${formatPte(pte)} ${wrong}`);
+  out.push(...as.paging.log.format(vpn));
+}
+
+/** The areas against each other and the files they map. */
+export function auditAreas(as: AddressSpace, out: string[]): void {
   let before = 0;
   let pages = 0;
+  if (as.endBrk < as.startBrk) out.push(`as ${as.tables.id}: the heap ends before it starts`);
   for (const vma of as.areas.items) {
-    const range = `${hex(vma.start)}-${hex(vma.end)} ${areaName(as, vma)}`;
+    const wrong = wrongArea(vma, before);
+    if (wrong !== null) out.push(`as ${as.tables.id} ${areaText(as, vma)}: ${wrong}`);
     pages += vma.pages;
-    if (vma.start >= vma.end || vma.end > TASK_SIZE) out.push(`${range}: not a range`);
-    if (vma.start % PAGE_SIZE !== 0 || vma.end % PAGE_SIZE !== 0) out.push(`${range}: not aligned`);
-    if (vma.start < before) out.push(`${range}: overlaps the area before it`);
-    const inHeap = vma.start < pageUp(as.endBrk) && vma.end > as.startBrk;
-    if (inHeap && (vma.file !== null || (vma.flags & VM_GROWSDOWN) !== 0)) {
-      out.push(`${range}: lies in the heap ${hex(as.startBrk)}-${hex(as.endBrk)}`);
-    }
-    if (vma.file !== null && !vma.file.pages.mappers.has(vma)) {
-      out.push(`${range}: its file does not know the mapping`);
-    }
     before = vma.end;
   }
   if (pages !== as.areas.totalPages) {
-    out.push(`${pages} pages in areas, counted ${as.areas.totalPages}`);
+    out.push(`as ${as.tables.id}: ${pages} pages in areas, counted ${as.areas.totalPages}`);
   }
-  return out;
+}
+
+function areaText(as: AddressSpace, vma: Vma): string {
+  const name = areaName(as, vma);
+  return `${hex(vma.start)}-${hex(vma.end)}${name === '' ? '' : ` ${name}`}`;
+}
+
+/** What is wrong with an area, or null. @param before end of the area before it */
+function wrongArea(vma: Vma, before: number): string | null {
+  if (vma.start >= vma.end || vma.end > TASK_SIZE) return 'not a range';
+  if (vma.start % PAGE_SIZE !== 0 || vma.end % PAGE_SIZE !== 0) return 'not aligned';
+  if (vma.start < before) return 'overlaps the area before it';
+  if (vma.file !== null && !vma.file.pages.mappers.has(vma)) {
+    return 'its file does not know the mapping';
+  }
+  return null;
 }
 
 /** What is wrong with an entry, or null. */
@@ -85,6 +106,7 @@ function wrongEntry(as: AddressSpace, vma: Vma, vpn: number, pte: number): strin
   if (writable && (vma.prot & PROT_WRITE) === 0) return 'is writable in a read-only area';
   if ((pte & PTE_NX) === 0 && (vma.prot & PROT_EXEC) === 0) return 'is executable, the area not';
   if (((pte & PTE_SHARED) !== 0) !== vma.shared) return 'is shared, or not, unlike its area';
+  if (writable && frame === ZERO_FRAME) return 'is writable, and the zero page';
   if (!vma.shared && writable && (kind !== FRAME_ANON || frames.refs[frame] !== 1)) {
     return `is private and writable, but its frame has kind ${kind}, ${frames.refs[frame]} references`;
   }

@@ -98,7 +98,7 @@ function runHandler(task: Task, row: SyscallRow): void {
   if (result === BLOCKED) blockTask(task);
   else {
     finishSyscall(task, result, false);
-    task.kernel.onSyscall?.(row.name);
+    task.kernel.onSyscall?.(row.name, task, result);
   }
 }
 

@@ -4,7 +4,6 @@
  */
 
 import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
-import { audit } from '../../../src/kernel/mm/audit.ts';
 import type { Sys } from '../../../src/kernel/syscall/types.ts';
 import { MS_RELATIME } from '../../../src/kernel/vfs/constants.ts';
 import { mountSystem, registerSystem } from '../../../src/kernel/vfs/system-mounts.ts';
@@ -61,6 +60,7 @@ export class Rig {
     this.machine = new Machine({
       memory: (options.memory ?? 16) * MB,
       engine: options.engine ?? 'interp',
+      audit: true,
       host: {
         clock,
         random: (into) => {
@@ -131,21 +131,7 @@ export class Rig {
 
   /** Throws if page tables, areas, frames, TLB and translations do not agree. */
   audit(): void {
-    const { kernel, mmu } = this.machine;
-    const spaces = new Set([...kernel.tasks.values()].map((t) => t.mm));
-    const findings = audit(mmu.paging, spaces, () => this.staleTranslations());
-    if (findings.length > 0) throw new Error(`audit:\n${findings.slice(0, 20).join('\n')}`);
-  }
-
-  /** Translations whose instructions are not what memory holds: lifted again, the bytes must agree. */
-  private staleTranslations(): string[] {
-    const { cpu, mmu } = this.machine;
-    const out: string[] = [];
-    for (const tb of cpu.cache.blocks()) {
-      const frame = mmu.frameOf(tb.host);
-      if (mmu.paging.codeFrames[frame] === 0) out.push(`${tb.pc.toString(16)}: frame not tracked`);
-    }
-    return out;
+    this.machine.audit?.check('a step');
   }
 
   /** Proves of every function compiled so far that it names only what it may. @returns how many */
