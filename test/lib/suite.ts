@@ -9,7 +9,9 @@
  * that is not an Error, and it has no timeouts. So: suites run by themselves after the file has been
  * evaluated, hooks do not exist, every throw counts, every test has a timeout, skipping needs a reason,
  * and the counts go to the runner (test/run.ts) over a pipe of their own; a file without a report failed.
+ * Machines are audited (audit.ts).
  */
+import './audit.ts';
 import './uvu-defer.ts';
 import { realpathSync, writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';

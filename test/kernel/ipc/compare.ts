@@ -4,6 +4,7 @@ import { mountAll } from '../../../src/host/mounts.ts';
 import { nodeHost } from '../../../src/host/node/platform.ts';
 import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
 import { Machine } from '../../../src/machine/machine.ts';
+import { AUDIT } from '../../lib/audit.ts';
 import { assert, type Test } from '../../lib/suite.ts';
 import {
   compile,
@@ -27,6 +28,7 @@ export function machineWith(program: string, log: string[] = []): Machine {
     memory: MEMORY,
     engine: 'interp',
     host: nodeHost((line) => log.push(line)),
+    audit: AUDIT,
   });
   mountAll(machine, {
     kind: 'fs',

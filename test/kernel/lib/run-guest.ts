@@ -20,6 +20,7 @@ import type { Sys } from '../../../src/kernel/syscall/types.ts';
 import { BaseFile } from '../../../src/kernel/vfs/file.ts';
 import type { FileSystem, IoSource } from '../../../src/kernel/vfs/types.ts';
 import { Machine } from '../../../src/machine/machine.ts';
+import { AUDIT } from '../../lib/audit.ts';
 
 const MEMORY = 128 * 1024 * 1024;
 const O_RDWR = 2;
@@ -71,7 +72,7 @@ export function createMachine(log: string[] = []): Machine {
     memory: MEMORY,
     engine: 'interp',
     host: testHost(log),
-    audit: process.env.KEVLAR_AUDIT === '1',
+    audit: AUDIT,
   });
   const { kernel, mmu } = machine;
   const { vfs, clock } = kernel;

@@ -7,6 +7,7 @@ import { HostReader, HostWriter } from '../../../src/host/stdio.ts';
 import type { Engine } from '../../../src/machine/cpu.ts';
 import type { Machine } from '../../../src/machine/machine.ts';
 import { putFile } from '../../kernel/lib/run-guest.ts';
+import { AUDIT } from '../../lib/audit.ts';
 import { ENV, type Outcome, SCRIPT_ARGV, type Script } from './scripts.ts';
 
 const MEMORY = 256 * 1024 * 1024;
@@ -16,7 +17,7 @@ export interface GuestRun {
   readonly engine: Engine;
   readonly argv: readonly string[];
   readonly memory?: number;
-  /** Default: whether KEVLAR_AUDIT is 1. */
+  /** Default: whether all tests are audited. */
   readonly audit?: boolean;
   /** Called before the program starts. */
   readonly prepare?: (machine: Machine) => void;
@@ -53,7 +54,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
     root: run.root,
     engine: run.engine,
     memory: run.memory ?? MEMORY,
-    audit: run.audit ?? process.env.KEVLAR_AUDIT === '1',
+    audit: run.audit ?? AUDIT,
     host: nodeHost((line) => void log.push(line)),
     ticker: nodeTicker,
   });
