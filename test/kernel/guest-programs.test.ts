@@ -5,7 +5,7 @@ import { compile, haveCompiler, readBinary, runGuest, runNative } from './lib/ru
 
 const test = suite('kernel guest programs');
 
-const PROGRAMS = ['hello', 'process', 'signals', 'threads'];
+const PROGRAMS = ['hello', 'process', 'signals', 'threads', 'pidfd'];
 const COMPILERS = ['musl-gcc', 'gcc'];
 
 for (const cc of COMPILERS) {

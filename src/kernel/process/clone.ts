@@ -5,12 +5,13 @@
  * flags do not share is copied; ids of process group and session are counted per process.
  */
 
-import { EAGAIN, EINVAL, EPERM, linuxError } from '../errno.ts';
+import { EAGAIN, EFAULT, EINVAL, EPERM, linuxError } from '../errno.ts';
 import { forkAddressSpace } from '../mm/fork.ts';
 import { REG } from '../ports.ts';
 import type { Sys } from '../syscall/types.ts';
 import { SS_DISABLE, Task } from '../task.ts';
 import type { FsContext } from '../vfs/fs-context.ts';
+import { installPidFile } from './pidfd.ts';
 import { threadsMax } from './pids.ts';
 import { Process } from './process.ts';
 import { RLIMIT } from './rlimits.ts';
@@ -43,8 +44,6 @@ export const CLONE = {
   IO: 0x80000000,
 } as const;
 
-/** Exit signal in the low byte of the flags. */
-const CSIGNAL = 0xff;
 const NAMESPACES =
   CLONE.NEWNS |
   CLONE.NEWCGROUP |
@@ -54,13 +53,31 @@ const NAMESPACES =
   CLONE.NEWPID |
   CLONE.NEWNET;
 
+/** What a call asks for, whichever of them it is. */
 export interface CloneRequest {
+  /** CLONE_* without the signal. */
   readonly flags: number;
+  readonly exitSignal: number;
+  /** Handlers of the child become SIG_DFL (CLONE_CLEAR_SIGHAND). */
+  readonly clearHandlers: boolean;
+  /** Where the pidfd goes (CLONE_PIDFD). */
+  readonly pidfd: number;
   readonly stack: number;
   readonly parentTid: number;
   readonly childTid: number;
   readonly tls: number;
 }
+
+export const NO_REQUEST: CloneRequest = {
+  flags: 0,
+  exitSignal: 0,
+  clearHandlers: false,
+  pidfd: 0,
+  stack: 0,
+  parentTid: 0,
+  childTid: 0,
+  tls: 0,
+};
 
 /** What a vfork parent keeps while it waits. */
 interface VforkState {
@@ -96,7 +113,10 @@ function checkFlags(sys: Sys, flags: number): void {
   if ((flags & CLONE.FS) !== 0 && (flags & (CLONE.NEWNS | CLONE.NEWUSER)) !== 0) {
     throw linuxError(EINVAL);
   }
-  if ((flags & CLONE.PIDFD) !== 0) throw linuxError(EINVAL);
+  // A descriptor of a thread would need PIDFD_THREAD.
+  if ((flags & CLONE.PIDFD) !== 0 && (flags & (CLONE.THREAD | CLONE.DETACHED)) !== 0) {
+    throw linuxError(EINVAL);
+  }
   if ((flags & CLONE.PARENT) !== 0 && sys.task.process.parent === null) throw linuxError(EINVAL);
   // Namespaces are refused as to an unprivileged user: programs that want them have a way without.
   if ((flags & NAMESPACES) !== 0) throw linuxError(EPERM);
@@ -118,12 +138,13 @@ function createTask(sys: Sys, request: CloneRequest): Task {
   const { kernel, task: parent } = sys;
   const { flags } = request;
   checkFlags(sys, flags);
+  if ((flags & CLONE.PIDFD) !== 0) checkPidfd(sys, request.pidfd);
   checkProcessLimit(sys);
   const mm = (flags & CLONE.VM) !== 0 ? parent.mm : forkAddressSpace(parent.mm);
   if ((flags & CLONE.VM) !== 0) mm.retain();
   const pid = kernel.pids.alloc();
   const isThread = (flags & CLONE.THREAD) !== 0;
-  const process = isThread ? parent.process : createProcess(parent, pid, flags);
+  const process = isThread ? parent.process : createProcess(parent, pid, request);
   const files = (flags & CLONE.FILES) !== 0 ? parent.files : parent.files.clone();
   if ((flags & CLONE.FILES) !== 0) files.retain();
   const fs = shareFs(parent, (flags & CLONE.FS) !== 0);
@@ -138,6 +159,7 @@ function createTask(sys: Sys, request: CloneRequest): Task {
   inherit(parent, child, flags);
   if ((flags & CLONE.VFORK) !== 0) process.vforkPending = true;
   setThreadIds(sys, child, request);
+  if ((flags & CLONE.PIDFD) !== 0) sys.mem.writeU32(request.pidfd, installPidFile(sys, process));
   copyRegisters(parent, child, request);
   return child;
 }
@@ -148,13 +170,21 @@ function shareFs(parent: Task, shared: boolean): FsContext {
   return parent.fs;
 }
 
-function createProcess(parent: Task, pid: number, flags: number): Process {
+/** What could fail once the child is there. */
+function checkPidfd(sys: Sys, addr: number): void {
+  sys.task.files.checkRoom();
+  if (!sys.mem.accessible(addr, 4, true)) throw linuxError(EFAULT);
+}
+
+function createProcess(parent: Task, pid: number, request: CloneRequest): Process {
   const { kernel, process: from } = parent;
+  const { flags } = request;
   const father = (flags & CLONE.PARENT) !== 0 ? from.parent : from;
   const process = new Process(kernel, pid, father, from.session, from.image.share());
   process.pgid = from.pgid;
-  process.exitSignal = (flags & CLONE.PARENT) !== 0 ? from.exitSignal : flags & CSIGNAL;
+  process.exitSignal = (flags & CLONE.PARENT) !== 0 ? from.exitSignal : request.exitSignal;
   process.actions = (flags & CLONE.SIGHAND) !== 0 ? from.actions : from.actions.clone();
+  if (request.clearHandlers) process.actions.resetForExec();
   process.rlimits = from.rlimits.clone();
   process.nice = from.nice;
   process.dumpable = from.dumpable;

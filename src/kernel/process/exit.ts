@@ -103,6 +103,7 @@ function endProcess(process: Process): void {
   const { onExit } = process;
   process.onExit = null;
   notifyParent(process);
+  process.exitWait?.wake();
   onExit?.(process.exitStatus);
   if (wasInit) endWithInit(kernel);
 }
@@ -187,6 +188,7 @@ export function reap(process: Process): void {
   process.reaped = true;
   kernel.processes.delete(process.tgid);
   kernel.pids.release(process.tgid);
+  process.exitWait?.wake();
   leaveGroup(kernel, process);
   if (parent === null) return;
   parent.children.delete(process);

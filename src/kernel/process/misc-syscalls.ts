@@ -229,5 +229,4 @@ export const MISC_SYSCALLS: readonly SyscallRow[] = [
   ),
   syscall(324, 'membarrier', { cmd: Int, flags: HexInt, cpu: Int }, sysMembarrier),
   syscall(334, 'rseq', { rseq: Ptr, len: Hex, flags: HexInt, sig: HexInt }, refuse(ENOSYS)),
-  syscall(435, 'clone3', { args: Ptr, size: Size }, refuse(ENOSYS)),
 ];

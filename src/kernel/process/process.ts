@@ -56,6 +56,8 @@ export class Process {
   readonly signalWait: WaitQueue = new WaitQueue();
   /** Woken when a child's state changes. */
   readonly childWait: WaitQueue = new WaitQueue();
+  /** Woken when this process has ended, and when it was waited for; null until somebody looks (pidfd.ts). */
+  exitWait: WaitQueue | null = null;
   /** Woken when this process (as a vfork child) executes a program or exits. */
   readonly vforkWait: WaitQueue = new WaitQueue();
   /** True while a vfork parent waits for this process. */

@@ -1,7 +1,7 @@
 /** Process system calls: creation, end, waiting, ids. Others of the family are in files of their own. */
 
-import { EACCES, EINVAL, EPERM, ESRCH, linuxError } from '../errno.ts';
-import { Enum, Flags, Int, Pid, Ptr, StructOut } from '../syscall/args.ts';
+import { EACCES, EAGAIN, EINVAL, EPERM, ESRCH, linuxError } from '../errno.ts';
+import { Enum, Flags, Int, Pid, Ptr, Size, StructOut } from '../syscall/args.ts';
 import {
   type ArgType,
   BLOCKED,
@@ -10,11 +10,13 @@ import {
   type SyscallRow,
   syscall,
 } from '../syscall/types.ts';
-import { CLONE, clone } from './clone.ts';
+import { CLONE, clone, NO_REQUEST } from './clone.ts';
+import { sysClone, sysClone3 } from './clone-calls.ts';
 import { CLONE_ARGS } from './clone-format.ts';
 import { exitProcess, exitTask } from './exit.ts';
 import './formats.ts';
 import { MISC_SYSCALLS } from './misc-syscalls.ts';
+import { PIDFD_SYSCALLS, waitTarget } from './pidfd.ts';
 import { PRCTL_SYSCALLS } from './prctl.ts';
 import { RESOURCE_SYSCALLS, writeRusage } from './resources.ts';
 import { SCHED_SYSCALLS } from './sched-syscalls.ts';
@@ -37,7 +39,7 @@ import {
 const SIGCHLD = 17;
 
 function plainFork(sys: Sys, flags: number): number {
-  return clone(sys, { flags: flags | SIGCHLD, stack: 0, parentTid: 0, childTid: 0, tls: 0 });
+  return clone(sys, { ...NO_REQUEST, flags, exitSignal: SIGCHLD });
 }
 
 function sysExit(sys: Sys, { status }: { status: number }): number {
@@ -67,6 +69,7 @@ function sysWait4(
 const P_ALL = 0;
 const P_PID = 1;
 const P_PGID = 2;
+const P_PIDFD = 3;
 
 function waitidFilter(sys: Sys, type: number, id: number): ChildFilter {
   switch (type) {
@@ -80,8 +83,12 @@ function waitidFilter(sys: Sys, type: number, id: number): ChildFilter {
       const pgid = id === 0 ? sys.task.process.pgid : id;
       return (c) => c.pgid === pgid;
     }
+    case P_PIDFD: {
+      if (id < 0) throw linuxError(EINVAL);
+      const { process } = waitTarget(sys, id);
+      return (c) => c === process;
+    }
     default:
-      // P_PIDFD: there are no pid descriptors.
       throw linuxError(EINVAL);
   }
 }
@@ -93,7 +100,10 @@ function sysWaitid(
   checkOptions(a.options, WAITID_OPTIONS);
   if ((a.options & (WEXITED | WSTOPPED | WCONTINUED)) === 0) throw linuxError(EINVAL);
   const event = waitForChild(sys, waitidFilter(sys, a.type, a.id), a.options);
-  if (event === BLOCKED) return BLOCKED;
+  if (event === BLOCKED) {
+    if (a.type === P_PIDFD && waitTarget(sys, a.id).nonBlocking) throw linuxError(EAGAIN);
+    return BLOCKED;
+  }
   const found = event as ChildEvent | null;
   if (found !== null && a.rusage !== 0) writeRusage(sys, a.rusage, found.usage);
   if (a.info !== 0) writeWaitInfo(sys, a.info, found);
@@ -222,7 +232,7 @@ const WaitStatusOut: ArgType<number> = {
 
 export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   syscall(39, 'getpid', {}, (sys) => sys.task.tgid),
-  syscall(56, 'clone', CLONE_ARGS, clone),
+  syscall(56, 'clone', CLONE_ARGS, sysClone),
   syscall(57, 'fork', {}, (sys) => plainFork(sys, 0)),
   syscall(58, 'vfork', {}, (sys) => plainFork(sys, CLONE.VFORK | CLONE.VM)),
   syscall(60, 'exit', { status: Int }, sysExit),
@@ -246,7 +256,7 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
     247,
     'waitid',
     {
-      type: Enum('P', { P_ALL, P_PID, P_PGID, P_PIDFD: 3 }),
+      type: Enum('P', { P_ALL, P_PID, P_PGID, P_PIDFD }),
       id: Pid,
       info: StructOut('siginfo'),
       options: WaitFlags,
@@ -254,6 +264,8 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
     },
     sysWaitid,
   ),
+  syscall(435, 'clone3', { uargs: Ptr, size: Size }, sysClone3),
+  ...PIDFD_SYSCALLS,
   ...PRCTL_SYSCALLS,
   ...RESOURCE_SYSCALLS,
   ...SCHED_SYSCALLS,

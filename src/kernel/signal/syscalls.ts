@@ -233,7 +233,7 @@ function sysSigaltstack(sys: Sys, a: { ss: number; old: number }): number {
 }
 
 /** kill_ok_by_cred and the SIGCONT rule of check_kill_permission. */
-function mayKill(sys: Sys, target: Process, sig: number): boolean {
+export function mayKill(sys: Sys, target: Process, sig: number): boolean {
   const { cred, process } = sys.task;
   if (process === target) return true;
   const other = target.cred;
@@ -312,7 +312,7 @@ function killThread(sys: Sys, tgid: number, tid: number, sig: number): number {
   return 0;
 }
 
-function readInfo(sys: Sys, sig: number, addr: number): ReturnType<typeof rawInfo> {
+export function readInfo(sys: Sys, sig: number, addr: number): ReturnType<typeof rawInfo> {
   if (!isValid(sig) && sig !== 0) throw linuxError(EINVAL);
   const bytes = new Uint8Array(SIGINFO_SIZE);
   sys.mem.copyIn(addr, bytes, 0, SIGINFO_SIZE);
@@ -320,7 +320,7 @@ function readInfo(sys: Sys, sig: number, addr: number): ReturnType<typeof rawInf
 }
 
 /** Only the kernel sends codes ≥ 0, and SI_TKILL, to others. */
-function checkCode(sys: Sys, code: number, target: Process): void {
+export function checkCode(sys: Sys, code: number, target: Process): void {
   if ((code >= SI_USER || code === SI_TKILL) && target !== sys.task.process) {
     throw linuxError(EPERM);
   }
