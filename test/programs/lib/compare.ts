@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import type { RootSource } from '../../../src/host/mounts.ts';
 import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../../src/kernel/fs/blockdev.ts';
 import type { Engine } from '../../../src/machine/cpu.ts';
+import type { Machine } from '../../../src/machine/machine.ts';
 import { assert, suite } from '../../lib/suite.ts';
 import { runScriptInGuest } from './guest.ts';
 import { noNative, runScriptNatively, tarRoot } from './native.ts';
@@ -50,52 +51,49 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** Left out unless KEVLAR_ALL_SCRIPTS is set. */
-const LEFT_OUT: Readonly<Record<string, string>> = {
-  'large-file': 'sorts for minutes; KEVLAR_ALL_SCRIPTS=1 runs it',
-  'background-io': 'depends on timing when the machine is busy; KEVLAR_ALL_SCRIPTS=1 runs it',
-};
+/** A run must have compared this many region runs with the interpreter: every script starts a shell twice. */
+const LEAST_COMPARED = 1000;
 
-/** Which part of the matrix to run; everything if KEVLAR_ALL_SCRIPTS is set. */
-export interface Selection {
-  readonly names?: readonly string[];
-  readonly roots?: readonly ('tarball' | 'ext4')[];
+type RootKind = 'tarball' | 'ext4';
+
+/** In lockstep: how much of the run was compared, which must not be nothing. */
+function checkCompared({ cpu }: Machine, name: string): void {
+  const { lockstep } = cpu;
+  if (lockstep === null) return;
+  const { compared, regions } = lockstep;
+  process.stdout.write(`${name}: ${regions} regions compared in ${compared} runs\n`);
+  assert.ok(compared >= LEAST_COMPARED && regions > 0, `${compared} region runs were compared`);
 }
 
-export function compareWithNative(engine: Engine, selection: Selection = {}): void {
+export function compareWithNative(
+  engine: Engine,
+  kinds: readonly RootKind[] = ['tarball', 'ext4'],
+): void {
   const test = suite(`native comparison, ${engine}`, { timeout: 660_000 });
   const missing = noAlpine() ?? noNative();
   if (missing !== null) {
     test.skip('all scripts', missing);
     return;
   }
-  const tar = once(
-    (): RootSource => ({ kind: 'tar', bytes: gunzipSync(readFileSync(ALPINE_TAR)) }),
-  );
-  const image = once(alpineImage);
+  const roots: Readonly<Record<RootKind, () => RootSource>> = {
+    tarball: once(() => ({ kind: 'tar', bytes: gunzipSync(readFileSync(ALPINE_TAR)) })),
+    ext4: once(alpineImage),
+  };
   const natives = new Map<Script, Outcome>();
   const native = (script: Script): Outcome => {
     const known = natives.get(script) ?? runScriptNatively(script, tarRoot(ALPINE_TAR));
     natives.set(script, known);
     return known;
   };
-  const all = process.env.KEVLAR_ALL_SCRIPTS !== undefined;
-  const { names, roots } = all ? {} : selection;
-  const scripts = allScripts().filter((s) => names?.includes(s.name) ?? true);
-  for (const [kind, root] of [
-    ['tarball', tar],
-    ['ext4', image],
-  ] as const) {
-    if (roots?.includes(kind) === false) continue;
-    for (const script of scripts) {
-      const reason = all ? undefined : LEFT_OUT[script.name];
-      if (reason !== undefined) {
-        test.skip(`${script.name}, ${kind}`, reason);
-        continue;
-      }
-      test(`${script.name}, ${kind}`, async () => {
+  for (const kind of kinds) {
+    for (const script of allScripts()) {
+      const name = `${script.name}, ${kind}`;
+      test(name, async () => {
         const expected = asText(native(script));
-        assert.is(asText(await runScriptInGuest(script, root(), engine)), expected);
+        const outcome = await runScriptInGuest(script, roots[kind](), engine, (guest) =>
+          checkCompared(guest.machine, name),
+        );
+        assert.is(asText(outcome), expected);
       });
     }
   }

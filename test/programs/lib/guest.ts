@@ -95,11 +95,13 @@ export function runScriptInGuest(
   script: Script,
   root: RootSource,
   engine: Engine,
+  after: (guest: Guest) => void = () => {},
 ): Promise<GuestOutcome> {
   return runGuest({
     root,
     engine,
     argv: SCRIPT_ARGV,
+    after,
     prepare: (machine) => {
       putFile(machine, '/script.sh', script.text, 0o644);
       machine.kernel.vfs.root.inode.lookup('tmp')?.create('w', 0o040755, 0, 0, 0);
