@@ -68,6 +68,8 @@ export class Lockstep {
   compared = 0;
   /** Different regions among them. */
   regions = 0;
+  /** Guest instructions executed by them. */
+  instructions = 0;
   private readonly mem: LinearMemory;
   private readonly mmu: Mmu;
   private readonly host: LockstepHost;
@@ -147,6 +149,7 @@ export class Lockstep {
       ? NONE
       : this.differences({ exit, executed }, { exit: second, executed: done });
     this.compared += this.runs;
+    this.instructions += done;
     return KEPT.has(exit) ? exit : EXIT.next;
   }
 

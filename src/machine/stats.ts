@@ -33,6 +33,7 @@ function translatorRows({ cpu, regions }: Machine): Row[] {
     rows.push(
       ['regions compared', cpu.lockstep.regions],
       ['region runs compared', cpu.lockstep.compared],
+      ['instructions compared', cpu.lockstep.instructions],
     );
   }
   return rows;
