@@ -40,8 +40,10 @@ const RUN = `
 { { env -i ENVIRONMENT chroot "$root" COMMAND 4>&- 5>&-; echo $? >&5; } 2>&4 5>"$work/status" | cat >"$work/stdout"; } 4>&1 | cat >"$work/stderr"
 `;
 
+/** With nothing of the tests' own environment that a program can see: also not their niceness. */
 const SETUP = `
 work=$1 root=$1/root
+renice -n 0 -p $$ >/dev/null || exit 99
 mount -t tmpfs -o mode=755 none "$root" || exit 99
 FILL || exit 99
 mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 99
