@@ -21,6 +21,7 @@ export const CAP = {
   NET_ADMIN: 12,
   NET_RAW: 13,
   IPC_LOCK: 14,
+  IPC_OWNER: 15,
   SYS_MODULE: 16,
   SYS_CHROOT: 18,
   SYS_PTRACE: 19,

@@ -8,6 +8,9 @@ import { POLL_SYSCALLS } from './poll.ts';
 import { SELECT_SYSCALLS } from './select.ts';
 import { SIGNALFD_SYSCALLS } from './signalfd.ts';
 import { SOCKET_SYSCALLS } from './socket/syscalls.ts';
+import { MSG_SYSCALLS } from './sysv/msg.ts';
+import { SEM_SYSCALLS } from './sysv/sem.ts';
+import { SHM_SYSCALLS } from './sysv/shm.ts';
 import { TIMERFD_SYSCALLS } from './timerfd.ts';
 import { UNSUPPORTED_SYSCALLS } from './unsupported.ts';
 
@@ -20,5 +23,8 @@ export const IPC_SYSCALLS: readonly SyscallRow[] = [
   ...SIGNALFD_SYSCALLS,
   ...TIMERFD_SYSCALLS,
   ...SOCKET_SYSCALLS,
+  ...SHM_SYSCALLS,
+  ...SEM_SYSCALLS,
+  ...MSG_SYSCALLS,
   ...UNSUPPORTED_SYSCALLS,
 ];

@@ -1,6 +1,6 @@
 /**
- * System V IPC and POSIX message queues: not there, as on a kernel without CONFIG_SYSVIPC and
- * CONFIG_POSIX_MQUEUE. Said once per program, so that its user knows what is missing.
+ * POSIX message queues: not there, as on a kernel without CONFIG_POSIX_MQUEUE. Said once per program, so that its
+ * user knows what is missing.
  */
 
 import { ENOSYS, linuxError } from '../errno.ts';
@@ -8,18 +8,6 @@ import { Hex } from '../syscall/args.ts';
 import { type SyscallRow, syscall } from '../syscall/types.ts';
 
 const CALLS: readonly (readonly [number, string])[] = [
-  [29, 'shmget'],
-  [30, 'shmat'],
-  [31, 'shmctl'],
-  [64, 'semget'],
-  [65, 'semop'],
-  [66, 'semctl'],
-  [67, 'shmdt'],
-  [68, 'msgget'],
-  [69, 'msgsnd'],
-  [70, 'msgrcv'],
-  [71, 'msgctl'],
-  [220, 'semtimedop'],
   [240, 'mq_open'],
   [241, 'mq_unlink'],
   [242, 'mq_timedsend'],
@@ -32,9 +20,7 @@ const args = { arg1: Hex, arg2: Hex, arg3: Hex } as const;
 
 export const UNSUPPORTED_SYSCALLS: readonly SyscallRow[] = CALLS.map(([nr, name]) =>
   syscall(nr, name, args, (sys): number => {
-    sys.kernel.logOnce(
-      `${name}: System V IPC and message queues are not supported (${sys.task.comm})`,
-    );
+    sys.kernel.logOnce(`${name}: POSIX message queues are not supported (${sys.task.comm})`);
     throw linuxError(ENOSYS);
   }),
 );

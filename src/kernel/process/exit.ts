@@ -93,6 +93,7 @@ function endProcess(process: Process): void {
   process.zombie = true;
   process.stopSignal = 0;
   process.timers?.cancelAll();
+  if (process.semaphores !== null) for (const set of process.semaphores) set.processEnded(process);
   process.pending.clear();
   if (process.session.leader === process) endSession(process);
   const wasInit = kernel.init === process;

@@ -79,6 +79,9 @@ export class Process {
   stopUnreported = false;
   continueUnreported = false;
 
+  /** Told at the end: semaphores with operations that are undone then (SEM_UNDO). */
+  semaphores: Set<{ processEnded(process: Process): void }> | null = null;
+
   rlimits: Rlimits = new Rlimits();
   readonly usage: Usage = new Usage();
   readonly childUsage: Usage = new Usage();
