@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { LinuxError } from '../../src/kernel/errno.ts';
+import { ENOSPC, LinuxError } from '../../src/kernel/errno.ts';
 import type { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import { Ext4FileSystem, type Ext4Options } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
@@ -17,6 +17,7 @@ import {
   S_IFREG,
   S_IFSOCK,
 } from '../../src/kernel/vfs/types.ts';
+import { Machine as VfsMachine, type User as VfsUser } from '../kernel/vfs/harness.ts';
 import { assert, suite } from '../lib/suite.ts';
 import {
   bytesOf,
@@ -245,6 +246,38 @@ tooled('ENOSPC is exact and tears nothing', () => {
   assert.equal(readFile(walk(fs, 'fill'), written - 1024), block);
   fs.root.unlink('fill');
   writeFile(touch(fs.root, 'again'), 0, pattern(written - 100_000, 4));
+  fs.close();
+  mustBeClean(device);
+});
+
+tooled('the last blocks are the administrator’s, and what fits is written', () => {
+  const device = fresh(8, ['-t', 'ext4', '-b', '1024', '-m', '10']);
+  const fs = open(device);
+  const machine = new VfsMachine(() => fs);
+  const admin = machine.user();
+  const user = machine.user(1000);
+  admin.call('umask', 0);
+  const kept = Math.floor((8 * 1024) / 10);
+  assert.is(fs.statfs().bfree - fs.statfs().bavail, kept);
+  const fill = (who: VfsUser, name: string): void => {
+    const fd = who.open(name, 0o1);
+    const wanted = 1 << 20;
+    let n = wanted;
+    while (n === wanted) n = who.write(fd, 'x'.repeat(wanted));
+    assert.ok(n > 0 && n % 4096 === 0, `cut at the end of a page: ${n} bytes`);
+    // What was promised for tree nodes that are not needed is still there.
+    let more = 0;
+    while ((n = who.write(fd, 'x'.repeat(4096))) > 0) more++;
+    assert.is(n, -ENOSPC);
+    assert.ok(more < 10, `${more} pages more`);
+    assert.is(who.call('close', fd), 0);
+  };
+  for (const name of ['/mine', '/yours']) admin.call('close', admin.open(name, 0o101, 0o666));
+  fill(user, '/yours');
+  const { bfree, bavail } = fs.statfs();
+  assert.ok(bavail < 16 && bfree >= kept, `${bavail} of ${bfree} blocks for all`);
+  fill(admin, '/mine');
+  assert.ok(fs.statfs().bfree < 16, `${fs.statfs().bfree} blocks left`);
   fs.close();
   mustBeClean(device);
 });

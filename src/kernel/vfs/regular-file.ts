@@ -6,7 +6,7 @@
  * write (mtime, ctime). read(2), write(2), lseek(2).
  */
 
-import { EFBIG, EINVAL, ENOTTY, ENXIO, linuxError } from '../errno.ts';
+import { EFBIG, EINVAL, ENOSPC, ENOTTY, ENXIO, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import {
   IN_ACCESS,
@@ -30,6 +30,7 @@ import { limitFileSize } from './limits.ts';
 import { notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
 import { CAP_FSETID } from './permissions.ts';
+import { makeRoom } from './room.ts';
 import type { FilePages, Inode, IoSink, IoSource, Timespec } from './types.ts';
 import { addWriter, removeWriter } from './write-access.ts';
 
@@ -85,9 +86,10 @@ export class RegularFile extends BaseFile {
   protected writeAt(sys: Sys, from: IoSource, offset: number): number {
     const inode = this.inode;
     if (from.remaining === 0) return 0;
-    const length = limitFileSize(sys, offset, from.remaining);
-    if (offset + length > MAX_FILE_SIZE) throw linuxError(EFBIG);
-    inode.prepareWrite?.(offset, length);
+    const wanted = limitFileSize(sys, offset, from.remaining);
+    if (offset + wanted > MAX_FILE_SIZE) throw linuxError(EFBIG);
+    const length = makeRoom(sys, inode, offset, wanted);
+    if (length === 0) throw linuxError(ENOSPC);
     const n = this.pagesOf().write(offset, length, from);
     if (n === 0) return 0;
     const now = sys.kernel.host.clock.realtime();

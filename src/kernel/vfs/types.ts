@@ -138,8 +138,11 @@ export interface Inode {
   removexattr(name: string): void;
   /** O_TMPFILE: a regular file without a name in this directory. */
   tmpfile?(mode: number, uid: number, gid: number): Inode;
-  /** Before a write to the page cache: reserves space, or throws ENOSPC / EDQUOT. */
-  prepareWrite?(offset: number, length: number): void;
+  /**
+   * Before a write to the page cache: reserves space, or throws ENOSPC / EDQUOT. Without privilege (default: with),
+   * what a file system keeps for administrators is not there.
+   */
+  prepareWrite?(offset: number, length: number, privileged?: boolean): void;
   /** Makes bytes, which must not change afterwards, the content of a file that was just created. */
   setContent?(bytes: Uint8Array): void;
   /** SEEK_DATA (3) / SEEK_HOLE (4) below the size; without it a file is all data. -1: no data follows. */

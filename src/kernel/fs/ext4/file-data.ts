@@ -42,8 +42,11 @@ export class FileData {
     readData(this.disk, index, into, at);
   }
 
-  /** Reserves space for a write; ENOSPC if there is none. `flush` turns other files' promises into facts. */
-  reserve(offset: number, length: number, flush: () => void): void {
+  /**
+   * Reserves space for a write; ENOSPC if there is none, or none but what is reserved for the privileged. `flush`
+   * turns other files' promises into facts.
+   */
+  reserve(offset: number, length: number, privileged: boolean, flush: () => void): void {
     const { vol } = this;
     const bs = vol.blockSize;
     const end = Math.ceil((offset + length) / bs);
@@ -51,10 +54,12 @@ export class FileData {
     const missing = this.holes(Math.floor(offset / bs), end);
     if (missing.length === 0) return;
     if (!this.disk.usesExtents) throw linuxError(EOPNOTSUPP);
-    if (this.promise(missing)) return;
+    const kept = privileged ? 0 : vol.sb.reservedBlocks;
+    if (this.promise(missing, kept)) return;
     flush();
     vol.commit();
-    if (this.promise(missing)) return;
+    if (this.promise(missing, kept)) return;
+    if (vol.freeBlocks - vol.reserved - kept < missing.length) throw linuxError(ENOSPC);
     // Too tight for promises: allocate now, which either works or does not.
     this.allocate(Math.floor(offset / bs), end);
   }
@@ -74,10 +79,11 @@ export class FileData {
     return missing;
   }
 
-  private promise(blocks: readonly number[]): boolean {
+  /** @param kept blocks that have to stay free */
+  private promise(blocks: readonly number[], kept: number): boolean {
     const { vol } = this;
     const want = this.cost(this.delayed.size + blocks.length);
-    if (vol.freeBlocks - vol.reserved < want - this.reservation) return false;
+    if (vol.freeBlocks - vol.reserved - kept < want - this.reservation) return false;
     for (const lblk of blocks) this.delayed.add(lblk);
     this.settle();
     return true;

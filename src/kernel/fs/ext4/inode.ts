@@ -178,9 +178,9 @@ export class Ext4Inode extends BaseInode implements PageData {
     this.data.writePage(index, from, at, length);
   }
 
-  prepareWrite(offset: number, length: number): void {
+  prepareWrite(offset: number, length: number, privileged: boolean = true): void {
     if (this.fs.readOnly) throw linuxError(EROFS);
-    this.data.reserve(offset, length, () => this.fs.writeBack());
+    this.data.reserve(offset, length, privileged, () => this.fs.writeBack());
     this.writeEnd = offset + length;
   }
 
