@@ -9,6 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { brotliDecompressSync } from 'node:zlib';
 import { boot as bootInBrowser } from '../../src/host/browser/index.ts';
 import { boot } from '../../src/host/node/index.ts';
+import { AUDIT } from '../lib/audit.ts';
 import { assert, suite } from '../lib/suite.ts';
 
 const test = suite('library');
@@ -123,6 +124,7 @@ test('the browser adapter boots the image from bytes', async () => {
   const machine = await bootInBrowser({
     image: new Uint8Array(brotliDecompressSync(packed)),
     memory: 64 * 1024 * 1024,
+    audit: AUDIT,
   });
   const echo = machine.spawn(['echo', 'in a page']);
   assert.is(await text(echo.stdout), 'in a page\n');

@@ -4,6 +4,9 @@
  * Damage of each kind is in test/mmu/incremental-audit.test.ts.
  */
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { boot } from '../../src/host/node/index.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { kevlar } from '../cli/cli.ts';
@@ -121,6 +124,20 @@ test('frames that nobody lets go', async () => {
   });
   assert.match(text, /audit after .*frame \d+ \(.*\): \d+ references, \d+ users/s);
   assert.is(full, 0);
+});
+
+test('every machine of a test is audited', () => {
+  const tests = fileURLToPath(new URL('..', import.meta.url));
+  const makers = /(?:new Machine|Guest\.boot|bootInBrowser)\(\{(.*?)\n *\}\)/gs;
+  let made = 0;
+  for (const path of readdirSync(tests, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue;
+    for (const [, options] of readFileSync(join(tests, path), 'utf8').matchAll(makers)) {
+      made++;
+      assert.match(options as string, /^ *audit: /m, `a machine without the audit in test/${path}`);
+    }
+  }
+  assert.ok(made >= 5, `${made} machines`);
 });
 
 test('KEVLAR_AUDIT reaches the library and the command line', () => {
