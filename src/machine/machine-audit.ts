@@ -1,7 +1,7 @@
 /**
  * The audit of a machine: after every system call that changes memory maps, what may have changed
  * (kernel/mm/incremental-audit.ts) and a share of the translations; everything (kernel/mm/audit.ts)
- * after every FULL_EVERY such calls, before the last address space goes, and when the machine stops.
+ * after some hundred or thousand such calls, before the last address space goes, and when the machine stops.
  * For tests (MachineOptions.audit).
  */
 
@@ -30,8 +30,12 @@ export class AuditError extends Error {
 }
 
 const MAX_FINDINGS = 40;
-/** Incremental audits between two full ones, each of which costs as much as some hundred of them. */
-const FULL_EVERY = 500;
+/**
+ * Incremental audits before the first full one, which costs as much as some hundred of them; then twice as
+ * many before the second, and so on.
+ */
+const FIRST_FULL = 500;
+const FULL_EVERY = 4000;
 
 /** Where all 64 bits are used, only the low half can be flags, and what is an address is none. */
 function argument(lo: number, hi: number): number {
@@ -47,6 +51,7 @@ export class MachineAudit {
   private readonly translations: TranslationAudit;
   private readonly incremental: IncrementalAudit;
   private sinceFull = 0;
+  private untilFull = FIRST_FULL;
   /** After a finding everything would be one: the first is thrown, and nothing is audited any more. */
   private failed = false;
 
@@ -92,7 +97,10 @@ export class MachineAudit {
     const { argLo, argHi } = task.sys;
     const args = Array.from(argLo, (lo, i) => argument(lo, argHi[i]!));
     const findings = this.changes(task.dead ? null : task.mm, { name, args, result });
-    if (++this.sinceFull >= FULL_EVERY) this.everything(findings);
+    if (++this.sinceFull >= this.untilFull) {
+      this.untilFull = Math.min(this.untilFull * 2, FULL_EVERY);
+      this.everything(findings);
+    }
     this.report(name, findings);
   }
 

@@ -4,7 +4,7 @@
  * it is made of also serve the incremental audit (paging-watch.ts).
  */
 
-import { PAGE_SIZE } from '../common/layout.ts';
+import { PAGE_SIZE, TLB_EXEC, TLB_READ, TLB_WRITE } from '../common/layout.ts';
 import {
   FRAME_ANON,
   FRAME_CACHE,
@@ -114,26 +114,37 @@ export function auditTlb(paging: Paging, out: string[]): void {
     }
     byGeneration.set(space.tlbGeneration, space);
   }
-  for (const entry of paging.tlb.entries()) {
-    const space = byGeneration.get(entry.generation);
+  paging.tlb.forEach((generation, vpn, host, rights) => {
+    const space = byGeneration.get(generation);
     // An entry of an address space that is gone: its generation is not given out again before a wrap.
-    if (space === undefined) continue;
-    const pte = space.get(entry.vpn);
-    const frame = hostFrame(entry.host);
-    const rights = PTE_PRESENT | PTE_USER | (entry.write ? PTE_WRITABLE : 0);
-    const agrees =
-      (pte & rights) === rights &&
-      pteFrame(pte) === frame &&
-      !(entry.exec && (pte & PTE_NX) !== 0) &&
-      !(entry.write && paging.codeFrames[frame] !== 0);
-    if (agrees) continue;
-    const has = `${entry.read ? 'R' : '-'}${entry.write ? 'W' : '-'}${entry.exec ? 'X' : '-'}`;
-    const code = paging.codeFrames[frame] !== 0 ? ' (code)' : '';
-    out.push(
-      `${where(space, entry.vpn)}: TLB has ${has} of frame ${frame}${code}, entry is ${formatPte(pte)}`,
-      ...paging.log.format(entry.vpn),
-    );
-  }
+    if (space !== undefined) auditTlbEntry(paging, space, vpn, hostFrame(host), rights, out);
+  });
+}
+
+function auditTlbEntry(
+  paging: Paging,
+  space: PageTables,
+  vpn: number,
+  frame: number,
+  rights: number,
+  out: string[],
+): void {
+  const pte = space.get(vpn);
+  const code = paging.codeFrames[frame] !== 0;
+  const write = (rights & (1 << TLB_WRITE)) !== 0;
+  const exec = (rights & (1 << TLB_EXEC)) !== 0;
+  const need = PTE_PRESENT | PTE_USER | (write ? PTE_WRITABLE : 0);
+  const agrees =
+    (pte & need) === need &&
+    pteFrame(pte) === frame &&
+    !(exec && (pte & PTE_NX) !== 0) &&
+    !(write && code);
+  if (agrees) return;
+  const read = (rights & (1 << TLB_READ)) !== 0;
+  const has = `${read ? 'R' : '-'}${write ? 'W' : '-'}${exec ? 'X' : '-'}`;
+  const of = `frame ${frame}${code ? ' (code)' : ''}`;
+  out.push(`${where(space, vpn)}: TLB has ${has} of ${of}, entry is ${formatPte(pte)}`);
+  out.push(...paging.log.format(vpn));
 }
 
 /** A frame with what maps it, for findings. */

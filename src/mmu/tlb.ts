@@ -29,15 +29,8 @@ export function tlbEntry(lo: number): number {
   return ((lo >>> TLB_INDEX_SHIFT) & TLB_INDEX_MASK) + TLB_WORD;
 }
 
-/** One valid entry, for the audit. */
-export interface TlbEntryView {
-  readonly generation: number;
-  readonly vpn: number;
-  readonly host: number;
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly exec: boolean;
-}
+/** Sees one valid entry: its rights as bits 1 << TLB_READ, 1 << TLB_WRITE, 1 << TLB_EXEC. */
+export type TlbVisitor = (generation: number, vpn: number, host: number, rights: number) => void;
 
 export class Tlb {
   epoch = 1;
@@ -101,26 +94,23 @@ export class Tlb {
     if (hit) I32[e + TLB_WRITE] = 0;
   }
 
-  /** Every valid entry, decoded. */
-  entries(): TlbEntryView[] {
-    const out: TlbEntryView[] = [];
+  /** Visits every valid entry. */
+  forEach(visit: TlbVisitor): void {
+    const { I32 } = this;
     for (let e = TLB_WORD; e < TLB_WORD + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2); e += 8) {
-      const read = this.I32[e + TLB_READ]!;
-      const write = this.I32[e + TLB_WRITE]!;
-      const exec = this.I32[e + TLB_EXEC]!;
-      const tag = read || write || exec;
+      const read = I32[e + TLB_READ]!;
+      const write = I32[e + TLB_WRITE]!;
+      const exec = I32[e + TLB_EXEC]!;
+      const tag = read | write | exec;
       if (tag === 0) continue;
+      const rights =
+        (read === 0 ? 0 : 1 << TLB_READ) |
+        (write === 0 ? 0 : 1 << TLB_WRITE) |
+        (exec === 0 ? 0 : 1 << TLB_EXEC);
       const page = tag & PAGE_MASK;
-      out.push({
-        generation: tag & MAX_GENERATION,
-        vpn: this.I32[e + TLB_HI]! * 0x100000 + (page >>> 12),
-        host: (page + this.I32[e + TLB_ADDEND]!) | 0,
-        read: read !== 0,
-        write: write !== 0,
-        exec: exec !== 0,
-      });
+      const vpn = I32[e + TLB_HI]! * 0x100000 + (page >>> 12);
+      visit(tag & MAX_GENERATION, vpn, (page + I32[e + TLB_ADDEND]!) | 0, rights);
     }
-    return out;
   }
 
   private reset(e: number, hi: number, addend: number): void {

@@ -5,7 +5,14 @@ import { PROT_EXEC, PROT_NONE, PROT_READ } from '../../src/kernel/mm/abi.ts';
 import { mprotect, munmap } from '../../src/kernel/mm/mmap.ts';
 import { tlbEntry } from '../../src/mmu/tlb.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { anon, checkAudit, lastFault, load8, makeRig, store8 } from './rig.ts';
+import { anon, checkAudit, lastFault, load8, makeRig, type Rig, store8 } from './rig.ts';
+
+/** Valid entries. */
+function tlbEntries(rig: Rig): number {
+  let n = 0;
+  rig.paging.tlb.forEach(() => n++);
+  return n;
+}
 
 const test = suite('guest access');
 const A = 0x10_0000;
@@ -140,9 +147,9 @@ test('one changed entry kills one TLB entry, of address spaces that do not run t
     store8(rig, A, 1);
     store8(rig, A + PAGE_SIZE, 2);
   }
-  assert.is(rig.paging.tlb.entries().length, 2, 'same pages, same entries: b has replaced a');
+  assert.is(tlbEntries(rig), 2, 'same pages, same entries: b has replaced a');
   munmap(b, A, PAGE_SIZE);
-  assert.is(rig.paging.tlb.entries().length, 1);
+  assert.is(tlbEntries(rig), 1);
   assert.is(load8(rig, A), -1);
   assert.is(load8(rig, A + PAGE_SIZE), 2);
   a.activate();

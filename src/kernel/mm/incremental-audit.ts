@@ -26,7 +26,7 @@ import { auditCall, type MmCall } from './postconditions.ts';
 export type FrameTranslations = (frame: number, held: boolean, out: string[]) => void;
 
 /** Areas that may be gone through at each call; of longer lists, all at some of the calls. */
-const AREAS_PER_CALL = 512;
+const AREAS_PER_CALL = 128;
 
 /** An address space as it was seen last. */
 interface Known {

@@ -35,19 +35,21 @@ const PROT_BITS = PROT_READ | PROT_WRITE | PROT_EXEC;
 class Check {
   readonly as: AddressSpace;
   readonly before: AreaSnapshot | null;
+  private readonly call: MmCall;
   private readonly out: string[];
-  private readonly what: string;
 
-  constructor(as: AddressSpace, before: AreaSnapshot | null, what: string, out: string[]) {
+  constructor(as: AddressSpace, before: AreaSnapshot | null, call: MmCall, out: string[]) {
     this.as = as;
     this.before = before;
-    this.what = what;
+    this.call = call;
     this.out = out;
   }
 
   fail(start: number, end: number, wrong: string): void {
+    const { name, args, result } = this.call;
+    const call = `${name}(${args.map((n) => n.toString(16)).join(', ')}) = ${result.toString(16)}`;
     const range = `${start.toString(16)}-${end.toString(16)}`;
-    this.out.push(`as ${this.as.tables.id} ${range}: ${wrong} (${this.what})`);
+    this.out.push(`as ${this.as.tables.id} ${range}: ${wrong} (${call})`);
   }
 
   noEntries(start: number, end: number): void {
@@ -126,7 +128,6 @@ export function auditCall(
   out: string[],
 ): void {
   const { name, args, result } = call;
-  if (result < 0) return;
-  const what = `${name}(${args.map((n) => n.toString(16)).join(', ')}) = ${result.toString(16)}`;
-  POSTCONDITIONS[name]?.(new Check(as, before, what, out), args, result);
+  const condition = POSTCONDITIONS[name];
+  if (result >= 0) condition?.(new Check(as, before, call, out), args, result);
 }
