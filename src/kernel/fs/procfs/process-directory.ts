@@ -37,13 +37,15 @@ function ownerOf(process: Process): Owner {
   };
 }
 
-export function processDirectory(fs: PseudoFs, process: Process): PseudoDirectory {
+/** @param net what all processes have as `net`: there is one network */
+export function processDirectory(fs: PseudoFs, process: Process, net: Inode): PseudoDirectory {
   const owner = ownerOf(process);
   const leader = (): Task => process.leader;
   return fixedDirectory(
     fs,
     {
-      task: taskDirectory(fs, process, owner),
+      task: taskDirectory(fs, process, owner, net),
+      net,
       ...nodes(fs, leader, owner, true),
     },
     0o555,
@@ -51,19 +53,14 @@ export function processDirectory(fs: PseudoFs, process: Process): PseudoDirector
   );
 }
 
-function taskDirectory(fs: PseudoFs, process: Process, owner: Owner): PseudoDirectory {
+function taskDirectory(fs: PseudoFs, process: Process, owner: Owner, net: Inode): PseudoDirectory {
   const known = new WeakMap<Task, Inode>();
   const find = (name: string): Inode | null => {
     for (const task of process.threads) {
       if (String(task.pid) !== name) continue;
       let inode = known.get(task);
       if (inode === undefined) {
-        inode = fixedDirectory(
-          fs,
-          nodes(fs, () => task, owner, false),
-          0o555,
-          owner,
-        );
+        inode = fixedDirectory(fs, { net, ...nodes(fs, () => task, owner, false) }, 0o555, owner);
         known.set(task, inode);
       }
       return inode;

@@ -4,6 +4,7 @@ import type { Kernel } from '../../kernel.ts';
 import type { Process } from '../../process/process.ts';
 import { PROC_SUPER_MAGIC } from '../../vfs/constants.ts';
 import type { Inode } from '../../vfs/types.ts';
+import { netDirectory } from './net.ts';
 import { fixedDirectory, PseudoDirectory, PseudoFs, PseudoLink, PseudoText } from './node.ts';
 import { processDirectory } from './process-directory.ts';
 import { sysctlDirectory } from './sysctl.ts';
@@ -29,6 +30,7 @@ export function createProcFs(kernel: Kernel, dev: number, options: ProcFsOptions
   const fs = new PseudoFs(kernel, 'proc', dev, PROC_SUPER_MAGIC);
   const fixed = rootEntries(fs, kernel, options);
   const directories = new WeakMap<Process, Inode>();
+  const net = netDirectory(fs);
   const names = (): string[] => {
     const pids = [...kernel.processes.keys()].sort((a, b) => a - b);
     return [...fixed.keys(), ...pids.map(String)];
@@ -43,7 +45,7 @@ export function createProcFs(kernel: Kernel, dev: number, options: ProcFsOptions
     if (process === null) return null;
     let inode = directories.get(process);
     if (inode === undefined) {
-      inode = processDirectory(fs, process);
+      inode = processDirectory(fs, process, net);
       directories.set(process, inode);
     }
     return inode;
@@ -60,6 +62,7 @@ function rootEntries(fs: PseudoFs, kernel: Kernel, options: ProcFsOptions): Map<
     self: new PseudoLink(fs, () => String(reader().tgid)),
     'thread-self': new PseudoLink(fs, () => `${reader().tgid}/task/${reader().pid}`),
     mounts: new PseudoLink(fs, () => 'self/mounts'),
+    net: new PseudoLink(fs, () => 'self/net'),
     cmdline: text(() => `${options.cmdline ?? 'console=tty0'}\n`),
     cpuinfo: text(options.cpuinfo ?? defaultCpuinfo),
     devices: text(() => devicesText(kernel)),

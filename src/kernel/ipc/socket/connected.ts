@@ -174,7 +174,7 @@ export abstract class ConnectedSocket extends Socket {
     return this.peer === null ? 0 : this.sendBuffer - this.peer.received.length;
   }
 
-  protected override unsent(): number {
+  override unsent(): number {
     return this.peer?.received.length ?? 0;
   }
 

@@ -371,7 +371,7 @@ export class UdpSocket extends Socket {
     return (flags & MSG_TRUNC) !== 0 ? got.full : n;
   }
 
-  protected override unread(): number {
+  override unread(): number {
     return this.received.firstLength;
   }
 

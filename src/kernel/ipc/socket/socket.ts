@@ -139,12 +139,12 @@ export abstract class Socket extends BaseFile {
   }
 
   /** FIONREAD. */
-  protected unread(): number {
+  unread(): number {
     return this.received.length;
   }
 
   /** SIOCOUTQ: bytes that the peer has not read. */
-  protected unsent(): number {
+  unsent(): number {
     return 0;
   }
 

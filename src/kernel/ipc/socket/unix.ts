@@ -359,7 +359,7 @@ export class UnixDatagram extends Socket {
     for (const sender of this.connected) sender.writeQueue.wake();
   }
 
-  protected override unread(): number {
+  override unread(): number {
     return this.received.firstLength;
   }
 
