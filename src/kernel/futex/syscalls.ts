@@ -62,6 +62,7 @@ function sysFutex(sys: Sys, a: FutexArgs): number {
       return wakeOp(sys, a, isPrivate);
     default:
       // Priority inheritance: libc then reports ENOTSUP for such mutexes.
+      sys.kernel.logOnce(`futex operation ${command} is not supported (${sys.task.comm})`);
       throw linuxError(ENOSYS);
   }
 }

@@ -118,9 +118,9 @@ static void unix_sockets(void) {
 }
 
 int main(void) {
-  const char *names[] = {"tcp", "tcp6", "udp", "udp6", "unix", "dev", "route", "arp"};
+  const char *names[] = {"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "unix", "dev", "route", "arp"};
   char text[300], *at;
-  for (int i = 0; i < 8; i++) header(names[i]);
+  for (int i = 0; i < 10; i++) header(names[i]);
   FILE *f = fopen("/proc/net/dev", "r");
   while (fgets(text, sizeof text, f)) {
     int fields = 0;

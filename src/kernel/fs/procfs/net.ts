@@ -76,6 +76,7 @@ function table(header: string, width: number, lines: readonly string[]): string 
 const V4_HEADER = 'local_address rem_address   st';
 const V6_HEADER = 'local_address                         remote_address                        st';
 const COLUMNS = 'tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+const UDP_COLUMNS = `${COLUMNS} ref pointer drops`;
 
 function tcpText(kernel: Kernel, domain: number): string {
   const lines: string[] = [];
@@ -100,9 +101,8 @@ function udpText(kernel: Kernel, domain: number): string {
     const line = inetLine(socket, portOf(socket.localName()) & 0xff, state, '2 0000000000000000 0');
     lines.push(domain === AF_INET ? ` ${line}` : line);
   }
-  const columns = `${COLUMNS} ref pointer drops`;
-  if (domain === AF_INET) return table(`   sl  ${V4_HEADER} ${columns}`, UDP_WIDTH, lines);
-  return table(`  sl  ${V6_HEADER} ${columns}`, 0, lines);
+  if (domain === AF_INET) return table(`   sl  ${V4_HEADER} ${UDP_COLUMNS}`, UDP_WIDTH, lines);
+  return table(`  sl  ${V6_HEADER} ${UDP_COLUMNS}`, 0, lines);
 }
 
 function unixText(kernel: Kernel): string {
@@ -147,6 +147,9 @@ export function netDirectory(fs: PseudoFs): PseudoDirectory {
     arp: text(() => ARP_HEADER),
     dev: text(devicesText),
     if_inet6: text(() => IF_INET6),
+    // There are no raw sockets.
+    raw: text(() => table(`  sl  ${V4_HEADER} ${UDP_COLUMNS}`, 0, [])),
+    raw6: text(() => table(`  sl  ${V6_HEADER} ${UDP_COLUMNS}`, 0, [])),
     // The loopback's own routes are in no table that is shown here.
     route: text(() => table(ROUTE_HEADER, UDP_WIDTH, [])),
     tcp: text(() => tcpText(kernel, AF_INET)),
