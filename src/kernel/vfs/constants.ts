@@ -24,6 +24,8 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const __O_TMPFILE = 0o20000000;
 export const O_TMPFILE = 0o20200000;
+/** Those that open(2) knows (include/linux/fcntl.h). */
+export const VALID_OPEN_FLAGS: number = 0o37777703 | 0o40;
 
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;

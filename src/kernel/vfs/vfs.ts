@@ -278,7 +278,7 @@ export class Vfs {
     const bits = newMode(who.cred, dir.inode, S_IFREG | (mode & ~who.fs.umask & 0o7777));
     const inode = dir.inode.tmpfile(bits, who.cred.fsuid, newGroup(who.cred, dir.inode));
     const dentry = temporaryDentry(dir.dentry, inode);
-    return this.openInode(sys, new VfsPath(dir.mount, dentry), flags & ~O_DIRECTORY);
+    return this.openInode(sys, new VfsPath(dir.mount, dentry), flags);
   }
 
   private openCreate(

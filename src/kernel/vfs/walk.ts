@@ -7,7 +7,7 @@
  * starts another one, and its result is read before the next.
  */
 
-import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, linuxError } from '../errno.ts';
+import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV, linuxError } from '../errno.ts';
 import { PATH_MAX } from './constants.ts';
 import type { Dentry, DentryCache } from './dentry.ts';
 import type { FsContext } from './fs-context.ts';
@@ -33,7 +33,25 @@ export const WALK = {
   parent: 2,
 } as const;
 
+/** How openat2(2) wants a path resolved. */
+export const RESOLVE = {
+  NO_XDEV: 1,
+  NO_MAGICLINKS: 2,
+  NO_SYMLINKS: 4,
+  BENEATH: 8,
+  IN_ROOT: 16,
+  CACHED: 32,
+} as const;
+const SCOPED = RESOLVE.BENEATH | RESOLVE.IN_ROOT;
+
 export class Walker {
+  /** RESOLVE_* of the walks to come. */
+  scope = 0;
+  /** Where `..` and absolute names lead at most. */
+  private topMount!: Mount;
+  private topDentry!: Dentry;
+  /** Linux looks for the root when it needs it, and takes a jump to it before that for another mount. */
+  private rootKnown = false;
   private readonly cache: DentryCache;
   private who!: Caller;
   private links = 0;
@@ -57,6 +75,10 @@ export class Walker {
     const from = start ?? who.fs.cwd;
     this.mount = from.mount;
     this.dentry = from.dentry;
+    const top = (this.scope & SCOPED) !== 0 ? from : who.fs.root;
+    this.topMount = top.mount;
+    this.topDentry = top.dentry;
+    this.rootKnown = name.charCodeAt(0) === SLASH;
     this.resolve(name, flags);
   }
 
@@ -72,8 +94,10 @@ export class Walker {
   private resolve(name: string, flags: number): void {
     let at = 0;
     if (name.charCodeAt(0) === SLASH) {
-      this.mount = this.who.fs.root.mount;
-      this.dentry = this.who.fs.root.dentry;
+      if ((this.scope & RESOLVE.BENEATH) !== 0) throw linuxError(EXDEV);
+      if (this.links > 0 && (!this.rootKnown || this.mount !== this.topMount)) this.leavesMount();
+      this.mount = this.topMount;
+      this.dentry = this.topDentry;
       at = skipSlashes(name, 0);
     }
     if (at === name.length) {
@@ -130,20 +154,29 @@ export class Walker {
     this.dentry = d;
     let m = mountedOn(this.mount, d);
     while (m !== null) {
+      this.leavesMount();
       this.mount = m;
       this.dentry = m.root;
       m = mountedOn(m, m.root);
     }
   }
 
+  private leavesMount(): void {
+    if ((this.scope & RESOLVE.NO_XDEV) !== 0) throw linuxError(EXDEV);
+  }
+
   /** `..`: stays at the root directory, and leaves a mount by its mount point. */
   up(): void {
-    const { root } = this.who.fs;
     let { mount, dentry } = this;
+    this.rootKnown = true;
     for (;;) {
-      if (mount === root.mount && dentry === root.dentry) return;
+      if (mount === this.topMount && dentry === this.topDentry) {
+        if ((this.scope & RESOLVE.BENEATH) !== 0) throw linuxError(EXDEV);
+        return;
+      }
       if (dentry !== mount.root) break;
       if (mount.parent === null || mount.point === null) return;
+      this.leavesMount();
       dentry = mount.point;
       mount = mount.parent;
     }
@@ -153,10 +186,14 @@ export class Walker {
 
   private followLink(link: Dentry, flags: number): void {
     if (++this.links > MAX_LINKS) throw linuxError(ELOOP);
+    if ((this.scope & RESOLVE.NO_SYMLINKS) !== 0) throw linuxError(ELOOP);
     const inode = link.inode!;
     if (inode.followMagic !== undefined) {
+      if ((this.scope & RESOLVE.NO_MAGICLINKS) !== 0) throw linuxError(ELOOP);
+      if ((this.scope & SCOPED) !== 0) throw linuxError(EXDEV);
       const to = inode.followMagic();
       if (!(to instanceof VfsPath)) throw linuxError(ENOENT);
+      if (to.mount !== this.mount) this.leavesMount();
       this.mount = to.mount;
       this.dentry = to.dentry;
       this.last = '';

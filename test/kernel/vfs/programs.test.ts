@@ -9,6 +9,7 @@ const test = suite('files of programs');
 sameAsNative(test, 'a running program is not written, a written one not run', 'exec-busy');
 sameAsNative(test, 'new descriptors stay below RLIMIT_NOFILE', 'descriptor-limit');
 sameAsNative(test, 'sendfile and splice lose nothing', 'splice');
+sameAsNative(test, 'openat2 resolves as Linux does', 'openat2');
 
 const full = 'what fits on a full file system is written';
 /** What full-disk says where it may not mount. */

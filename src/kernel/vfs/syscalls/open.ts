@@ -1,6 +1,6 @@
 /** open and close, descriptors (dup, fcntl, ioctl), flock. */
 
-import { EAGAIN, EINVAL, ENOSYS, linuxError } from '../../errno.ts';
+import { EAGAIN, EINVAL, linuxError } from '../../errno.ts';
 import {
   CString,
   DirFd,
@@ -11,6 +11,8 @@ import {
   Mode,
   OpenFlags,
   OpenMode,
+  Ptr,
+  Size,
   UInt,
 } from '../../syscall/args.ts';
 import { FcntlArg } from '../../syscall/fcntl-arg.ts';
@@ -29,20 +31,19 @@ import {
   O_PATH,
   O_TRUNC,
   O_WRONLY,
+  VALID_OPEN_FLAGS,
 } from '../constants.ts';
 import { lockQueue, releaseFlock, tryFlock } from '../locks.ts';
 import { inodeOf, readPath, startOf } from './common.ts';
 import { FCNTL_NAMES, sysFcntl } from './fcntl.ts';
-
-/** VALID_OPEN_FLAGS in include/linux/fcntl.h. */
-const KNOWN_OPEN_FLAGS = 0o37777703 | 0o40;
+import { sysOpenat2 } from './openat2.ts';
 
 function openAt(sys: Sys, dirfd: number, addr: number, flags: number, mode: number): number {
   const { task, kernel } = sys;
   const name = readPath(sys, addr);
   task.files.checkRoom();
   const start = startOf(sys, dirfd, name);
-  const wanted = (flags & KNOWN_OPEN_FLAGS & ~O_CLOEXEC) | (flags & O_PATH ? 0 : O_LARGEFILE);
+  const wanted = (flags & VALID_OPEN_FLAGS & ~O_CLOEXEC) | (flags & O_PATH ? 0 : O_LARGEFILE);
   const file = kernel.vfs.open(sys, task, start, name, wanted, mode);
   if (typeof file === 'number') return file;
   return task.files.install(file, (flags & O_CLOEXEC) !== 0);
@@ -149,11 +150,6 @@ function sysFlock(sys: Sys, { fd, operation }: { fd: number; operation: number }
   return sys.block([lockQueue(inode)]);
 }
 
-/** openat2(2): callers fall back to openat when there is none. */
-function sysOpenat2(): number {
-  throw linuxError(ENOSYS);
-}
-
 const LOCK_NAMES = { LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB } as const;
 const CLOSE_RANGE_NAMES = { CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC } as const;
 
@@ -179,5 +175,5 @@ export const OPEN_SYSCALLS: readonly SyscallRow[] = [
     { first: UInt, last: UInt, flags: Flags('CLOSE_RANGE', CLOSE_RANGE_NAMES) },
     sysCloseRange,
   ),
-  syscall(437, 'openat2', { dfd: DirFd, filename: CString, how: Hex, usize: Hex }, sysOpenat2),
+  syscall(437, 'openat2', { dfd: DirFd, filename: CString, how: Ptr, usize: Size }, sysOpenat2),
 ];
