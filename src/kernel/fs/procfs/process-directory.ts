@@ -18,6 +18,7 @@ import {
   type PseudoFs,
   PseudoText,
 } from './node.ts';
+import { MemoryNode } from './process-memory.ts';
 import {
   cmdlineBytes,
   environBytes,
@@ -99,6 +100,7 @@ function nodes(
     statm: text(() => statmLine(task())),
     maps: text(alive(() => formatMaps(task().mm))),
     smaps: text(alive(() => formatSmaps(task().mm))),
+    mem: new MemoryNode(fs, process, owner, (p) => checkInspect(fs, p)),
     cwd: placeLink(fs, task, owner, (t) => t.fs.cwd),
     root: placeLink(fs, task, owner, (t) => t.fs.root),
     exe: exeLink(fs, process, owner),
