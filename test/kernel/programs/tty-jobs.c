@@ -135,15 +135,19 @@ static void leader(const char *name, int master) {
   _exit(7);
 }
 
+/* Reads up to `text`; what came with it is kept for the next call. */
 static void expect(int master, const char *text) {
-  char buf[2000];
-  int n = 0;
-  while (n < (int)sizeof buf - 1) {
+  static char buf[4000];
+  static int n, seen;
+  for (;;) {
+    char *at = strstr(buf + seen, text);
+    if (at) {
+      seen = at - buf + strlen(text);
+      return;
+    }
     int r = read(master, buf + n, sizeof buf - 1 - n);
     if (r <= 0) break;
     n += r;
-    buf[n] = 0;
-    if (strstr(buf, text)) return;
   }
   printf("did not see %s\n", text);
 }
