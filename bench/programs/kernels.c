@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
   uint8_t *bytes = (uint8_t *)p;
   BENCH("branches", branches(bytes, 1 << 14, (long)(1500 * scale)));
   BENCH("calls", calls(n * 50));
-  BENCH("fib", fib(scale >= 1 ? 32 : 27));
+  BENCH("fib", fib(scale >= 1 ? 40 : 32));
   BENCH("sse2_scalar", sse2_scalar(n * 15));
   double *m = malloc(3 * 64 * 64 * sizeof *m);
   for (int i = 0; i < 3 * 64 * 64; i++) m[i] = (i % 97) * 0.25;

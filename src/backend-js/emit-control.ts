@@ -8,7 +8,7 @@
 
 import { panic } from '../common/panic.ts';
 import type { Stmt } from '../ir/cfg/structure.ts';
-import { COND, EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
+import { EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, type Ref, refIndex } from '../ir/refs.ts';
 import { condExpr32, condition64 } from './conditions.ts';
 import { COUNTERS, type EmitContext } from './context.ts';
@@ -252,7 +252,7 @@ export class ControlEmitter {
         this.branch(last, condition, arms, fall);
         return;
       case OP.jumpind:
-        this.jumpind(last, arms[0] ?? null, fall);
+        this.jumpind(last, arms, fall);
         return;
       case OP.exit:
         this.leaveDynamic(code[last + 2]!, code[last + 5]!);
@@ -315,29 +315,86 @@ export class ControlEmitter {
     return e.leaveAt(lo, hi, e.options.link?.(lo, hi) ?? EXIT.next);
   }
 
-  private jumpind(last: number, arm: readonly Stmt[] | null, fall: number): void {
+  private jumpind(last: number, arms: readonly (readonly Stmt[] | null)[], fall: number): void {
     const { e } = this;
     const pc = e.ir.code[last + 2]!;
-    const { guardLo, guardHi } = e.region.blocks[e.blockIndex]!;
-    if (arm === null) {
-      this.leaveDynamic(pc, EXIT.next);
+    const { guards } = e.region.blocks[e.blockIndex]!;
+    const targets = guards.map((guard, k): Target => {
+      return { lo: guard | 0, hi: Math.floor(guard / 4294967296) | 0, arm: arms[k]! };
+    });
+    // The arms move on to other blocks: what leaves is written down first.
+    const leave = this.leaveDynamicText(pc, EXIT.next);
+    if (targets.length === 0) {
+      e.line(leave);
       return;
     }
-    e.line(`if(${condition64(COND.ne, e.lo(pc), e.hi(pc), String(guardLo), String(guardHi))}){`);
-    this.leaveDynamic(pc, EXIT.next);
+    const { hi } = targets[0]!;
+    const choice: Choice = { lo: e.lo(pc), hi: e.hi(pc), leave, carry: e.carry, fall };
+    if (!targets.every((t) => t.hi === hi)) {
+      this.oneByOne(targets, choice);
+      return;
+    }
+    e.line(`if(${choice.hi}!==${hi}){${leave}}`);
+    this.choose(targets, { ...choice, hi: '' });
+  }
+
+  /** Compares with each target in turn if they are few, else halves them first. */
+  private choose(targets: readonly Target[], choice: Choice): void {
+    if (targets.length <= MAX_COMPARES) {
+      this.oneByOne(targets, choice);
+      return;
+    }
+    const { e } = this;
+    const sorted = [...targets].sort((a, b) => (a.lo >>> 0) - (b.lo >>> 0));
+    const half = sorted.length >> 1;
+    e.line(`if(${choice.lo}>>>0<${sorted[half]!.lo >>> 0}){`);
+    this.choose(sorted.slice(0, half), choice);
+    e.line('}else{');
+    this.choose(sorted.slice(half), choice);
     e.line('}');
-    this.list(arm, fall);
+  }
+
+  private oneByOne(targets: readonly Target[], choice: Choice): void {
+    const { e } = this;
+    for (const { lo, hi, arm } of targets) {
+      const more = choice.hi === '' ? '' : `&&${choice.hi}===${hi}`;
+      e.line(`if(${choice.lo}===${lo}${more}){`);
+      e.carry = choice.carry;
+      this.list(arm ?? [], choice.fall);
+      e.line('}else{');
+    }
+    e.line(`${choice.leave}${'}'.repeat(targets.length)}`);
   }
 
   private leaveDynamic(pc: Ref, code: number): void {
+    this.e.line(this.leaveDynamicText(pc, code));
+  }
+
+  private leaveDynamicText(pc: Ref, code: number): string {
     const { e } = this;
-    if (isConst(pc)) {
-      e.line(e.leaveAt(e.constLo(pc), e.constHi(pc), code));
-      return;
-    }
-    e.line(`_e=${e.lo(pc)};_o=${e.hi(pc)};${e.leaveDynamic(code)}`);
+    if (isConst(pc)) return e.leaveAt(e.constLo(pc), e.constHi(pc), code);
+    return `_e=${e.lo(pc)};_o=${e.hi(pc)};${e.leaveDynamic(code)}`;
   }
 }
+
+/** A pc and what follows if a jumpind goes there. */
+interface Target {
+  readonly lo: number;
+  readonly hi: number;
+  readonly arm: readonly Stmt[] | null;
+}
+
+/** A jumpind: names of the pc's halves (`hi` empty: it has been compared), text that leaves. */
+interface Choice {
+  readonly lo: string;
+  readonly hi: string;
+  readonly leave: string;
+  readonly carry: number;
+  readonly fall: number;
+}
+
+/** Targets that are compared with one after the other. */
+const MAX_COMPARES = 4;
 
 function mentions(code: Int32Array, at: number, ref: Ref): boolean {
   for (let k = 1; k < 5; k++) if (code[at + k] === ref && code[at] !== OP.insn) return true;

@@ -19,7 +19,7 @@ import {
   TLB_WORD,
   TLB_WRITE,
 } from '../common/layout.ts';
-import { MICRO_OPS, type MicroOp } from './micro.ts';
+import { MICRO_OPS, type MicroOp, RECENT_TARGETS } from './micro.ts';
 import { EXIT, type IntOpName, MEM_ALIGN, type MemOpName, OPS, type OpRow, STRIDE } from './ops.ts';
 import { condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS, type SemResult } from './semantics.ts';
 
@@ -221,7 +221,8 @@ function microCase(m: MicroOp): string {
       );
     case 'jumpind':
       return (
-        `a=C[p+1];s0=I32[a];s1=I32[a+1];a=${JUMP_CACHE_HASH};` +
+        `a=C[p+1];s0=I32[a];s1=I32[a+1];h=C[p+2];C[p+${STRIDE}+h]=s0;C[p+${STRIDE + 1}+h]=s1;` +
+        `C[p+2]=h+2&${2 * RECENT_TARGETS - 1};a=${JUMP_CACHE_HASH};` +
         `if(JC[a]===s0&&JC[a+1]===s1&&JC[a+2]===I32[${ENG_CODE_GEN}]){p=JC[a+3];continue;}` +
         `I32[PC]=s0;I32[PC+1]=s1;r=${EXIT.next};${LEAVE}`
       );

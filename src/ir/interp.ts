@@ -19,7 +19,17 @@ import {
   JUMP_CACHE_ENTRIES,
 } from './interp-source.ts';
 import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
-import { M_DEAD, M_EXIT, M_HEAD, M_REGION, MICRO_OPS, type MicroKind } from './micro.ts';
+import {
+  M_DEAD,
+  M_EXIT,
+  M_HEAD,
+  M_JUMPIND,
+  M_REGION,
+  MICRO_OPS,
+  type MicroKind,
+  RECENT_TARGETS,
+  RECENT_WORDS,
+} from './micro.ts';
 import { ConstPool, MicroLowering } from './micro-lower.ts';
 import { EXIT, OPS, type OpRow, type SlotOpName, STRIDE } from './ops.ts';
 import { SLOT_FNS, type SlotFn } from './slot-ops.ts';
@@ -218,6 +228,19 @@ export class Interpreter {
     if (this.hotThreshold !== 0 && left <= this.hotThreshold) return this.hotThreshold - left;
     // Cooled down: the entry that found it hot did not run.
     return NEVER_HOT - left + Math.max(this.hotThreshold - 1, 0);
+  }
+
+  /** Where the block's jumpind went lately, as numbers, the most frequent first; empty if it has none. */
+  recentTargets(block: InterpBlock): number[] {
+    const { C } = this;
+    const ring = block.end - RECENT_WORDS;
+    if (this.blocks[block.id] !== block || C[ring - STRIDE] !== M_JUMPIND) return [];
+    const counts = new Map<number, number>();
+    for (let i = ring; i < ring + 2 * RECENT_TARGETS; i += 2) {
+      const pc = ((C[i + 1] as number) >>> 0) * 4294967296 + ((C[i] as number) >>> 0);
+      if (pc !== 0) counts.set(pc, (counts.get(pc) ?? 0) + 1);
+    }
+    return [...counts].sort((a, b) => b[1] - a[1]).map(([pc]) => pc);
   }
 
   /** The block has been dealt with: it does not become hot again. */

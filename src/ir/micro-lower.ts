@@ -19,6 +19,7 @@ import {
   M_SET32,
   M_SET64,
   MICRO_OF,
+  RECENT_WORDS,
 } from './micro.ts';
 import { OP, OPS, type OpRow, STRIDE } from './ops.ts';
 import { isConst, isTemp, NONE, type Ref, refIndex } from './refs.ts';
@@ -101,7 +102,7 @@ export class MicroLowering {
 
   /** Upper bound of the words that `lower` writes. */
   size(block: IrBlock): number {
-    return block.length + 3 * STRIDE;
+    return block.length + 3 * STRIDE + RECENT_WORDS;
   }
 
   /** Writes micro code at out[p…]. @returns the index after it */
@@ -203,7 +204,8 @@ export class MicroLowering {
       case OP.jumpind:
         out[q] = M_JUMPIND;
         out[q + 1] = this.word(a);
-        return q + STRIDE;
+        out.fill(0, q + 2, q + STRIDE + RECENT_WORDS);
+        return q + STRIDE + RECENT_WORDS;
       case OP.exit:
         out[q] = M_EXIT;
         out[q + 1] = this.word(a);

@@ -9,14 +9,21 @@
  *     int, mem op    d         a           b       c|raw   imm
  *     branch   op    a         b           -       -       -  | linkT genT pcT linkF genF pcF
  *     jump     op    -         -           -       -       -  | link  gen  pc  -     -    -
- *     jumpind  op    a         -           -       -       -
+ *     jumpind  op    a         next        -       -       -   | RECENT_TARGETS pairs pc-lo pc-hi
  *     exit     op    a         reason      -       -       -
+ *
+ * A jumpind writes down where it goes, in turn (`next`: where the next pair goes), for regions.
  *
  * Links hold arena indices of other blocks' heads (0: none) and are valid while `gen` is the current
  * code generation. A dead block's head is overwritten, so a stale link can only reach a live head.
  */
 
-import { COND_NAMES, OPS, type OpRow } from './ops.ts';
+import { COND_NAMES, OPS, type OpRow, STRIDE } from './ops.ts';
+
+/** Where a jumpind went the last times: a power of two. */
+export const RECENT_TARGETS = 16;
+/** Words that they take, whole strides. */
+export const RECENT_WORDS: number = Math.ceil((2 * RECENT_TARGETS) / STRIDE) * STRIDE;
 
 export type MicroKind =
   | 'head'

@@ -80,6 +80,10 @@ export class RegionCompiler {
         const tb = cpu.peek(lo, hi);
         return tb === null ? 0 : cpu.executions(tb);
       },
+      targets: (ir) => {
+        const tb = cpu.peek(ir.pcLo, ir.pcHi);
+        return tb === null ? [] : cpu.interp.recentTargets(tb.interp);
+      },
     };
   }
 

@@ -129,7 +129,7 @@ export function regionOf(
       const i = index.get(t);
       return i === undefined ? -1 : visit(i);
     });
-    out.blocks.push({ ir, succ, guardLo: 0, guardHi: 0 });
+    out.blocks.push({ ir, succ, guards: [] });
   }
   return out;
 }

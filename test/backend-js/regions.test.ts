@@ -212,8 +212,8 @@ test('an indirect jump stays in the region only for the expected pc', () => {
     pages: [],
     insnCount: 2,
     blocks: [
-      { ir: blocks[0]!, succ: [1], guardLo: 0x1100, guardHi: 0 },
-      { ir: blocks[1]!, succ: [], guardLo: 0, guardHi: 0 },
+      { ir: blocks[0]!, succ: [1], guards: [0x1100] },
+      { ir: blocks[1]!, succ: [], guards: [] },
     ],
   };
   const fn = engines.compile(region);

@@ -89,19 +89,31 @@ test('a callee is cloned for each call site, its return guarded', () => {
   const { region, edges } = form(CALLS, 0x100);
   assert.is(region.blocks.length, 5);
   assert.equal(edges.sort(), ['100>200', '110>200', '120>100', '200>110', '200>120']);
-  const guards = region.blocks.filter((b) => b.ir.pcLo === 0x200).map((b) => b.guardLo);
-  assert.equal(guards.sort(), [0x110, 0x120]);
+  const guards = region.blocks.filter((b) => b.ir.pcLo === 0x200).map((b) => b.guards);
+  assert.equal(guards.sort(), [[0x110], [0x120]]);
 });
 
 test('the return of the region itself leaves it', () => {
-  const { edges } = form(CALLS, 0x200);
-  assert.equal(edges, ['200>-']);
+  const { region } = form(CALLS, 0x200);
+  assert.equal(region.blocks.map((b) => b.succ), [[]]);
 });
 
-test('calls deeper than the limit, and recursive ones, leave the region', () => {
+test('calls deeper than the limit leave the region', () => {
   assert.equal(form(CALLS, 0x100, { depth: 0 }).edges, ['100>-']);
-  const recursive = form({ 16: ['jump call 0x10, 0x20', 100], 32: ['exit next 0x30', 100] }, 0x10);
-  assert.equal(recursive.edges, ['10>-']);
+});
+
+test('recursion is a loop, and returns go behind the recursive calls', () => {
+  const { region, edges } = form(
+    {
+      16: [BRANCH(0x40, 0x20), 100],
+      32: ['jump call 0x10, 0x30', 100],
+      48: ['jump call 0x10, 0x40', 100],
+      64: ['rcx = ld64 [rsp]; jumpind ret rcx', 100],
+    },
+    0x10,
+  );
+  assert.equal(edges.sort(), ['10>20', '10>40', '20>10', '30>10', '40>30', '40>40']);
+  assert.equal(region.blocks.find((b) => b.ir.pcLo === 0x40)?.guards, [0x30, 0x40]);
 });
 
 test('limits on blocks and instructions', () => {

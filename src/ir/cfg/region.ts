@@ -3,8 +3,9 @@
  * is decided here, from execution counts; how its control flow is structured, in structure.ts.
  *
  * A direct call is followed into the callee: the callee's blocks are cloned per call site (a
- * context), and its return becomes a guard: if the popped address is the call's return address,
- * go on behind the call, else leave the region.
+ * context). Where a jumpind goes is guessed: a return to behind the call, or behind the recursive calls
+ * of its function; anything else to where it went lately. Each guess is a guard: if the pc is that one, go
+ * on there, else leave the region. So a wrong guess costs time, never correctness.
  *
  * Invariants: block 0 is the entry; every block is reachable from it; the blocks' executed bytes
  * lie in `pages`; sizes are bounded by the limits, so that V8 optimizes the function
@@ -20,11 +21,10 @@ import { ccKindsOnEntry, readsIncomingCc } from './cc-kinds.ts';
 
 export interface RegionBlock {
   ir: IrBlock;
-  /** By slot: branch [c != 0, c == 0], jump [target], jumpind [guarded target], exit []; -1 leaves. */
+  /** By slot: branch [c != 0, c == 0], jump [target], jumpind [guarded targets], exit []; -1 leaves. */
   succ: number[];
-  /** For a jumpind with a successor: the pc the successor stands for. */
-  guardLo: number;
-  guardHi: number;
+  /** For a jumpind: the pc that each successor stands for, all different. */
+  guards: readonly number[];
 }
 
 export interface Region {
@@ -41,8 +41,8 @@ export interface RegionSource {
   block(pcLo: number, pcHi: number, ccIn: number): IrBlock | null;
   /** How often the block was executed. */
   count(pcLo: number, pcHi: number): number;
-  /** Where the jumpind at the end of this block usually goes, as a number, or -1. */
-  target?(block: IrBlock): number;
+  /** Where the jumpind at the end of this block went lately, the most frequent first. */
+  targets?(block: IrBlock): readonly number[];
 }
 
 export interface RegionLimits {
@@ -54,6 +54,8 @@ export interface RegionLimits {
   depth: number;
   /** A successor belongs to the region if it ran at least 1/coldRatio as often as the entry. */
   coldRatio: number;
+  /** Guards of one jumpind. */
+  guards: number;
 }
 
 /**
@@ -66,6 +68,7 @@ export const REGION_LIMITS: RegionLimits = {
   size: 6_000,
   depth: 3,
   coldRatio: 40,
+  guards: 12,
 };
 
 /** A call site whose callee's blocks are being cloned; the root has no parent. */
@@ -75,6 +78,13 @@ interface Context {
   readonly entry: number;
   readonly returnPc: number;
   readonly blocks: Map<number, number>;
+  /** Behind the recursive calls that were found. */
+  readonly returns: Edge[];
+}
+
+interface Edge {
+  readonly context: Context;
+  readonly pc: number;
 }
 
 interface Candidate {
@@ -133,6 +143,7 @@ class RegionFormer {
       entry: this.entry,
       returnPc: -1,
       blocks: new Map(),
+      returns: [],
     };
     this.add({ context: root, pc: this.entry, count: 0 });
     for (let next = this.take(); next !== undefined; next = this.take()) {
@@ -168,8 +179,9 @@ class RegionFormer {
     this.size += size;
     context.blocks.set(pc, this.blocks.length);
     this.contexts.push(context);
-    this.blocks.push({ ir, succ: [], guardLo: 0, guardHi: 0 });
-    for (const edge of this.edges(ir, context)) this.offer(edge.context, edge.pc);
+    this.blocks.push({ ir, succ: [], guards: [] });
+    for (const edge of this.slots(ir, context))
+      if (edge !== null) this.offer(edge.context, edge.pc);
     this.offerReturnSite(ir, context);
     return true;
   }
@@ -187,29 +199,34 @@ class RegionFormer {
     this.offer(context, constPc(ir, ir.code[t + 3]!));
   }
 
-  private readonly calls = new Map<IrBlock, Map<Context, Context | null>>();
+  private readonly calls = new Map<IrBlock, Map<Context, Map<number, Context | null>>>();
 
   /** The context of a call, made on first sight; null: the callee is not followed. */
   private callContext(ir: IrBlock, from: Context, target: number): Context | null {
-    let byContext = this.calls.get(ir);
-    if (byContext === undefined) this.calls.set(ir, (byContext = new Map()));
-    const known = byContext.get(from);
-    if (known !== undefined) return known;
-    let made: Context | null = null;
-    if (from.depth < this.limits.depth && !isActive(from, target)) {
-      const returnPc = constPc(ir, ir.code[ir.length - STRIDE + 3]!);
-      made = { parent: from, depth: from.depth + 1, entry: target, returnPc, blocks: new Map() };
+    const byContext = getOrMake(
+      this.calls,
+      ir,
+      () => new Map<Context, Map<number, Context | null>>(),
+    );
+    const byTarget = getOrMake(byContext, from, () => new Map<number, Context | null>());
+    return getOrMake(byTarget, target, () => this.makeContext(ir, from, target));
+  }
+
+  private makeContext(ir: IrBlock, from: Context, target: number): Context | null {
+    const returnPc = constPc(ir, ir.code[ir.length - STRIDE + 3]!);
+    const active = activeContext(from, target);
+    if (active !== null) {
+      // Recursion: a loop in which the return address is the state.
+      active.returns.push({ context: from, pc: returnPc });
+      return active;
     }
-    byContext.set(from, made);
-    return made;
+    if (from.depth >= this.limits.depth) return null;
+    const depth = from.depth + 1;
+    return { parent: from, depth, entry: target, returnPc, blocks: new Map(), returns: [] };
   }
 
-  /** Successors by slot as (context, pc); a null context: leaves the region. */
-  private edges(ir: IrBlock, context: Context): { context: Context; pc: number }[] {
-    return this.slots(ir, context).filter((e) => e !== null);
-  }
-
-  private slots(ir: IrBlock, context: Context): ({ context: Context; pc: number } | null)[] {
+  /** Successors by slot; null: leaves the region. */
+  private slots(ir: IrBlock, context: Context): (Edge | null)[] {
     const t = ir.length - STRIDE;
     const { code } = ir;
     switch (code[t]) {
@@ -220,39 +237,56 @@ class RegionFormer {
         ];
       case OP.jump:
         return [this.transfer(ir, context, code[t + 5]!, constPc(ir, code[t + 2]!))];
-      case OP.jumpind: {
-        if (code[t + 5] === JUMP.ret) {
-          const parent = context.parent;
-          return [parent === null ? null : { context: parent, pc: context.returnPc }];
-        }
-        const pc = this.source.target?.(ir) ?? -1;
-        return [pc < 0 ? null : this.transfer(ir, context, code[t + 5]!, pc)];
-      }
+      case OP.jumpind:
+        return this.guesses(ir, context);
       default:
         return [];
     }
   }
 
-  private transfer(
-    ir: IrBlock,
-    from: Context,
-    kind: number,
-    pc: number,
-  ): { context: Context; pc: number } | null {
+  /** Where a jumpind may go: each pc once. */
+  private guesses(ir: IrBlock, context: Context): Edge[] {
+    const kind = ir.code[ir.length - STRIDE + 5]!;
+    const found: (Edge | null)[] = [];
+    if (kind === JUMP.ret && context.parent !== null) {
+      found.push({ context: context.parent, pc: context.returnPc });
+    }
+    if (kind === JUMP.ret) found.push(...context.returns);
+    if (kind !== JUMP.ret || context.parent === null) {
+      const targets = this.source.targets?.(ir) ?? [];
+      found.push(...targets.map((pc) => this.transfer(ir, context, kind, pc)));
+    }
+    const edges = found.filter((e) => e !== null);
+    return edges
+      .filter((e, i) => edges.findIndex((other) => other.pc === e.pc) === i)
+      .slice(0, this.limits.guards);
+  }
+
+  private transfer(ir: IrBlock, from: Context, kind: number, pc: number): Edge | null {
     if (kind !== JUMP.call) return { context: from, pc };
     const context = this.callContext(ir, from, pc);
     return context === null ? null : { context, pc };
   }
 
   private connect(b: RegionBlock, context: Context): void {
-    b.succ = this.slots(b.ir, context).map((e) =>
-      e === null ? -1 : (e.context.blocks.get(e.pc) ?? -1),
-    );
-    const first = this.slots(b.ir, context)[0];
-    if (b.ir.code[b.ir.length - STRIDE] !== OP.jumpind || first == null) return;
-    b.guardLo = first.pc | 0;
-    b.guardHi = Math.floor(first.pc / 4294967296) | 0;
+    const indirect = b.ir.code[b.ir.length - STRIDE] === OP.jumpind;
+    const index = (e: Edge | null): number =>
+      e === null ? -1 : (e.context.blocks.get(e.pc) ?? -1);
+    const slots = this.slots(b.ir, context);
+    if (!indirect) {
+      b.succ = slots.map(index);
+      return;
+    }
+    const inside = slots.filter((e) => e !== null && index(e) >= 0) as Edge[];
+    b.succ = inside.map(index);
+    b.guards = inside.map((e) => e.pc);
   }
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 function better(a: Candidate, b: Candidate): boolean {
@@ -261,12 +295,12 @@ function better(a: Candidate, b: Candidate): boolean {
     : a.count > b.count;
 }
 
-/** Would a call of `target` be recursive? */
-function isActive(context: Context, target: number): boolean {
+/** The context of the call of `target` that is being followed already; null: calling it is no recursion. */
+function activeContext(context: Context, target: number): Context | null {
   for (let c: Context | null = context; c !== null; c = c.parent) {
-    if (c.entry === target) return true;
+    if (c.entry === target) return c;
   }
-  return false;
+  return null;
 }
 
 function constPc(ir: IrBlock, ref: number): number {
