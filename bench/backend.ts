@@ -151,7 +151,7 @@ function run(shape: Shape): void {
     blocks: shape.blocks.map(([text, succ]) => {
       const ir = parseBlock(text, X86_STATE);
       runPasses(ir, X86_STATE, HELPERS);
-      return { ir, succ, guards: [] };
+      return { ir, succ, guards: [], count: 1 };
     }),
   };
   const emitted = emitRegion(region, { layout: X86_STATE, helpers: HELPERS, name: 'bench' });

@@ -23,6 +23,7 @@ import { isIntType, type StateLayout } from '../ir/types.ts';
 import { Doubles } from './doubles.ts';
 import { HighHalves } from './high-halves.ts';
 import { varName } from './names.ts';
+import { Windows } from './windows.ts';
 
 export interface EmitOptions {
   readonly layout: StateLayout;
@@ -64,6 +65,7 @@ export class EmitContext {
   readonly options: EmitOptions;
   readonly high: HighHalves;
   readonly doubles: Doubles = new Doubles();
+  windows: Windows = new Windows([]);
   /** Per state variable: its local's name, or '' if it has none in this region. */
   readonly locals: string[];
   /** Variables with a local, and of those the ones the region may write. */

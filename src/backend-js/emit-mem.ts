@@ -54,25 +54,43 @@ function address(e: EmitContext, at: number): { pre: string; l: string; h: strin
   return { pre: tidyText(r.pre ?? ''), l: r.lo, h: r.hi };
 }
 
-/** `if(hit){_o=…;fast}else{slow}` for `size` bytes at h:l. */
-function translate(
-  l: string,
-  h: string,
-  size: number,
-  tag: number,
-  fast: string,
-  slow: string,
-): string {
-  const last = size === 1 ? l : `${l}+${size - 1}`;
-  const tagAt = tag === 0 ? '_e' : `_e+${tag}`;
-  return (
-    `_e=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
-    `if(I32[${tagAt}]===(${last}&-4096|_g)&&I32[_e+${TLB_HI}]===${h}){_o=${l}+I32[_e+${TLB_ADDEND}]|0;${fast}}` +
-    `else{${slow}}`
-  );
+/** An access whose address is at h:l once `pre` has run. */
+interface Access {
+  readonly at: number;
+  readonly pre: string;
+  readonly l: string;
+  readonly h: string;
+  readonly size: number;
+  readonly store: boolean;
+  /** With _o the host offset; what a store's slow path does by itself. */
+  readonly fast: string;
+  readonly slow: string;
 }
 
-const NEW_GENERATION = `_g=I32[${ENG_TLB_GEN}]|_f;`;
+/** `if(hit){_o=…;fast}else{slow}`, where the register has a window behind `if(in it){_o=…;fast}else`. */
+function translate(e: EmitContext, x: Access): string {
+  const { l, h, size, fast } = x;
+  const last = size === 1 ? l : `${l}+${size - 1}`;
+  const tag = x.store ? TLB_WRITE : TLB_READ;
+  const window = e.windows.at(e.ir, x.at);
+  const move = window === undefined ? '' : e.windows.move(window, l, h, x.store);
+  const lookup =
+    `${x.pre}${alignCheck(e, x.at, l, size)}` +
+    `_e=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
+    `if(I32[_e${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|_g)&&I32[_e+${TLB_HI}]===${h})` +
+    `{_o=${l}+I32[_e+${TLB_ADDEND}]|0;${move}${fast}}else{${x.slow}_g=I32[${ENG_TLB_GEN}]|_f;${e.windows.empty()}}`;
+  if (window === undefined) return lookup;
+  const base = templateInput(e, x.at);
+  const disp = e.ir.code[x.at + 5]!;
+  const check = e.windows.check(window, { l: base.al, h: base.ah }, disp, x.store);
+  const more = isAligned(e, x) ? `&&(_o&${size - 1})===0` : '';
+  return `${check}${more}){_o=_o+w${window.k}o|0;${fast}}else{${lookup}}`;
+}
+
+/** Must the address be checked for alignment? */
+function isAligned(e: EmitContext, { at, size }: Access): boolean {
+  return size >= 16 && (e.ir.code[at + 4]! & MEM_ALIGN) !== 0;
+}
 
 function alignCheck(e: EmitContext, at: number, l: string, size: number): string {
   if (size < 16 || (e.ir.code[at + 4]! & MEM_ALIGN) === 0) return '';
@@ -86,8 +104,8 @@ export function emitLoad(e: EmitContext, at: number): void {
   const words = SLOT_WORDS[name] ?? 0;
   const size = load?.size ?? words * 4;
   const { pre, l, h } = address(e, at);
-  const slow = `_o=m.read(${l},${h},${size})|0;if(_o<0){_r=-1;${e.fault(at)}}${NEW_GENERATION}`;
-  e.line(`${pre}${alignCheck(e, at, l, size)}${translate(l, h, size, TLB_READ, '', slow)}`);
+  const slow = `_o=m.read(${l},${h},${size})|0;if(_o<0){_r=-1;${e.fault(at)}}`;
+  e.line(translate(e, { at, pre, l, h, size, store: false, fast: '', slow }));
   const d = code[at + 1]!;
   e.high.step(e.ir, at);
   if (d === NONE) return;
@@ -115,9 +133,8 @@ export function emitStore(e: EmitContext, at: number): void {
   const size = STORE_SIZE[name] ?? words * 4;
   const { pre, l, h } = address(e, at);
   const { fast, call } = store(e, name, d, l, h, words);
-  const slow = `_r=${call}|0;if(_r!==0){${e.fault(at)}}${NEW_GENERATION}`;
-  const check = translate(l, h, size, TLB_WRITE, fast, slow);
-  e.line(`${pre}${alignCheck(e, at, l, size)}${check}`);
+  const slow = `_r=${call}|0;if(_r!==0){${e.fault(at)}}`;
+  e.line(translate(e, { at, pre, l, h, size, store: true, fast, slow }));
 }
 
 function store(

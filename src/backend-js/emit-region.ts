@@ -14,8 +14,8 @@
  * Warming up. V8 gives optimized code up when a path is taken that had not been taken before, and what it
  * compiles for a loop that never ends (OSR) knows little of types. So runs are cut into slices (the rest
  * of the budget is held back in `_k`): the function is then optimized as a whole between two runs. In
- * every eighth of the first runs all TLB checks fail (`_f` makes the generation -1), so that the slow
- * paths have been seen. bench/backend.ts: a loop entered once 16.5 ns without this, 4.6 ns with it.
+ * every eighth of the first runs all TLB checks fail (`_f` makes the generation -1), and in another the windows
+ * are empty (`_p` is 0; windows.ts), so that the slow paths have been seen. bench/backend.ts: a loop entered once 16.5 ns without this, 4.6 ns with it.
  *
  * Leaving is free of branches for the same reason; a fault's return code is -2 * _r: 2 or 4.
  *
@@ -34,6 +34,7 @@ import { COUNTERS, EmitContext, type EmitOptions, EXIT_WORDS } from './context.t
 import { ControlEmitter, NOWHERE } from './emit-control.ts';
 import { carriedDoubles } from './emit-slot.ts';
 import { knownZeroOnEntry } from './high-halves.ts';
+import { chooseWindows, WINDOW_LIMIT, Windows } from './windows.ts';
 
 /**
  * Views of the machine's memory; helper environment and guest access; helper and slot functions by
@@ -81,6 +82,8 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
   const e = new EmitContext(region, options);
   collectVariables(e);
   e.doubles.keep(carriedDoubles(e));
+  const { helpers } = options;
+  e.windows = new Windows(chooseWindows(region, helpers, (v) => e.hasLocal(v) && e.isWide(v)));
   const known = knownZeroOnEntry(region.blocks, e.high);
   const tree = structure({ entry: 0, succ: region.blocks.map((b) => b.succ) });
   new ControlEmitter(e, known).list(tree, NOWHERE);
@@ -98,7 +101,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
 
 function prologue(e: EmitContext): string {
   const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
-  names.push(...e.doubles.declarations());
+  names.push(...e.doubles.declarations(), ...e.windows.locals());
   const registers = e.used.flatMap((v) => {
     const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
     return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];
@@ -109,12 +112,12 @@ function prologue(e: EmitContext): string {
   ];
   return (
     `"use strict";${functions.join('')}return(function ${e.options.name}(){\n` +
-    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
+    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
     `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${WARM_SLICE}|0;` +
-    `if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}` +
+    `if((_w&7)===3)_p=0;if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}` +
     '_k=_k&~(_k>>31);_n=_n-_k|0;' +
     `let _g=I32[${ENG_TLB_GEN}]|_f;\n` +
-    `${declare(names)}${declare(registers)}\nX:{`
+    `${declare(names)}${declare(registers)}\n${e.windows.fill((v) => e.locals[v]!)}X:{`
   );
 }
 

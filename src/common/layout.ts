@@ -56,6 +56,12 @@ export const TLB_INDEX_SHIFT = 9;
 export const TLB_INDEX_MASK = (TLB_ENTRIES - 1) << 3;
 export const TLB_WORD = TLB_BASE >> 2;
 
+/**
+ * Pages closer than this many bytes to a multiple of 4 GiB have no read or write right in the TLB: so what
+ * has one can be reached from less than that away without a carry into the high half.
+ */
+export const TLB_EDGE = 0x10000;
+
 /** Engine words: int32 words at the end of the CPU state page, not part of a task's saved state. */
 export const ENGINE_WORD = (STATE_BASE + 0xf00) >> 2;
 /** TLB generation of the current address space (1..4095). */

@@ -20,6 +20,7 @@ import {
   SCRATCH_BASE,
   SCRATCH_SIZE,
   TLB_ADDEND,
+  TLB_EDGE,
   TLB_EXEC,
   TLB_HI,
   TLB_INDEX_MASK,
@@ -204,6 +205,7 @@ export class Mmu {
     }
     const generation = space.tlbGeneration;
     if (access === ACCESS_FETCH) tlb.fill(lo, hi, generation, TLB_EXEC, host);
+    else if ((lo + TLB_EDGE) >>> 0 < 2 * TLB_EDGE) return host;
     else tlb.fill(lo, hi, generation, TLB_READ, host);
     // A page that is dirty already gets its write right along with the read right.
     const writable = access === ACCESS_WRITE || (pte & PTE_DIRTY) !== 0;

@@ -129,7 +129,7 @@ export function regionOf(
       const i = index.get(t);
       return i === undefined ? -1 : visit(i);
     });
-    out.blocks.push({ ir, succ, guards: [] });
+    out.blocks.push({ ir, succ, guards: [], count: 1 });
   }
   return out;
 }

@@ -212,8 +212,8 @@ test('an indirect jump stays in the region only for the expected pc', () => {
     pages: [],
     insnCount: 2,
     blocks: [
-      { ir: blocks[0]!, succ: [1], guards: [0x1100] },
-      { ir: blocks[1]!, succ: [], guards: [] },
+      { ir: blocks[0]!, succ: [1], guards: [0x1100], count: 1 },
+      { ir: blocks[1]!, succ: [], guards: [], count: 1 },
     ],
   };
   const fn = engines.compile(region);

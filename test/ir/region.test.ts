@@ -95,7 +95,10 @@ test('a callee is cloned for each call site, its return guarded', () => {
 
 test('the return of the region itself leaves it', () => {
   const { region } = form(CALLS, 0x200);
-  assert.equal(region.blocks.map((b) => b.succ), [[]]);
+  assert.equal(
+    region.blocks.map((b) => b.succ),
+    [[]],
+  );
 });
 
 test('calls deeper than the limit leave the region', () => {

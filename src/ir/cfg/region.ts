@@ -25,6 +25,8 @@ export interface RegionBlock {
   succ: number[];
   /** For a jumpind: the pc that each successor stands for, all different. */
   guards: readonly number[];
+  /** How often it was executed, as far as counted. */
+  count: number;
 }
 
 export interface Region {
@@ -179,15 +181,19 @@ class RegionFormer {
     this.size += size;
     context.blocks.set(pc, this.blocks.length);
     this.contexts.push(context);
-    this.blocks.push({ ir, succ: [], guards: [] });
+    this.blocks.push({ ir, succ: [], guards: [], count: this.countOf(pc) });
     for (const edge of this.slots(ir, context))
       if (edge !== null) this.offer(edge.context, edge.pc);
     this.offerReturnSite(ir, context);
     return true;
   }
 
+  private countOf(pc: number): number {
+    return this.source.count(pc | 0, Math.floor(pc / 4294967296) | 0);
+  }
+
   private offer(context: Context, pc: number): void {
-    const count = this.source.count(pc | 0, Math.floor(pc / 4294967296) | 0);
+    const count = this.countOf(pc);
     if (count >= this.minCount) this.queue.push({ context, pc, count });
   }
 

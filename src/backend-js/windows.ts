@@ -1,0 +1,199 @@
+/**
+ * Windows: the page that a register's accesses were in last, kept in locals, so that the next access through
+ * the register needs no TLB lookup. Stacks and arrays that are walked through profit.
+ *
+ * A window k is five locals: `w{k}` the page's address (low half), `w{k}h` the high half, `w{k}o` its host
+ * offset, `w{k}r` and `w{k}w` how many of its bytes loads and stores may begin in: 0 or WINDOW_BYTES, which
+ * leaves out the page's end, so that an access of up to 16 bytes stays in the page.
+ *
+ * Invariants: a window holds no more than a valid TLB entry would, so it is emptied whenever the TLB may have
+ * changed: behind each slow path and each helper that can touch memory. The register's high half is
+ * compared instead of the address's. They agree, since displacements are smaller than TLB_EDGE and no page
+ * closer than that to a multiple of 4 GiB is ever in the TLB.
+ */
+
+import {
+  TLB_ADDEND,
+  TLB_EDGE,
+  TLB_HI,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+  TLB_READ,
+  TLB_WORD,
+  TLB_WRITE,
+} from '../common/layout.ts';
+import type { IrBlock } from '../ir/block.ts';
+import type { Region } from '../ir/cfg/region.ts';
+import { WRITES_D } from '../ir/fields.ts';
+import type { HelperRow } from '../ir/helpers.ts';
+import { OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
+import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
+
+const WINDOW_BYTES = 4096 - 15;
+/** Windows of a region at most: each is five locals. */
+const MAX_WINDOWS = 3;
+/** Accesses that must come, by the counts, on each time that the register is set to something else. */
+const ACCESSES_PER_JUMP = 8;
+/** Accesses per entry of the region that make filling the window worth while. */
+const ACCESSES_PER_ENTRY = 3;
+/** Rounds that a loop at the region's entry is taken to make. */
+const ROUNDS = 16;
+/** Steps up to this size walk through a page. */
+const MAX_STEP = 64;
+
+/** How a register is used in a region, weighted with the blocks' counts. */
+interface Use {
+  accesses: number;
+  jumps: number;
+}
+
+export interface Window {
+  /** Index among the region's windows. */
+  readonly k: number;
+  /** The register. */
+  readonly v: number;
+}
+
+/** Chooses the registers of a region that get a window: those accessed far more often than set. */
+export function chooseWindows(
+  region: Region,
+  helpers: readonly HelperRow[],
+  usable: (v: number) => boolean,
+): Window[] {
+  const uses = new Map<number, Use>();
+  const use = (v: number): Use => {
+    let u = uses.get(v);
+    if (u === undefined) uses.set(v, (u = { accesses: 0, jumps: 0 }));
+    return u;
+  };
+  for (const { ir, count } of region.blocks) {
+    for (let at = 0; at < ir.length; at += STRIDE) {
+      const v = windowRegister(ir, at);
+      if (v >= 0) use(v).accesses += count;
+      for (const w of jumps(ir, at, helpers)) use(w).jumps += count;
+    }
+  }
+  const entries = entriesOf(region);
+  return [...uses]
+    .filter(([v, u]) => usable(v) && u.accesses >= ACCESSES_PER_ENTRY * entries)
+    .filter(([, u]) => u.accesses >= ACCESSES_PER_JUMP * u.jumps)
+    .sort((a, b) => b[1].accesses - a[1].accesses)
+    .slice(0, MAX_WINDOWS)
+    .map(([v], k) => ({ k, v }));
+}
+
+/** About how often the region will be entered, in the unit of the blocks' counts. */
+function entriesOf({ blocks }: Region): number {
+  const loops = blocks.some((b) => b.succ.includes(0));
+  return Math.max(blocks[0]!.count, 1) / (loops ? ROUNDS : 1);
+}
+
+/** The register that the access at `at` goes through, if it is one with a small displacement; else -1. */
+export function windowRegister(ir: IrBlock, at: number): number {
+  const { code } = ir;
+  const row = OPS[code[at]!] as OpRow;
+  if (row.cls !== 'mem' || code[at + 3] !== NONE || !isVar(code[at + 2]!)) return -1;
+  if (row.name.endsWith('256') || Math.abs(code[at + 5]!) >= TLB_EDGE / 2) return -1;
+  return refIndex(code[at + 2]!);
+}
+
+/** Variables that the instruction at `at` sets to something that is not close to what they were. */
+function jumps(ir: IrBlock, at: number, helpers: readonly HelperRow[]): readonly number[] {
+  const { code } = ir;
+  const op = code[at]!;
+  const d = code[at + 1]!;
+  const found: number[] = [];
+  if (op === OP.call) {
+    const { writes } = helpers[code[at + 5]!]!;
+    if (writes !== 'all') found.push(...writes);
+  }
+  if (WRITES_D[op] === 1 && d !== NONE && isVar(d) && !isStep(ir, at, d)) found.push(refIndex(d));
+  return found;
+}
+
+/** Is it `d = d ± a few bytes`, perhaps by way of a temp? */
+function isStep(ir: IrBlock, at: number, d: Ref): boolean {
+  const { code } = ir;
+  const op = code[at]!;
+  const a = code[at + 2]!;
+  if (op === OP['mov.i64'] && isTemp(a)) {
+    for (let i = at - STRIDE; i >= 0; i -= STRIDE) {
+      if (code[i + 1] === a && code[i] !== OP.insn) return isStep(ir, i, d);
+    }
+    return false;
+  }
+  if (a !== d) return false;
+  if (op === OP['lea.i64']) return code[at + 3] === NONE && Math.abs(code[at + 5]!) <= MAX_STEP;
+  if (op !== OP['add.i64'] && op !== OP['sub.i64']) return false;
+  const b = code[at + 3]!;
+  return isConst(b) && Math.abs(ir.consts[refIndex(b) * 2]!) <= MAX_STEP;
+}
+
+/** Text of a region's windows. */
+export class Windows {
+  readonly list: readonly Window[];
+  private readonly byVariable: Map<number, Window>;
+
+  constructor(list: readonly Window[]) {
+    this.list = list;
+    this.byVariable = new Map(list.map((w) => [w.v, w]));
+  }
+
+  /** The window that the access at `at` uses, or undefined. */
+  at(ir: IrBlock, at: number): Window | undefined {
+    const v = this.list.length === 0 ? -1 : windowRegister(ir, at);
+    return this.byVariable.get(v);
+  }
+
+  /** Declarations. */
+  locals(): string[] {
+    return this.list.flatMap(({ k }) => [
+      `w${k}=0`,
+      `w${k}h=0`,
+      `w${k}o=0`,
+      `w${k}r=0`,
+      `w${k}w=0`,
+    ]);
+  }
+
+  /** Statements that fill all windows from the TLB, given the registers' locals. */
+  fill(local: (v: number) => string): string {
+    return this.list
+      .map(({ k, v }) => {
+        const r = local(v);
+        const page = `w${k}=${r}_l&-4096;w${k}h=${r}_h;`;
+        const entry = `_e=(${r}_l>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};`;
+        const valid = (tag: number): string =>
+          `I32[_e+${tag}]===(w${k}|_g)&&I32[_e+${TLB_HI}]===w${k}h?_p:0`;
+        return (
+          `${page}${entry}w${k}o=w${k}+I32[_e+${TLB_ADDEND}]|0;` +
+          `w${k}r=${valid(TLB_READ)};w${k}w=${valid(TLB_WRITE)};`
+        );
+      })
+      .join('');
+  }
+
+  /** Statements that empty all windows. */
+  empty(): string {
+    if (this.list.length === 0) return '';
+    return `${this.list.map(({ k }) => `w${k}r=w${k}w`).join('=')}=0;`;
+  }
+
+  /** `_o=offset in the window;if(it is inside`, to be continued. */
+  check({ k }: Window, base: { l: string; h: string }, disp: number, store: boolean): string {
+    const at = disp === 0 ? `${base.l}-w${k}|0` : `${base.l}-w${k}+(${disp})|0`;
+    return `_o=${at};if(_o>>>0<w${k}${store ? 'w' : 'r'}>>>0&&${base.h}===w${k}h`;
+  }
+
+  /** Statements that move the window to the page whose TLB entry, at _e, was just found valid for h:l. */
+  move({ k }: Window, l: string, h: string, store: boolean): string {
+    const other = store ? TLB_READ : TLB_WRITE;
+    return (
+      `w${k}=${l}&-4096;w${k}h=${h};w${k}o=w${k}+I32[_e+${TLB_ADDEND}]|0;w${k}${store ? 'w' : 'r'}=_p;` +
+      `w${k}${store ? 'r' : 'w'}=I32[_e+${other}]===(w${k}|_g)?_p:0;`
+    );
+  }
+}
+
+/** Value of `_p`: what windows allow, 0 while warming up without them. */
+export const WINDOW_LIMIT: number = WINDOW_BYTES;
