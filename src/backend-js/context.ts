@@ -75,6 +75,8 @@ export class EmitContext {
   /** Slot operations and helpers that the source calls, by number. */
   readonly slotsUsed: Set<number> = new Set();
   readonly helpersUsed: Set<number> = new Set();
+  /** Whether it has floating-point arithmetic in line. */
+  accepts = false;
 
   ir: IrBlock;
   blockIndex = 0;

@@ -4,6 +4,9 @@
  * Registers that some block reads before it writes them have a local for the whole region, c640 for
  * the double at F64[640], so that a loop does not carry them through memory. Invariant: between blocks
  * it equals the slot (or both are NaNs). The slot itself is always current: leaving needs nothing.
+ *
+ * Ordinary numbers (normal or zero) need no test before arithmetic. Invariant: while `_q` is 0, the locals that
+ * isOrdinary() vouches for are ordinary, the region's among them; whoever gives one something else sets `_q` to -1.
  */
 
 import type { IrBlock } from '../ir/block.ts';
@@ -16,6 +19,8 @@ export class Doubles {
   /** Names by word index of the slot. */
   private readonly known: Map<number, string> = new Map();
   private readonly lasting: Map<number, string> = new Map();
+  /** Names of locals that are ordinary. */
+  private readonly ordinary: Set<string> = new Set();
   private next = 0;
   /** Locals d0, d1 … that the function needs. */
   private count = 0;
@@ -33,7 +38,12 @@ export class Doubles {
 
   startBlock(): void {
     this.known.clear();
-    for (const [word, name] of this.lasting) this.known.set(word, name);
+    this.ordinary.clear();
+    this.ordinary.add('0');
+    for (const [word, name] of this.lasting) {
+      this.known.set(word, name);
+      this.ordinary.add(name);
+    }
     this.next = 0;
   }
 
@@ -48,9 +58,11 @@ export class Doubles {
         // That one may be assigned here too.
         const moved = this.local();
         first += `${moved}=${value};`;
+        if (this.ordinary.has(value)) this.ordinary.add(moved);
         value = moved;
       }
       text += `${name}=${value ?? `F64[${word >> 1}]`};`;
+      if (value === undefined || !this.ordinary.has(value)) text += check(name);
     }
     return first + text;
   }
@@ -65,11 +77,22 @@ export class Doubles {
     return this.known.get(word);
   }
 
-  /** A new local for the double at `word`. */
-  define(word: number): string {
+  /** A new local for the double at `word`; `ordinary`: while _q is 0 it is. */
+  define(word: number, ordinary: boolean): string {
     const name = this.local();
     this.known.set(word, name);
+    if (ordinary) this.ordinary.add(name);
     return name;
+  }
+
+  isOrdinary(word: number): boolean {
+    const name = this.known.get(word);
+    return name !== undefined && this.ordinary.has(name);
+  }
+
+  /** Statements that look at the region's locals on entry. */
+  checkAll(): string {
+    return [...this.lasting.values()].map(check).join('');
   }
 
   alias(word: number, name: string): void {
@@ -93,4 +116,10 @@ export class Doubles {
     const v = layout.vars[refIndex(d)]!;
     this.forget(v.offset >> 2, Math.max(TYPE_SIZE[v.type], 8));
   }
+}
+
+/** Statement for a local that may be anything. */
+function check(name: string): string {
+  const size = `Math.abs(${name})`;
+  return `if(!(${size}>=2.2250738585072014e-308&&${size}<=1.7976931348623157e308||${name}===0))_q=-1;`;
 }

@@ -40,6 +40,7 @@ export function emitHelperCall(e: EmitContext, at: number): void {
     `${text}I32[${ENG_BUDGET}]=_n+_k-${e.carry}|0;` +
       `_r=h${number}(env,${resultWord(e, d)},${words.join(',')})|0;` +
       `_n=I32[${ENG_BUDGET}]-_k+${e.carry}|0;_g=I32[${ENG_TLB_GEN}]|_f;${row.mayFault ? e.windows.empty() : ''}${e.reload(row.writes)}` +
+      (row.writes === 'all' || row.writes.includes(e.options.layout.fpEnv) ? '_q=-1;' : '') +
       (row.mayFault ? `if(_r!==0){${fault}}` : ''),
   );
   e.high.step(e.ir, at);

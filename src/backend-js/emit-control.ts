@@ -9,7 +9,7 @@
 import { panic } from '../common/panic.ts';
 import type { Stmt } from '../ir/cfg/structure.ts';
 import { EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
-import { isConst, isTemp, isVar, type Ref, refIndex } from '../ir/refs.ts';
+import { isConst, isTemp, isVar, type Ref, refIndex, varRef } from '../ir/refs.ts';
 import { condExpr32, condition64 } from './conditions.ts';
 import { COUNTERS, type EmitContext } from './context.ts';
 import { emitHelperCall } from './emit-call.ts';
@@ -153,6 +153,8 @@ export class ControlEmitter {
       else if (row.effect === 'store') emitStore(e, at);
       else panic(`${row.name} in the middle of a block`);
     }
+    // The environment changed: the acceptors look at it.
+    if (e.ir.code[at + 1] === varRef(e.options.layout.fpEnv)) e.line('_q=-1;');
     if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e.ir, at, e.options.layout);
     e.release(at);
   }

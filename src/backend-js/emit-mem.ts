@@ -117,7 +117,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   const hi = load.hi ?? `${dest.l}>>31`;
   e.line(`${dest.l}=${load.lo};${dest.h === '' ? '' : `${dest.h}=${hi};`}`);
   if (name === 'ld64' && isReadAsDouble(e, d, at + STRIDE)) {
-    e.line(`${e.doubles.define(e.slot(d))}=D.getFloat64(_o,true);`);
+    e.line(`${e.doubles.define(e.slot(d), false)}=D.getFloat64(_o,true);`);
   }
 }
 

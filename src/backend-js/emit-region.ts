@@ -23,10 +23,18 @@
  * parameters are never assigned, so V8 can treat them as constants and embed the views' addresses.
  */
 
-import { ENG_BUDGET, ENG_STOP, ENG_TLB_GEN, TLB_ENTRIES, TLB_WORD } from '../common/layout.ts';
+import {
+  ENG_BUDGET,
+  ENG_FORCE_SLOW,
+  ENG_STOP,
+  ENG_TLB_GEN,
+  TLB_ENTRIES,
+  TLB_WORD,
+} from '../common/layout.ts';
 import type { Region } from '../ir/cfg/region.ts';
 import { structure } from '../ir/cfg/structure.ts';
 import { F_NONE, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
+import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from '../ir/fp-env.ts';
 import { EXIT, OP, STRIDE } from '../ir/ops.ts';
 import { isVar, NONE, refIndex } from '../ir/refs.ts';
 import { SCRATCH_DECL } from '../ir/semantics.ts';
@@ -38,7 +46,7 @@ import { chooseWindows, WINDOW_LIMIT, Windows } from './windows.ts';
 
 /**
  * Views of the machine's memory; helper environment and guest access; helper and slot functions by
- * number; exit records; the number of runs that still warm up.
+ * number; exit records; the number of runs that still warm up; the acceptor (slot-fp.ts).
  */
 export const EMIT_PARAMS = [
   'I32',
@@ -52,6 +60,7 @@ export const EMIT_PARAMS = [
   'S',
   'T',
   'W',
+  'accept',
 ] as const;
 
 /** Guest instructions in one run, and in one while warming up. */
@@ -112,12 +121,13 @@ function prologue(e: EmitContext): string {
   ];
   return (
     `"use strict";${functions.join('')}return(function ${e.options.name}(){\n` +
-    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
+    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_q=0,_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
     `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${WARM_SLICE}|0;` +
-    `if((_w&7)===3)_p=0;if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}` +
+    `if((_w&7)===3){_p=0;_q=-1;}if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095){_f=-1;I32[${ENG_FORCE_SLOW}]=1;}}` +
     '_k=_k&~(_k>>31);_n=_n-_k|0;' +
     `let _g=I32[${ENG_TLB_GEN}]|_f;\n` +
-    `${declare(names)}${declare(registers)}\n${e.windows.fill((v) => e.locals[v]!)}X:{`
+    (!e.accepts ? '' : `if((I32[${FP_ENV_WORD}]&${FAST_MASK}|_f)!==${FAST_VALUE})_q=-1;`) +
+    `${declare(names)}${declare(registers)}\n${e.windows.fill((v) => e.locals[v]!)}${e.doubles.checkAll()}X:{`
   );
 }
 
@@ -132,7 +142,7 @@ function epilogue(e: EmitContext): string {
     `I32[${pc}]=T[_x]|_e&T[_x+4];I32[${pc + 1}]=T[_x+1]|_o&T[_x+4];` +
     `I32[${ENG_BUDGET}]=_n+_k-T[_x+2]|0;` +
     `_w=T[_x+3];if(_w===${EXIT.budget})_w=_k!==0&I32[${ENG_STOP}]===0?${EXIT.next}:${EXIT.budget};` +
-    `return _w-_r-_r|0;})`
+    `I32[${ENG_FORCE_SLOW}]=0;return _w-_r-_r|0;})`
   );
 }
 

@@ -9,9 +9,10 @@
  */
 
 import { EFFECT_FP, EFFECTS, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
-import { FAST_MASK } from '../ir/fp-env.ts';
+import { EXACT_MASK, FAST_MASK } from '../ir/fp-env.ts';
 import { type Field, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
 import { isConst, isVar, NONE, type Ref } from '../ir/refs.ts';
+import { operandCheck } from '../ir/slot-fp.ts';
 import { SLOT_INLINE } from '../ir/slot-ops.ts';
 import { TYPE_SIZE } from '../ir/types.ts';
 import { type EmitContext, SINK_WORD } from './context.ts';
@@ -45,6 +46,11 @@ function isInteger(e: EmitContext, ref: Ref): boolean {
   return ref !== NONE && (e.isIntTemp(ref) || e.isLocalVar(ref));
 }
 
+/** Makes the tests of the environment fail while _f is -1. */
+function forceable(text: string): string {
+  return [FAST_MASK, EXACT_MASK].reduce((t, m) => t.replaceAll(`& ${m})`, `& ${m} | _f)`), text);
+}
+
 export function emitSlotOp(e: EmitContext, at: number): void {
   const { code } = e.ir;
   const op = code[at]!;
@@ -55,14 +61,18 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   const [a, b, c] = args.map((x) => String(x.word)) as [string, string, string];
   const inline = SLOT_INLINE[row.name as SlotOpName]?.(String(result), a, b, c, code[at + 5]!);
   // While warming up the environment is found wanting now and then (_f), so that the call has been seen.
-  let text = (inline ?? '$SLOW').replaceAll(`& ${FAST_MASK})`, `& ${FAST_MASK} | _f)`);
+  let text = forceable(inline ?? '$SLOW');
   let before = '';
   let deferred = '';
   for (const x of args) {
+    if (x.field === 'f64' && e.doubles.isOrdinary(x.word)) {
+      text = text.replace(`${operandCheck('f64', String(x.word), 0)} && `, '');
+    }
     text = useDirectly(e, x, text, result);
     if (names(text, x.word) || inline === undefined) before += x.pre;
     else deferred += x.pre;
   }
+  if (text.includes('accept(')) e.accepts = true;
   const called = text.includes('$SLOW');
   const slowCall = called ? call(e, at, args, result) : '';
   // From here on the result's slot holds something else.
@@ -112,7 +122,7 @@ function copiedDouble(
   if (known !== undefined) return { name: known };
   if (isConst(ref) || isInteger(e, ref) || !isReadAsDouble(e, code[at + 1]!, at + STRIDE))
     return undefined;
-  const name = e.doubles.define(word);
+  const name = e.doubles.define(word, false);
   return { name, load: `${name}=F64[${word >> 1}];` };
 }
 
@@ -134,12 +144,12 @@ function storeResult(
   if (row.d !== 'f64') return [text, ''];
   const store = `F64[(${result} >> 1) + 0] = `;
   if (!text.includes(store)) return [text, ''];
-  const name = e.doubles.define(result);
+  const name = e.doubles.define(result, true);
   const at = text.indexOf(store);
   const end = text.indexOf(';', at);
   const value = text.slice(at + store.length, end);
   const both = `${name}=${value};F64[${result >> 1}]=${name}`;
-  return [text.slice(0, at) + both + text.slice(end), `${name}=F64[${result >> 1}];`];
+  return [text.slice(0, at) + both + text.slice(end), `${name}=F64[${result >> 1}];_q=-1;`];
 }
 
 function call(e: EmitContext, at: number, args: readonly Operand[], result: number): string {

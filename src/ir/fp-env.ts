@@ -38,6 +38,9 @@ export const RC = { nearest: 0, down: 1, up: 2, zero: 3 } as const;
  */
 export const FAST_MASK = 0x7fa0;
 export const FAST_VALUE = 0x1fa0;
+/** The same whatever PE is: fast paths are right for exact results too. */
+export const EXACT_MASK: number = FAST_MASK & ~PE;
+export const EXACT_VALUE: number = FAST_VALUE & ~PE;
 
 /** SIMD floating-point exception. */
 export const VECTOR_XM = 19;

@@ -12,7 +12,8 @@
  * calls the operation's function and handles its exception.
  */
 
-import { FAST_MASK, FAST_VALUE, FP_ENV_WORD, PE } from './fp-env.ts';
+import { ENG_FORCE_SLOW, TEMP_BASE } from '../common/layout.ts';
+import { EXACT_MASK, EXACT_VALUE, FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { APPROX_FNS } from './slot-fp-approx.ts';
@@ -37,7 +38,7 @@ const MAX_F32 = '3.4028234663852886e38';
 interface Arith {
   /** Expression over x and y. */
   readonly expr: string;
-  /** When a zero result r is exact; when any result is, of f64 and of f32 (computed in double). */
+  /** When a zero result r is exact; when any result is, of f64 (whatever x and y) and of f32 (computed in double). */
   readonly zero: string;
   readonly exact64: string;
   readonly exact32: string;
@@ -71,7 +72,7 @@ const ARITH: Record<string, Arith> = {
 };
 
 /** All masked and nearest, PE clear: fast arithmetic is still right if its result is exact. */
-const ENV_EXACT = `(I32[${FP_ENV_WORD}] & ${FAST_MASK & ~PE}) === ${FAST_VALUE & ~PE}`;
+const ENV_EXACT = `(I32[${FP_ENV_WORD}] & ${EXACT_MASK}) === ${EXACT_VALUE}`;
 const ENV_OK = `(I32[${FP_ENV_WORD}] & ${FAST_MASK}) === ${FAST_VALUE}`;
 
 interface Shape {
@@ -95,46 +96,101 @@ function ordinary(x: string, min: string): string {
   return `((Math.abs(${x}) >= ${min}) | (${x} === 0))`;
 }
 
+/** The fast path of a function: r is right, whatever x and y are. */
+function acceptText(op: string, lane: 'f32' | 'f64'): string {
+  const { zero, exact64, exact32 } = ARITH[op] as Arith;
+  const min = lane === 'f32' ? MIN_F32 : MIN_F64;
+  const max = lane === 'f32' ? MAX_F32 : MAX_F64;
+  const result = `((Math.abs(r) > ${min}) & (Math.abs(r) <= ${max}) | ${zero})`;
+  const range = `(${ordinary('x', min)} & ${ordinary('y', min)} & ${result}) !== 0`;
+  const exact = lane === 'f32' ? `${exact32} && ${range}` : exact64;
+  return `${ENV_OK} ? ${range} : ${ENV_EXACT} && ${exact}`;
+}
+
+/** The cases of the acceptor. */
+const ACCEPTED: readonly string[] = ['f32', 'f64'].flatMap((lane) =>
+  ['fcom', ...Object.keys(ARITH)].map((op) => `${op}.${lane}`),
+);
+
+/** Text that calls the acceptor. */
+function callAcceptor(op: string, lane: string, r: string): string {
+  return `accept(${ACCEPTED.indexOf(`${op}.${lane}`)}, x, y, ${r})`;
+}
+
+/** Says of r, JavaScript's result of an operation (by number) on x and y, whether it is the processor's, flags and all. */
+export type Acceptor = (op: number, x: number, y: number, r: number) => boolean;
+
+/** One function for all operations: too long for V8 to put it into its callers, where it would only be in the way. */
+export function makeAcceptor(I32: Int32Array): Acceptor {
+  const cases = ACCEPTED.map((name, i) => {
+    const [op, lane] = name.split('.') as [string, 'f32' | 'f64'];
+    const min = lane === 'f32' ? MIN_F32 : MIN_F64;
+    const compare = `(${ordinary('x', min)} & ${ordinary('y', min)}) !== 0`;
+    return `case ${i}: return ${op === 'fcom' ? compare : acceptText(op, lane)};`;
+  });
+  const source =
+    `return function accept(op, x, y, r) { if (I32[${ENG_FORCE_SLOW}] !== 0) return false; ` +
+    `switch (op) { ${cases.join(' ')} default: return false; } }`;
+  const factory = new Function('I32', 'exactSum', 'exactProduct', source);
+  return factory(I32, exactSum, exactProduct) as Acceptor;
+}
+
+/** Where in-line text puts a result to look at its exponent: four words. */
+export const RESULT_WORD: number = (TEMP_BASE >> 2) - 8;
+
+/** Text: the number in this word (of a double, the high one) is normal, judged by its exponent. */
+function isNormal(lane: 'f32' | 'f64', word: string, least: number): string {
+  const first = (lane === 'f32' ? 0x800000 : 0x100000) + least;
+  const end = lane === 'f32' ? 0x7f800000 : 0x7ff00000;
+  return `((I32[${word}] & 2147483647) - ${first} >>> 0) < ${end - first}`;
+}
+
+/** The test that in-line text makes of an operand; it may be left out where the answer is known. */
+export function operandCheck(lane: 'f32' | 'f64', slot: string, i: number): string {
+  return isNormal(lane, lane === 'f32' ? `${slot} + ${i}` : `${slot} + ${2 * i + 1}`, 0);
+}
+
 /**
- * The usual case is tested first, by comparisons in sequence; zeros by one expression that is
- * evaluated whole, because V8 gives optimized code up where it has not seen an operand evaluated.
- *
- * @param exact also accept exact results while PE is clear (too long to emit in line)
+ * Arithmetic in line. `_q` is 0 while the environment is the default one with PE set; normal numbers are then
+ * told by their exponents, with integer instructions. Everything else is for the acceptor to say.
  */
-function binaryText(
-  op: string,
-  shape: Shape,
-  d: string,
-  a: string,
-  b: string,
-  exact: boolean,
-): string {
-  const { expr, zero, exact64, exact32 } = ARITH[op] as Arith;
+function inlineBinary(op: string, shape: Shape, d: string, a: string, b: string): string {
+  const { expr } = ARITH[op] as Arith;
   const { lane, lanes } = shape;
-  const f32 = lane === 'f32';
-  const min = f32 ? MIN_F32 : MIN_F64;
-  const max = f32 ? MAX_F32 : MAX_F64;
   let text = '';
   let stores = '';
-  const usual = [];
-  const zeros = [];
-  const exactTests = [ENV_EXACT];
+  const normal = ['_q === 0'];
+  const accepted: string[] = [];
   for (let i = 0; i < lanes; i++) {
     const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
-    const value = f32 ? `Math.fround(${expr})` : expr;
+    const value = lane === 'f32' ? `Math.fround(${expr})` : expr;
     text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
-    usual.push(at(`Math.abs(x) >= ${min}`));
-    if (a !== b) usual.push(at(`Math.abs(y) >= ${min}`));
-    usual.push(at(`Math.abs(r) > ${min} && Math.abs(r) <= ${max}`));
-    const result = `((Math.abs(r) > ${min}) & (Math.abs(r) <= ${max}) | ${zero})`;
-    zeros.push(at(`${ordinary('x', min)} & ${ordinary('y', min)} & ${result}`));
-    exactTests.push(at(f32 ? exact32 : exact64));
+    text += at(`${element(lane, String(RESULT_WORD), i)} = r; `);
+    normal.push(operandCheck(lane, a, i));
+    if (a !== b) normal.push(operandCheck(lane, b, i));
+    const word = RESULT_WORD + (lane === 'f32' ? i : 2 * i + 1);
+    normal.push(isNormal(lane, String(word), 1));
+    accepted.push(at(callAcceptor(op, lane, 'r')));
     stores += at(` ${element(lane, d, i)} = r;`);
   }
-  const test = exact
-    ? `(${usual.join(' && ')} || (${zeros.join(' & ')}) !== 0) && (${ENV_OK} || ${exactTests.join(' && ')})`
-    : `${usual.join(' && ')} && ${ENV_OK} || (${zeros.join(' & ')} & (${ENV_OK})) !== 0`;
-  return `${text}if (${test}) {${stores} } else { $SLOW }`;
+  return `${text}if (${normal.join(' && ')} || ${accepted.join(' && ')}) {${stores} } else { $SLOW }`;
+}
+
+/** Arithmetic in a function. */
+function binaryText(op: string, shape: Shape, d: string, a: string, b: string): string {
+  const { expr } = ARITH[op] as Arith;
+  const { lane, lanes } = shape;
+  let text = '';
+  let stores = '';
+  const accepted = [];
+  for (let i = 0; i < lanes; i++) {
+    const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
+    const value = lane === 'f32' ? `Math.fround(${expr})` : expr;
+    text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
+    accepted.push(at(`(${acceptText(op, lane)})`));
+    stores += at(` ${element(lane, d, i)} = r;`);
+  }
+  return `${text}if (${accepted.join(' && ')}) {${stores} } else { $SLOW }`;
 }
 
 function sqrtText(shape: Shape, d: string, a: string): string {
@@ -147,11 +203,15 @@ function sqrtText(shape: Shape, d: string, a: string): string {
 }
 
 /** ZF PF CF for operands that are neither NaNs nor denormals. */
-function compareText(shape: Shape, d: string, a: string, b: string): string {
-  const min = shape.lane === 'f32' ? MIN_F32 : MIN_F64;
-  const operands = `const x = ${element(shape.lane, a, 0)}, y = ${element(shape.lane, b, 0)}; `;
-  const test = `(${ordinary('x', min)} & ${ordinary('y', min)}) !== 0`;
-  const result = `I32[${d}] = (x < y) | (x === y) << 6; I32[${d} + 1] = 0;`;
+function compareText(shape: Shape, d: string, a: string, b: string, inline: boolean): string {
+  const { lane } = shape;
+  const min = lane === 'f32' ? MIN_F32 : MIN_F64;
+  const operands = `const x0 = ${element(lane, a, 0)}, y0 = ${element(lane, b, 0)}; `;
+  const normal = `_q === 0 && ${operandCheck(lane, a, 0)} && ${operandCheck(lane, b, 0)}`;
+  const test = inline
+    ? `${normal} || ${callAcceptor('fcom', lane, '0').replace('x, y', 'x0, y0')}`
+    : `(${ordinary('x0', min)} & ${ordinary('y0', min)}) !== 0`;
+  const result = `I32[${d}] = (x0 < y0) | (x0 === y0) << 6; I32[${d} + 1] = 0;`;
   return `${operands}if (${test}) { ${result} } else { $SLOW }`;
 }
 
@@ -193,17 +253,19 @@ function formatText(to: string, d: string, a: string): string {
   return `const x = F64[(${a} >> 1) + 0], r = Math.fround(x); if (${test}) F32[${d}] = r; else { $SLOW }`;
 }
 
-/** Fast text by op name; the truncating conversions are fast with imm 1 only. */
-function fastTexts(exact: boolean): Map<string, InlineText> {
+/** Fast text by op name, for a function or in line; the truncating conversions are fast with imm 1 only. */
+function fastTexts(inline: boolean): Map<string, InlineText> {
   const texts = new Map<string, InlineText>();
   for (const [type, shape] of Object.entries(SHAPES)) {
     const prefix = shape.lanes === 1 ? '' : 'v';
     for (const op of Object.keys(ARITH)) {
-      texts.set(`${prefix}${op}.${type}`, (d, a, b) => binaryText(op, shape, d, a, b, exact));
+      texts.set(`${prefix}${op}.${type}`, (d, a, b) =>
+        inline ? inlineBinary(op, shape, d, a, b) : binaryText(op, shape, d, a, b),
+      );
     }
     if (shape.lanes > 1) continue;
     texts.set(`fsqrt.${type}`, (d, a) => sqrtText(shape, d, a));
-    texts.set(`fcom.${type}`, (d, a, b) => compareText(shape, d, a, b));
+    texts.set(`fcom.${type}`, (d, a, b) => compareText(shape, d, a, b, inline));
     texts.set(`fmin.${type}`, (d, a, b) => extremeText('fmin', shape, d, a, b));
     texts.set(`fmax.${type}`, (d, a, b) => extremeText('fmax', shape, d, a, b));
     texts.set(`cvt.i32.${type}`, (d, a, _b, _c, imm) =>
@@ -221,11 +283,11 @@ function fastTexts(exact: boolean): Map<string, InlineText> {
   return texts;
 }
 
-const FAST_TEXTS: Map<string, InlineText> = fastTexts(true);
+const FAST_TEXTS: Map<string, InlineText> = fastTexts(false);
 
 /** The fast paths as in-line text (blocks of statements). */
 export const FP_INLINE: Record<string, InlineText> = Object.fromEntries(
-  [...fastTexts(false)].map(([op, text]): [string, InlineText] => [
+  [...fastTexts(true)].map(([op, text]): [string, InlineText] => [
     op,
     (d, a, b, c, imm) => `{ ${text(d, a, b, c, imm)} }`,
   ]),

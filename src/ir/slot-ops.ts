@@ -35,7 +35,8 @@ const two: InlineText = (d, a) =>
 /**
  * Operations worth emitting in line: JavaScript statements (one block) over `I32`, `F32`, `F64`
  * with word-index expressions. `$SLOW` in it stands for a statement that calls the operation's
- * function (SLOT_FNS) with the same operands and leaves on -1; `Math` is the only global named.
+ * function (SLOT_FNS) with the same operands and leaves on -1; `accept` for makeAcceptor's function; `_q` is
+ * explained in slot-fp.ts; `Math` is the only global named.
  */
 export const SLOT_INLINE: Partial<Record<SlotOpName, InlineText>> = {
   ...FP_INLINE,

@@ -137,7 +137,7 @@ class Checker {
   private call(node: Node): void {
     const callee = node.callee as Node;
     if (callee.type === 'Identifier') {
-      if (!/^[hv]\d+$/.test(callee.name as string)) fail(`call of ${callee.name}`);
+      if (!/^([hv]\d+|accept)$/.test(callee.name as string)) fail(`call of ${callee.name}`);
       this.name(callee.name as string);
     } else {
       const object = (callee.object as Node | undefined)?.name as string;

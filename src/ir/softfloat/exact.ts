@@ -1,30 +1,34 @@
 /**
  * Whether JavaScript's own result of an operation is exact, by error-free transformations (Knuth's
  * sum, Dekker's product): then no flag needs setting whatever the environment's sticky bits are.
- * Arguments are finite and not denormal.
+ * Any double may be given; "no" is also the answer where it is not certain (NaNs, infinities, denormals,
+ * very large and very small numbers).
  */
 
-/** r = x + y as rounded. */
-export function exactSum(x: number, y: number, r: number): boolean {
-  const t = r - x;
-  return x - (r - t) + (y - t) === 0;
-}
-
-/** 2^27 + 1: splits a double into two halves of 26 bits. */
-const SPLIT = 134217729;
-/** Within these no partial product or error term over- or underflows. */
+/** Within these no result, partial product or error term over- or underflows. */
 const MIN = 2 ** -450;
 const MAX = 2 ** 450;
+/** 2^27 + 1: splits a double into two halves of 26 bits. */
+const SPLIT = 134217729;
 
 function moderate(v: number): boolean {
   const m = Math.abs(v);
   return m > MIN && m < MAX;
 }
 
-/** p = x * y as rounded. May say false of an exact product outside a moderate range. */
+/** r = x + y as rounded. */
+export function exactSum(x: number, y: number, r: number): boolean {
+  const t = r - x;
+  if (x - (r - t) + (y - t) !== 0) return false;
+  return (moderate(x) || x === 0) && (moderate(y) || y === 0);
+}
+
+/** Is p = x * y? p is close to it. */
 export function exactProduct(x: number, y: number, p: number): boolean {
-  if (x === 0 || y === 0) return true;
-  if (!moderate(x) || !moderate(y)) return false;
+  if (!moderate(x)) return x === 0 && p === 0 && (moderate(y) || y === 0);
+  if (!moderate(y)) return y === 0 && p === 0;
+  // Two numbers of 24 bits.
+  if (Math.fround(x) === x && Math.fround(y) === y) return x * y === p;
   const c = SPLIT * x;
   const xh = c - (c - x);
   const xl = x - xh;
