@@ -132,7 +132,7 @@ int main(int argc, char **argv) {
   BENCH("fib", fib(scale >= 1 ? 40 : 32));
   BENCH("sse2_scalar", sse2_scalar(n * 15));
   double *m = malloc(3 * 64 * 64 * sizeof *m);
-  for (int i = 0; i < 3 * 64 * 64; i++) m[i] = (i % 97) * 0.25;
+  for (int i = 0; i < 3 * 64 * 64; i++) m[i] = (i % 97) * 0.1;
   BENCH("sse2_matrix", sse2_matrix(m, m + 4096, m + 8192, 64, (long)(300 * scale)));
   BENCH("interpreter", interpreter(n * 40));
   return 0;

@@ -47,6 +47,15 @@ const METHODS: Readonly<Record<string, RegExp>> = {
   m: /^(read|write8|write16|write32|write64|writeBytes|raise)$/,
 };
 const VIEWS = new Set(['I32', 'U8', 'F32', 'F64', 'T', 'W']);
+/** Local names of parameters. */
+const ALIASES: Readonly<Record<string, string>> = {
+  I32: 'i32',
+  U8: 'u8',
+  F32: 'f32',
+  F64: 'f64',
+  D: 'd',
+  m: 'mem',
+};
 /** Indexed once, at the top of the factory. */
 const TABLES = new Set(['H', 'S']);
 
@@ -80,7 +89,7 @@ class Checker {
         return;
       case 'VariableDeclarator':
         if (node.init !== null) this.visit(node.init as Node);
-        this.declare((node.id as Node).name as string);
+        this.declare((node.id as Node).name as string, node.init as Node | null);
         return;
       case 'Literal':
         if (typeof node.value !== 'number' && node.value !== 'use strict') fail('literal');
@@ -115,8 +124,11 @@ class Checker {
     }
   }
 
-  private declare(name: string): void {
-    if (!/^(_?[a-z]\w*|[a-z])$/.test(name)) fail(`local ${name}`);
+  private declare(name: string, value: Node | null): void {
+    const parameter = ALIASES[name];
+    if (parameter !== undefined) {
+      if (value?.name !== parameter) fail(`${name} other than ${parameter}`);
+    } else if (!/^(_?[a-z]\w*|[a-z])$/.test(name)) fail(`local ${name}`);
     this.scopes[this.scopes.length - 1]!.add(name);
   }
 
@@ -156,7 +168,8 @@ class Checker {
   private assignment(node: Node): void {
     const left = node.left as Node;
     if (left.type === 'Identifier') {
-      if ((EMIT_PARAMS as readonly string[]).includes(left.name as string))
+      const name = left.name as string;
+      if ((EMIT_PARAMS as readonly string[]).includes(name) || name in ALIASES)
         fail('assigns a parameter');
     } else if (left.type !== 'MemberExpression') fail(`assignment to ${left.type}`);
     this.visit(left);
