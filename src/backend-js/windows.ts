@@ -39,7 +39,7 @@ const ACCESSES_PER_ENTRY = 3;
 /** Rounds that a loop at the region's entry is taken to make. */
 const ROUNDS = 16;
 /** Steps up to this size walk through a page. */
-const MAX_STEP = 64;
+const MAX_STEP = 512;
 
 /** How a register is used in a region, weighted with the blocks' counts. */
 interface Use {
