@@ -10,7 +10,9 @@ import { anon, checkAudit, lastFault, load8, makeRig, type Rig, store8 } from '.
 /** Valid entries. */
 function tlbEntries(rig: Rig): number {
   let n = 0;
-  rig.paging.tlb.forEach(() => n++);
+  rig.paging.tlb.forEach(() => {
+    n++;
+  });
   return n;
 }
 
@@ -223,4 +225,24 @@ test('code generation changes with executable mappings only', () => {
   assert.is(rig.memory.I32[ENG_CODE_GEN], generation);
   mprotect(as, A, PAGE_SIZE, PROT_READ);
   assert.is.not(rig.memory.I32[ENG_CODE_GEN], generation);
+});
+
+test('pages next to a multiple of 4 GiB are never in the TLB for loads and stores', () => {
+  const rig = makeRig();
+  const as = rig.space();
+  for (const [va, cached] of [
+    [0xffff_f000, false],
+    [0x1_0000_0000, false],
+    [0x1_0000_f000, false],
+    [0xffff_0000, false],
+    [0xfffe_f000, true],
+    [0x1_0001_0000, true],
+  ] as const) {
+    anon(as, va, 1);
+    const before = tlbEntries(rig);
+    store8(rig, va + 8, 7);
+    assert.is(load8(rig, va + 8), 7);
+    assert.is(tlbEntries(rig) - before, cached ? 1 : 0, va.toString(16));
+  }
+  checkAudit(rig);
 });

@@ -1,0 +1,102 @@
+/**
+ * Windows (windows.ts): accesses through a register that walks, oscillates and crosses pages do what the
+ * interpreter does, in every mode of warming up; registers that jump about get none.
+ */
+
+import { chooseWindows } from '../../src/backend-js/windows.ts';
+import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
+import { GUEST_STATE_SIZE, stateWord, X86_STATE } from '../../src/frontend-x86/state.ts';
+import type { IrBlock } from '../../src/ir/block.ts';
+import { parseBlock } from '../../src/ir/text.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { differences, Engines, regionOf } from './engines.ts';
+import { Random } from './random.ts';
+import { GUEST_HI, GUEST_LO, GUEST_PAGES } from './toy-machine.ts';
+
+const test = suite('backend-js windows');
+const engines = new Engines();
+const { I32 } = engines.machine.env;
+const RAM_BYTES = GUEST_PAGES * 4096;
+
+function parse(text: string): IrBlock {
+  return parseBlock(text, X86_STATE);
+}
+
+function set(name: string, lo: number, hi = 0): void {
+  I32[stateWord(name)] = lo;
+  I32[stateWord(name) + 1] = hi;
+}
+
+/** A loop of pushes, pops and accesses around rdi, which moves by `step`; rsi counts the rounds. */
+function walk(rng: Random, step: number): string {
+  const disp = (): string => `${rng.below(2) === 0 ? '+' : '-'} ${rng.below(900)}`;
+  return `block 0x1000 bytes 20 insns 6
+    insn +0 3
+    t0:i64 = ld64 [rdi ${disp()}]
+    rax = add.i64 rax, t0
+    insn +3 3
+    st32 [rdi ${disp()}] = rax
+    insn +6 3
+    st16 [rdi ${disp()}] = rax
+    t1:i32 = ld8u [rdi ${disp()}]
+    rbx = add.i64 rbx, t1
+    insn +9 4
+    st64 [rsp - 8] = rbx
+    rsp = sub.i64 rsp, 0x8
+    insn +13 4
+    t2:i64 = ld64 [rsp]
+    rcx = xor.i64 rcx, t2
+    rsp = add.i64 rsp, 0x8
+    insn +17 3
+    rdi = ${step < 0 ? 'sub' : 'add'}.i64 rdi, 0x${Math.abs(step).toString(16)}
+    rsi = sub.i64 rsi, 0x1
+    t3:i32 = set.i64 ne rsi, 0x0
+    branch t3 ? 0x1000 : 0x9000`;
+}
+
+test('walks up and down agree with the interpreter', () => {
+  const rng = new Random(7);
+  const ram = new Uint8Array(RAM_BYTES).map(() => rng.below(256));
+  const clean = new Uint8Array(GUEST_STATE_SIZE);
+  for (const step of [1, 3, 8, 64, 500, -1, -8, -40]) {
+    const block = parse(walk(rng, step));
+    const region = regionOf([block], new Map([[0x1000, 0]]), 0x1000);
+    const chosen = chooseWindows(region, HELPERS, () => true).map((w) => X86_STATE.vars[w.v]?.name);
+    assert.equal(chosen.sort(), ['rdi', 'rsp']);
+    const fn = engines.compile(region);
+    // Often enough for every mode of warming up.
+    for (let run = 0; run < 60; run++) {
+      const room = RAM_BYTES - 2000;
+      const rounds = Math.min(1 + rng.below(700), Math.floor(room / Math.abs(step)) - 8);
+      const first = step > 0 ? 1000 + rng.below(64) : room - rng.below(64);
+      const start = (): void => {
+        engines.restore(clean, ram, 100_000);
+        set('rdi', GUEST_LO + first, GUEST_HI);
+        set('rsp', GUEST_LO + 6 * 4096 + 16, GUEST_HI);
+        set('rsi', rounds);
+        set('rax', run, step);
+      };
+      start();
+      const want = engines.outcome(engines.interpret([block], block));
+      start();
+      let reason = fn();
+      while (I32[stateWord('rip')] === 0x1000 && reason === 0) reason = fn();
+      assert.equal(differences(want, engines.outcome(reason)), [], `step ${step}, run ${run}`);
+    }
+  }
+});
+
+test('a register that is loaded as often as it is used has no window', () => {
+  const block = parse(`block 0x1000 bytes 8 insns 2
+    insn +0 4
+    t0:i64 = ld64 [rdi + 8]
+    rax = add.i64 rax, t0
+    insn +4 4
+    rdi = ld64 [rdi]
+    jump jump 0x1000`);
+  const region = regionOf([block], new Map([[0x1000, 0]]), 0x1000);
+  assert.equal(
+    chooseWindows(region, HELPERS, () => true),
+    [],
+  );
+});
