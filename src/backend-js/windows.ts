@@ -2,8 +2,8 @@
  * Windows: the page that a register's accesses were in last, kept in locals, so that the next access through
  * the register needs no TLB lookup. Stacks and arrays that are walked through profit.
  *
- * A window k is five locals: `w{k}` the page's address (low half), `w{k}h` the high half, `w{k}o` its host
- * offset, `w{k}r` and `w{k}w` how many of its bytes loads and stores may begin in: 0 or WINDOW_BYTES, which
+ * A window k is five locals: `p{k}` the page's address (low half), `p{k}h` the high half, `p{k}o` its host
+ * offset, `p{k}r` and `p{k}w` how many of its bytes loads and stores may begin in: 0 or WINDOW_BYTES, which
  * leaves out the page's end, so that an access of up to 16 bytes stays in the page.
  *
  * Invariants: a window holds no more than a valid TLB entry would, so it is emptied whenever the TLB may have
@@ -39,7 +39,7 @@ const ACCESSES_PER_ENTRY = 3;
 /** Rounds that a loop at the region's entry is taken to make. */
 const ROUNDS = 16;
 /** Steps up to this size walk through a page. */
-const MAX_STEP = 512;
+const MAX_STEP = 64;
 
 /** How a register is used in a region, weighted with the blocks' counts. */
 interface Use {
@@ -148,11 +148,11 @@ export class Windows {
   /** Declarations. */
   locals(): string[] {
     return this.list.flatMap(({ k }) => [
-      `w${k}=0`,
-      `w${k}h=0`,
-      `w${k}o=0`,
-      `w${k}r=0`,
-      `w${k}w=0`,
+      `p${k}=0`,
+      `p${k}h=0`,
+      `p${k}o=0`,
+      `p${k}r=0`,
+      `p${k}w=0`,
     ]);
   }
 
@@ -161,13 +161,13 @@ export class Windows {
     return this.list
       .map(({ k, v }) => {
         const r = local(v);
-        const page = `w${k}=${r}_l&-4096;w${k}h=${r}_h;`;
+        const page = `p${k}=${r}_l&-4096;p${k}h=${r}_h;`;
         const entry = `_e=(${r}_l>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};`;
         const valid = (tag: number): string =>
-          `I32[_e+${tag}]===(w${k}|_g)&&I32[_e+${TLB_HI}]===w${k}h?_p:0`;
+          `I32[_e+${tag}]===(p${k}|_g)&&I32[_e+${TLB_HI}]===p${k}h?_p:0`;
         return (
-          `${page}${entry}w${k}o=w${k}+I32[_e+${TLB_ADDEND}]|0;` +
-          `w${k}r=${valid(TLB_READ)};w${k}w=${valid(TLB_WRITE)};`
+          `${page}${entry}p${k}o=p${k}+I32[_e+${TLB_ADDEND}]|0;` +
+          `p${k}r=${valid(TLB_READ)};p${k}w=${valid(TLB_WRITE)};`
         );
       })
       .join('');
@@ -176,21 +176,21 @@ export class Windows {
   /** Statements that empty all windows. */
   empty(): string {
     if (this.list.length === 0) return '';
-    return `${this.list.map(({ k }) => `w${k}r=w${k}w`).join('=')}=0;`;
+    return `${this.list.map(({ k }) => `p${k}r=p${k}w`).join('=')}=0;`;
   }
 
   /** `_o=offset in the window;if(it is inside`, to be continued. */
   check({ k }: Window, base: { l: string; h: string }, disp: number, store: boolean): string {
-    const at = disp === 0 ? `${base.l}-w${k}|0` : `${base.l}-w${k}+(${disp})|0`;
-    return `_o=${at};if(_o>>>0<w${k}${store ? 'w' : 'r'}>>>0&&${base.h}===w${k}h`;
+    const at = disp === 0 ? `${base.l}-p${k}|0` : `${base.l}-p${k}+(${disp})|0`;
+    return `_o=${at};if(_o>>>0<p${k}${store ? 'w' : 'r'}>>>0&&${base.h}===p${k}h`;
   }
 
   /** Statements that move the window to the page whose TLB entry, at _e, was just found valid for h:l. */
   move({ k }: Window, l: string, h: string, store: boolean): string {
     const other = store ? TLB_READ : TLB_WRITE;
     return (
-      `w${k}=${l}&-4096;w${k}h=${h};w${k}o=w${k}+I32[_e+${TLB_ADDEND}]|0;w${k}${store ? 'w' : 'r'}=_p;` +
-      `w${k}${store ? 'r' : 'w'}=I32[_e+${other}]===(w${k}|_g)?_p:0;`
+      `p${k}=${l}&-4096;p${k}h=${h};p${k}o=p${k}+I32[_e+${TLB_ADDEND}]|0;p${k}${store ? 'w' : 'r'}=_p;` +
+      `p${k}${store ? 'r' : 'w'}=I32[_e+${other}]===(p${k}|_g)?_p:0;`
     );
   }
 }

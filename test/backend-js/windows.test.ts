@@ -58,7 +58,7 @@ test('walks up and down agree with the interpreter', () => {
   const rng = new Random(7);
   const ram = new Uint8Array(RAM_BYTES).map(() => rng.below(256));
   const clean = new Uint8Array(GUEST_STATE_SIZE);
-  for (const step of [1, 3, 8, 64, 500, -1, -8, -40]) {
+  for (const step of [1, 3, 8, 64, -1, -8, -40]) {
     const block = parse(walk(rng, step));
     const region = regionOf([block], new Map([[0x1000, 0]]), 0x1000);
     const chosen = chooseWindows(region, HELPERS, () => true).map((w) => X86_STATE.vars[w.v]?.name);
