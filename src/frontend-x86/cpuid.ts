@@ -35,6 +35,7 @@ const FEATURES: readonly (readonly [string, number, Reg, number])[] = [
   ['sse2', 1, 'edx', 26],
   ['fsgsbase', 7, 'ebx', 0],
   ['erms', 7, 'ebx', 9],
+  ['sha', 7, 'ebx', 29],
   ['fsrm', 7, 'edx', 4],
   ['lahf', 0x80000001, 'ecx', 0],
   ['lzcnt', 0x80000001, 'ecx', 5],

@@ -13,8 +13,8 @@ import { GPR, XMM, XMM_D0, XMM_Q0 } from './state.ts';
 import type { LiftFn } from './table-format.ts';
 
 /** XMM register or aligned memory. */
-export function source128(cx: Lift, i: number): Ref {
-  return cx.isMem(i) ? cx.load(16, true) : cx.xmm(i);
+export function source128(cx: Lift, i: number, aligned = true): Ref {
+  return cx.isMem(i) ? cx.load(16, aligned) : cx.xmm(i);
 }
 
 /** Low 64 bits of a register, or 8 bytes of memory. */
@@ -33,9 +33,9 @@ function sourceLow(cx: Lift, i: number, size: number): Ref {
 }
 
 /** dst = op(dst, src) */
-export function binary(op: SlotOpName): LiftFn {
+export function binary(op: SlotOpName, aligned = true): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1);
+    const src = source128(cx, 1, aligned);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src);
   };
 }
@@ -50,9 +50,9 @@ export function binaryZero(op: SlotOpName): LiftFn {
 }
 
 /** dst = op(dst, src, imm8) */
-export function binaryImm(op: SlotOpName, mask = 0xff): LiftFn {
+export function binaryImm(op: SlotOpName, mask = 0xff, aligned = true): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1);
+    const src = source128(cx, 1, aligned);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src, NONE, cx.imm8 & mask);
   };
 }
@@ -85,10 +85,10 @@ export function shiftImm(op: SlotOpName): LiftFn {
   return (cx) => cx.b.opTo(cx.xmm(0), op, cx.xmm(0), NONE, NONE, cx.imm8);
 }
 
-/** dst = blend of dst and src by the signs of XMM0. */
-export function blendByXmm0(op: SlotOpName): LiftFn {
+/** dst = op(dst, src, XMM0) */
+export function withXmm0(op: SlotOpName, aligned = true): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1);
+    const src = source128(cx, 1, aligned);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src, XMM[0]);
   };
 }

@@ -1,10 +1,9 @@
-/** SSE4.1 and SSE4.2 instructions (CRC32 and POPCNT are with the integer instructions). */
+/** SSE4.1, SSE4.2 and SHA instructions (CRC32 and POPCNT are with the integer instructions). */
 
 import type { SlotOpName } from '../ir/ops.ts';
 import {
   binary,
   binaryImm,
-  blendByXmm0,
   extendWord,
   extract,
   insert,
@@ -17,12 +16,15 @@ import {
   unary,
   unaryImm,
   unaryLow,
+  withXmm0,
 } from './lift-sse.ts';
 import { move128 } from './lift-sse-move.ts';
 import { type InsnRow, insn } from './table-format.ts';
 
 const SSE41 = { feature: 'sse4.1' };
 const ALIGNED = { feature: 'sse4.1', aligned: true } as const;
+/** The processors that the rows were compared with (AMD Zen) take memory operands at any address. */
+const SHA = { feature: 'sha' } as const;
 const SSE42 = { feature: 'sse4.2', flags: 'w:oszapc' };
 
 const BINARY: readonly (readonly [string, string, SlotOpName])[] = [
@@ -67,9 +69,9 @@ export const SSE4_ROWS: readonly InsnRow[] = [
     insn(`${name} Vdq,Wdq`, `66 0F 38 ${code} /r`, binary(op), ALIGNED),
   ),
   ...extensions(),
-  insn('pblendvb Vdq,Wdq', '66 0F 38 10 /r', blendByXmm0('vblendv.i8x16'), ALIGNED),
-  insn('blendvps Vps,Wps', '66 0F 38 14 /r', blendByXmm0('vblendv.i32x4'), ALIGNED),
-  insn('blendvpd Vpd,Wpd', '66 0F 38 15 /r', blendByXmm0('vblendv.i64x2'), ALIGNED),
+  insn('pblendvb Vdq,Wdq', '66 0F 38 10 /r', withXmm0('vblendv.i8x16'), ALIGNED),
+  insn('blendvps Vps,Wps', '66 0F 38 14 /r', withXmm0('vblendv.i32x4'), ALIGNED),
+  insn('blendvpd Vpd,Wpd', '66 0F 38 15 /r', withXmm0('vblendv.i64x2'), ALIGNED),
   insn('ptest Vdq,Wdq', '66 0F 38 17 /r', liftPtest, { ...ALIGNED, flags: 'w:oszapc' }),
   insn('movntdqa Vdq,Mdq', '66 0F 38 2A /r', move128(true), ALIGNED),
   insn('phminposuw Vdq,Wdq', '66 0F 38 41 /r', unary('vhminpos.i16x8'), ALIGNED),
@@ -99,4 +101,12 @@ export const SSE4_ROWS: readonly InsnRow[] = [
   insn('pcmpestri Vdq,Wdq,Ib', '66 0F 3A 61 /r ib', stringCompare(true, false), SSE42),
   insn('pcmpistrm Vdq,Wdq,Ib', '66 0F 3A 62 /r ib', stringCompare(false, true), SSE42),
   insn('pcmpistri Vdq,Wdq,Ib', '66 0F 3A 63 /r ib', stringCompare(false, false), SSE42),
+
+  insn('sha1nexte Vdq,Wdq', 'NP 0F 38 C8 /r', binary('vsha1nexte', false), SHA),
+  insn('sha1msg1 Vdq,Wdq', 'NP 0F 38 C9 /r', binary('vsha1msg1', false), SHA),
+  insn('sha1msg2 Vdq,Wdq', 'NP 0F 38 CA /r', binary('vsha1msg2', false), SHA),
+  insn('sha256rnds2 Vdq,Wdq', 'NP 0F 38 CB /r', withXmm0('vsha256rnds2', false), SHA),
+  insn('sha256msg1 Vdq,Wdq', 'NP 0F 38 CC /r', binary('vsha256msg1', false), SHA),
+  insn('sha256msg2 Vdq,Wdq', 'NP 0F 38 CD /r', binary('vsha256msg2', false), SHA),
+  insn('sha1rnds4 Vdq,Wdq,Ib', 'NP 0F 3A CC /r ib', binaryImm('vsha1rnds4', 3, false), SHA),
 ];

@@ -153,4 +153,13 @@ export const VEC_OPS = [
   /** (a & b) == 0; (~a & b) == 0. */
   vec('vtestz', VV, null, 'i32'),
   vec('vtestc', VV, null, 'i32'),
+
+  // SHA extensions (slot-sha.ts).
+  vec('vsha256rnds2', ['v128', 'v128', 'v128']),
+  vec('vsha256msg1'),
+  vec('vsha256msg2'),
+  vec('vsha1nexte'),
+  vec('vsha1msg1'),
+  vec('vsha1msg2'),
+  vec('vsha1rnds4', VV, 'select'),
 ] as const satisfies readonly OpRow[];

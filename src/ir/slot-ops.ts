@@ -6,6 +6,7 @@
 import type { SlotOpName } from './ops.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { FP_FNS, FP_INLINE } from './slot-fp.ts';
+import { SHA_FNS } from './slot-sha.ts';
 import { type InlineText, LANE_FNS, WORD_INLINE } from './slot-vec.ts';
 import { MOVE_FNS } from './slot-vec-move.ts';
 import { SHIFT_FNS } from './slot-vec-shift.ts';
@@ -19,6 +20,7 @@ export const SLOT_FNS: Record<SlotOpName, SlotFn> = {
   ...MOVE_FNS,
   ...SHIFT_FNS,
   ...WIDE_FNS,
+  ...SHA_FNS,
   ...FP_FNS,
 };
 

@@ -12,6 +12,7 @@ const CPUINFO: Record<string, string> = {
   prefetchw: '3dnowprefetch',
   fsrm: 'fsrm',
   cx8: 'cx8',
+  sha: 'sha_ni',
 };
 
 let flags: ReadonlySet<string> | null = null;
