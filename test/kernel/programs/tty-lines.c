@@ -27,7 +27,7 @@ static void print(const char *s, long n) {
 static long get(int fd, char *to, long size) {
   long n = 0;
   struct pollfd p = {fd, POLLIN, 0};
-  while (n < size && poll(&p, 1, 15) == 1 && (p.revents & POLLIN)) {
+  while (n < size && poll(&p, 1, 60) == 1 && (p.revents & POLLIN)) {
     long r = read(fd, to + n, size - n);
     if (r <= 0) break;
     n += r;
