@@ -20,7 +20,7 @@ export interface Sizes {
   readonly forks: number;
 }
 
-export const FULL: Sizes = { scale: 1, sha256: 32 * MiB, gzip: 8 * MiB, forks: 200 };
+export const FULL: Sizes = { scale: 4, sha256: 32 * MiB, gzip: 8 * MiB, forks: 200 };
 export const QUICK: Sizes = { scale: 0.1, sha256: 4 * MiB, gzip: MiB, forks: 20 };
 
 /** One measurement of one engine: times by row. */
