@@ -39,6 +39,7 @@ const DAMAGE: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an inode without a name', ['unlink /a/f'], /has no name|links/],
   ['a used block marked as free', ['freeb 200 1'], /block|free/],
   ['a free block marked as used', ['setb 3000 1'], /marked as used but nothing uses it/],
+  ['a journal whose extents do not fit', ['sif <8> block[0] 0xfffff30a'], /inode 8: .*damaged/],
   ['a free inode in use', ['freei /a/f'], /used but marked as free/],
 ];
 

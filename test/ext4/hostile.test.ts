@@ -26,6 +26,9 @@ import {
 
 const test = suite('ext4 damaged images');
 const RUNS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 150);
+const SEED = Number(process.env['KEVLAR_FUZZ_SEED'] ?? 1);
+/** The images depend on nothing but their files' times, so that a seed finds the same again. */
+const UUID = '6b65766c-6172-4a69-8000-000000000001';
 
 /** Something of everything in a small image. */
 function populate(device: MemoryBlockDevice): void {
@@ -116,14 +119,17 @@ function change(fs: Ext4FileSystem): void {
 const IMAGES: Record<string, () => MemoryBlockDevice> = {
   checksummed: () => {
     const device = new MemoryBlockDevice(4 << 20);
-    createExt4(device, { blockSize: 1024, blank: true });
+    createExt4(device, { blockSize: 1024, blank: true, random: () => 1 });
     return device;
   },
 };
 if (haveE2fsprogs) {
   IMAGES['without checksums'] = () =>
     inTemp((dir) => {
-      mke2fs(join(dir, 'i'), 4, ['-t', 'ext4', '-b', '1024', '-O', '^metadata_csum,^64bit']);
+      mke2fs(join(dir, 'i'), 4, [
+        ...['-t', 'ext4', '-b', '1024', '-O', '^metadata_csum,^64bit'],
+        ...['-U', UUID, '-E', `hash_seed=${UUID}`],
+      ]);
       return load(join(dir, 'i'));
     });
 }
@@ -147,7 +153,7 @@ for (const [name, make] of Object.entries(IMAGES)) {
       });
       assert.ok(performance.now() - started < 5000, 'takes too long');
     });
-    fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+    fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: true });
   });
 }
 

@@ -103,8 +103,18 @@ async function runCounted(body: TestBody, timeout: number): Promise<void> {
     passed++;
   } catch (thrown) {
     failed++;
-    throw isNativeError(thrown) ? thrown : new Error(`threw a non-Error: ${inspect(thrown)}`);
+    throw isNativeError(thrown)
+      ? withCauses(thrown)
+      : new Error(`threw a non-Error: ${inspect(thrown)}`);
   }
+}
+
+/** uvu prints the stack only, and a property's stack does not say what failed: its cause does. */
+function withCauses(error: Error): Error {
+  if (error.cause === undefined) return error;
+  const stack = `${error.stack ?? error.message}\ncaused by ${inspect(error.cause)}`;
+  Object.defineProperty(error, 'stack', { value: stack });
+  return error;
 }
 
 async function withTimeout(body: TestBody, timeout: number): Promise<void> {

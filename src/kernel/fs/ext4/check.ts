@@ -18,6 +18,7 @@ import {
   entriesOf,
   extentChild,
   extentRoot,
+  journalRoot,
   lengthAt,
   startAt,
 } from './extent-node.ts';
@@ -145,7 +146,7 @@ class Checker {
       const dind = inode.u32(INO.block + I_BLOCK_DIND * 4);
       if (dind !== 0) this.claim(dind, 1, () => 'resize inode');
     } else if (!(inode.usesExtents && this.journalIsReserved(ino))) this.claimData(inode);
-    else this.claimTree(inode, extentRootUnchecked(inode), false);
+    else this.claimTree(inode, journalRoot(inode), false);
   }
 
   private journalIsReserved(ino: number): boolean {
@@ -397,9 +398,4 @@ class Checker {
     }
     return free;
   }
-}
-
-/** The journal's own root: its extents are in the reserved zone, which no other file may name. */
-function extentRootUnchecked(inode: DiskInode): ExtentNode {
-  return { block: null, view: inode.view(), at: inode.iblock };
 }

@@ -21,7 +21,6 @@ import {
   EXT_SIZE,
   I_BLOCK_SIZE,
 } from './layout.ts';
-import type { Volume } from './volume.ts';
 
 export interface ExtentNode {
   /** Null for the root, which is in the inode. */
@@ -84,11 +83,23 @@ export function findEntry(n: ExtentNode, lblk: number): number {
   return lo - 1;
 }
 
+/** Whether `length` blocks from `nr` may be part of the tree. */
+type Allows = (nr: number, length: number) => boolean;
+
 /** The root of an inode's tree, verified. */
 export function extentRoot(inode: DiskInode): ExtentNode {
+  return verifiedRoot(inode, (nr, length) => inode.vol.zone.allows(nr, length));
+}
+
+/** The root of the journal's tree, verified: its blocks are reserved, so that no other file may name them. */
+export function journalRoot(inode: DiskInode): ExtentNode {
+  return verifiedRoot(inode, (nr, length) => nr + length <= inode.vol.sb.blocks);
+}
+
+function verifiedRoot(inode: DiskInode, allows: Allows): ExtentNode {
   const node: ExtentNode = { block: null, view: inode.view(), at: inode.iblock };
   const space = I_BLOCK_SIZE / EXT_SIZE - 1;
-  if (!validNode(inode.vol, node, -1, space, 0, 2 ** 32)) {
+  if (!validNode(allows, node, -1, space, 0, 2 ** 32)) {
     inode.vol.damaged(`inode ${inode.ino}: the root of its extent tree is damaged`);
   }
   return node;
@@ -111,7 +122,8 @@ export function extentChild(inode: DiskInode, parent: ExtentNode, i: number): Ex
   const to = i + 1 < entriesOf(parent) ? keyAt(parent, i + 1) : 2 ** 32;
   // A node in memory was verified when it was read and is kept right since.
   if (known && depthOf(node) === depthOf(parent) - 1) return node;
-  if (!validNode(vol, node, depthOf(parent) - 1, space, keyAt(parent, i), to)) {
+  const allows: Allows = (start, length) => vol.zone.allows(start, length);
+  if (!validNode(allows, node, depthOf(parent) - 1, space, keyAt(parent, i), to)) {
     vol.damaged(`block ${nr}: an extent tree node of inode ${inode.ino} is damaged`);
   }
   block.seed = inode.seed;
@@ -124,7 +136,7 @@ export function extentChild(inode: DiskInode, parent: ExtentNode, i: number): Ex
 }
 
 function validNode(
-  vol: Volume,
+  allows: Allows,
   n: ExtentNode,
   depth: number,
   space: number,
@@ -142,12 +154,11 @@ function validNode(
     const key = keyAt(n, i);
     if (key < next || key >= to) return false;
     if (d > 0) {
-      if (!vol.zone.allows(childAt(n, i), 1)) return false;
+      if (!allows(childAt(n, i), 1)) return false;
       next = key + 1;
     } else {
       const length = lengthAt(n, i);
-      if (length === 0 || key + length > to || !vol.zone.allows(startAt(n, i), length))
-        return false;
+      if (length === 0 || key + length > to || !allows(startAt(n, i), length)) return false;
       next = key + length;
     }
   }
