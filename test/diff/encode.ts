@@ -186,8 +186,11 @@ const PREPARE: Record<string, (s: Setting) => void> = {
   enter: ({ rng, state }) => state.setGpr(5, BigInt(DATA + 0x600 + rng.below(0x400))),
   // TF would trap, AC would check alignment.
   popf: ({ rng, state }) => {
-    const view = new DataView(state.data.buffer, state.data.byteOffset);
-    view.setUint32(Number(state.gpr(4)) - DATA, (rng.u32() & 0xcd5) | 0x202, true);
+    const view = new DataView(state.data.buffer, state.data.byteOffset, state.data.byteLength);
+    // An instruction that was asked to fault may have moved the stack away.
+    const at = Number(state.gpr(4)) - DATA;
+    if (at < 0 || at + 4 > view.byteLength) return;
+    view.setUint32(at, (rng.u32() & 0xcd5) | 0x202, true);
   },
 };
 

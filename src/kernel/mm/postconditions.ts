@@ -89,10 +89,14 @@ const POSTCONDITIONS: Readonly<Record<string, Postcondition>> = {
   pkey_mprotect: checkProtection,
   mremap: (c, [addr, oldSize, newSize, flags], start) => {
     const end = start + pageUp(newSize!);
-    c.mapped(start, end);
+    const oldEnd = start + pageUp(oldSize!);
+    // Linux looks at the first area only before it shrinks: there may be gaps in what stays.
+    const stays = start === addr && end <= oldEnd;
+    if (stays) c.unmapped(end, oldEnd);
+    else c.mapped(start, end);
     if ((flags! & MREMAP_FIXED) !== 0) return;
     if (start !== addr) c.wasFree(start, end);
-    else if (newSize! > oldSize!) c.wasFree(start + pageUp(oldSize!), end);
+    else if (!stays) c.wasFree(oldEnd, end);
   },
   brk: (c, [request], end) => {
     if (end !== request || end < c.as.startBrk) return;
