@@ -159,6 +159,33 @@ for (const [name, make] of Object.entries(IMAGES)) {
 
 if (!haveE2fsprogs) test.skip('bit flips anywhere: without checksums', 'mke2fs is not installed');
 
+/** An image whose only file, 'f', has that mode. */
+function withMode(mode: number): MemoryBlockDevice {
+  const device = new MemoryBlockDevice(4 << 20);
+  createExt4(device, { blank: true });
+  const fs = Ext4FileSystem.open(device);
+  const file = fs.root.create('f', 0o100644, 0, 0, 0) as Ext4Inode;
+  fs.volume.mutate(() => {
+    file.disk.mode = mode;
+  });
+  fs.close();
+  return device;
+}
+
+test('an inode of an impossible type is refused', () => {
+  for (let type = 0; type < 16; type++) {
+    const device = withMode((type << 12) | 0o644);
+    const root = () => Ext4FileSystem.open(device).root;
+    if ([1, 2, 4, 6, 8, 10, 12].includes(type)) {
+      assert.is((root().lookup('f') as Ext4Inode).mode >>> 12, type);
+      continue;
+    }
+    assert.throws(() => root().lookup('f'), /EUCLEAN/);
+    assert.throws(() => root().unlink('f'), /EUCLEAN/);
+    assert.match(checkExt4(device).problems.join('\n'), /inode \d+ .*: impossible mode/);
+  }
+});
+
 test('a truncated image is refused in one line', () => {
   const device = new MemoryBlockDevice(4 << 20);
   createExt4(device, { blank: true });

@@ -4,8 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENOENT, linuxError } from '../../src/kernel/errno.ts';
+import { EINVAL, ENOENT, linuxError } from '../../src/kernel/errno.ts';
 import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
+import type { Ext4Pages } from '../../src/kernel/fs/ext4/file-pages.ts';
 import type { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import type { BlockDevice } from '../../src/kernel/ports.ts';
@@ -110,17 +111,25 @@ export function source(bytes: Uint8Array): IoSource {
   };
 }
 
+/** Only regular files have data, as for read(2) and write(2). */
+function pagesOf(inode: Ext4Inode): Ext4Pages {
+  const { pages } = inode;
+  if (pages === null) throw linuxError(EINVAL);
+  return pages;
+}
+
 export function readFile(inode: Ext4Inode, offset = 0, length: number = inode.size): Uint8Array {
   const to = sink(Math.max(0, Math.min(length, inode.size - offset)));
-  inode.pages!.read(offset, to.bytes.length, to);
+  pagesOf(inode).read(offset, to.bytes.length, to);
   return to.bytes;
 }
 
 /** As write(2) does it: reserve, fill the cache, set the size. */
 export function writeFile(inode: Ext4Inode, offset: number, bytes: Uint8Array): void {
   if (bytes.length === 0) return;
+  const pages = pagesOf(inode);
   inode.prepareWrite?.(offset, bytes.length);
-  inode.pages!.write(offset, bytes.length, source(bytes));
+  pages.write(offset, bytes.length, source(bytes));
   const end = offset + bytes.length;
   if (end > inode.size) inode.setattr({ size: end });
 }

@@ -7,6 +7,16 @@
  */
 
 import type { Timespec } from '../../vfs/types.ts';
+import {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '../../vfs/types.ts';
 import { KIND, MetaBlock } from './buffers.ts';
 import { crc32c, crc32cLe32, crc32cZeros } from './crc.ts';
 import {
@@ -16,8 +26,19 @@ import {
   GOOD_OLD_INODE_SIZE,
   INO,
   RO_COMPAT,
+  ROOT_INO,
 } from './layout.ts';
 import type { Volume } from './volume.ts';
+
+const TYPES: ReadonlySet<number> = new Set([
+  S_IFREG,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFCHR,
+  S_IFBLK,
+  S_IFIFO,
+  S_IFSOCK,
+]);
 
 export class DiskInode {
   readonly vol: Volume;
@@ -43,7 +64,7 @@ export class DiskInode {
     this.block = this.load();
   }
 
-  /** Checks the record's checksum and its own sizes; call before using what was on disk. */
+  /** Checks the record's checksum, its own sizes and its type; call before using what was on disk. */
   verify(): void {
     const block = this.current();
     if (block.verified & (1 << this.index)) return;
@@ -59,7 +80,19 @@ export class DiskInode {
     if (this.vol.sb.metadataCsum && this.checksum() !== this.storedChecksum()) {
       this.vol.damaged(`inode ${this.ino} (block ${block.nr}): wrong checksum`);
     }
+    if (!this.hasPossibleType()) {
+      this.vol.damaged(
+        `inode ${this.ino} (block ${block.nr}): impossible mode 0${this.mode.toString(8)}`,
+      );
+    }
     block.verified |= 1 << this.index;
+  }
+
+  /** The system's own inodes have whatever type they like, and free ones may have none. */
+  private hasPossibleType(): boolean {
+    if (TYPES.has(this.mode & S_IFMT)) return true;
+    if (this.ino < this.vol.sb.firstIno && this.ino !== ROOT_INO) return true;
+    return this.mode === 0 && this.links === 0;
   }
 
   /** Makes a record of zeros that counts as verified. */
