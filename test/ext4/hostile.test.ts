@@ -11,6 +11,7 @@ import { checkExt4 } from '../../src/kernel/fs/ext4/check.ts';
 import { Ext4ImageError } from '../../src/kernel/fs/ext4/errors.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
+import { FL_EXTENTS, INO } from '../../src/kernel/fs/ext4/layout.ts';
 import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import { assert, suite } from '../lib/suite.ts';
 import {
@@ -19,6 +20,7 @@ import {
   inTemp,
   load,
   mke2fs,
+  names,
   readFile,
   walk,
   writeFile,
@@ -159,22 +161,22 @@ for (const [name, make] of Object.entries(IMAGES)) {
 
 if (!haveE2fsprogs) test.skip('bit flips anywhere: without checksums', 'mke2fs is not installed');
 
-/** An image whose only file, 'f', has that mode. */
-function withMode(mode: number): MemoryBlockDevice {
+/** An image whose root has one entry, 'f', damaged by `damage`. */
+function withDamaged(mode: number, damage: (inode: Ext4Inode) => void): MemoryBlockDevice {
   const device = new MemoryBlockDevice(4 << 20);
   createExt4(device, { blank: true });
   const fs = Ext4FileSystem.open(device);
-  const file = fs.root.create('f', 0o100644, 0, 0, 0) as Ext4Inode;
-  fs.volume.mutate(() => {
-    file.disk.mode = mode;
-  });
+  const inode = fs.root.create('f', mode, 0, 0, 0) as Ext4Inode;
+  fs.volume.mutate(() => damage(inode));
   fs.close();
   return device;
 }
 
 test('an inode of an impossible type is refused', () => {
   for (let type = 0; type < 16; type++) {
-    const device = withMode((type << 12) | 0o644);
+    const device = withDamaged(0o100644, ({ disk }) => {
+      disk.mode = (type << 12) | 0o644;
+    });
     const root = () => Ext4FileSystem.open(device).root;
     if ([1, 2, 4, 6, 8, 10, 12].includes(type)) {
       assert.is((root().lookup('f') as Ext4Inode).mode >>> 12, type);
@@ -184,6 +186,53 @@ test('an inode of an impossible type is refused', () => {
     assert.throws(() => root().unlink('f'), /EUCLEAN/);
     assert.match(checkExt4(device).problems.join('\n'), /inode \d+ .*: impossible mode/);
   }
+});
+
+test('a directory larger than the device is refused, one with holes is not', () => {
+  const sized = (size: number): Ext4FileSystem =>
+    Ext4FileSystem.open(
+      withDamaged(0o040755, (dir) => {
+        for (let i = 0; i < 3; i++) dir.create(`name-${i}`, 0o100644, 0, 0, 0);
+        dir.disk.size = size;
+      }),
+    );
+  const holes = walk(sized(1000 * 4096), 'f');
+  assert.equal(names(holes), ['.', '..', 'name-0', 'name-1', 'name-2']);
+  assert.is(holes.lookup('name-3'), null);
+  for (const size of [1025 * 4096, 2 ** 44, 2 ** 62]) {
+    const fs = sized(size);
+    const dir = walk(fs, 'f');
+    assert.throws(() => names(dir), /EUCLEAN/);
+    assert.throws(() => dir.lookup('name-0'), /EUCLEAN/);
+    assert.throws(() => fs.root.rmdir('f'), /EUCLEAN/);
+  }
+});
+
+test('a directory does not grow over blocks beyond its end', () => {
+  const device = withDamaged(0o040755, (dir) => {
+    for (let i = 0; i < 300; i++) dir.create(`name-${i}`, 0o100644, 0, 0, 0);
+    assert.ok(dir.size > 8192);
+    dir.disk.size = 8192;
+  });
+  const lines: string[] = [];
+  const dir = walk(Ext4FileSystem.open(device, { log: (line) => lines.push(line) }), 'f');
+  assert.throws(() => {
+    for (let i = 0; i < 300; i++) dir.create(`more-${i}`, 0o100644, 0, 0, 0);
+  }, /EUCLEAN/);
+  assert.match(lines.join(), /block 2 beyond its end is in use/);
+  assert.ok(dir.lookup('name-299') !== null, 'nothing is lost');
+});
+
+test('looking for data in a huge file of indirect blocks takes no time', () => {
+  const device = withDamaged(0o100644, ({ disk }) => {
+    disk.flags &= ~FL_EXTENTS;
+    for (let i = 0; i < 60; i += 4) disk.set32(INO.block + i, 0);
+    disk.size = 2 ** 44;
+  });
+  const file = walk(Ext4FileSystem.open(device), 'f');
+  const started = performance.now();
+  assert.is(file.seekSparse(0, 3), -1);
+  assert.ok(performance.now() - started < 5000, 'takes too long');
 });
 
 test('a truncated image is refused in one line', () => {

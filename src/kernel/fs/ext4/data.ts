@@ -4,7 +4,7 @@ import { PAGE_SIZE } from '../../../common/layout.ts';
 import type { DiskInode } from './disk-inode.ts';
 import { inlineData } from './inline.ts';
 import { EXT_MAX_BLOCKS } from './layout.ts';
-import { mapBlock } from './mapping.ts';
+import { isHole, mapBlock } from './mapping.ts';
 
 const SEEK_DATA = 3;
 
@@ -22,7 +22,7 @@ export function readData(inode: DiskInode, index: number, into: Uint8Array, at: 
     const m = mapBlock(inode, index * perPage + i);
     const n = Math.min(m.length, perPage - i);
     const run = into.subarray(at + i * bs, at + (i + n) * bs);
-    if (m.start === 0 || m.unwritten) run.fill(0);
+    if (isHole(m)) run.fill(0);
     else vol.disk.read(m.start, run);
     i += n;
   }
@@ -36,8 +36,7 @@ export function seekSparse(inode: DiskInode, offset: number, whence: number): nu
   const end = Math.min(Math.ceil(size / bs), EXT_MAX_BLOCKS);
   for (let lblk = Math.floor(offset / bs); lblk < end; ) {
     const m = mapBlock(inode, lblk);
-    const isData = m.start !== 0 && !m.unwritten;
-    if (isData === (whence === SEEK_DATA)) return Math.min(size, Math.max(offset, lblk * bs));
+    if (isHole(m) !== (whence === SEEK_DATA)) return Math.min(size, Math.max(offset, lblk * bs));
     lblk += m.length;
   }
   return whence === SEEK_DATA ? -1 : size;

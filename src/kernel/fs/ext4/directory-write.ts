@@ -36,7 +36,7 @@ import {
   maxIndirectLevels,
 } from './htree.ts';
 import { DT_OF_MODE, FL_INDEX } from './layout.ts';
-import { mapBlock, mustMap } from './mapping.ts';
+import { isHole, mapBlock, mustMap } from './mapping.ts';
 
 interface NewEntry {
   readonly name: string;
@@ -101,9 +101,13 @@ export function setParent(dir: DiskInode, parent: number): void {
 /** Whether a directory has nothing but '.' and '..'. */
 export function isEmptyDirectory(dir: DiskInode): boolean {
   const indexed = isIndexed(dir);
-  for (let lblk = 0; lblk < blockCount(dir); lblk++) {
+  const blocks = blockCount(dir);
+  for (let lblk = 0; lblk < blocks; lblk++) {
     const m = mapBlock(dir, lblk);
-    if (m.start === 0 || m.unwritten) continue;
+    if (isHole(m)) {
+      lblk += m.length - 1;
+      continue;
+    }
     const { data, view } = dir.vol.cache.get(m.start);
     // Index blocks look empty to code that reads records: their first record spans the block.
     if (!indexed) readLeaf(dir, m.start);
@@ -151,6 +155,9 @@ function insertIntoLeaf(dir: DiskInode, block: MetaBlock, e: NewEntry): boolean 
 function appendBlock(dir: DiskInode, kind: number): { block: MetaBlock; lblk: number } {
   const { vol } = dir;
   const lblk = blockCount(dir);
+  if (mapBlock(dir, lblk).start !== 0) {
+    vol.damaged(`directory inode ${dir.ino}: block ${lblk} beyond its end is in use`);
+  }
   const before = lblk > 0 ? mapBlock(dir, lblk - 1).start : 0;
   const nr = allocMetaBlock(vol, before > 0 ? before + 1 : goalOf(dir));
   const block = vol.cache.fresh(nr, kind, dir.seed);

@@ -14,8 +14,15 @@ import { type HashParams, hashName } from './dir-hash.ts';
 import type { DiskInode } from './disk-inode.ts';
 import { dxLeaf, dxNext, dxProbe, dxRoot, hashParams, hashSeed } from './htree.ts';
 import { inlineDirectory } from './inline.ts';
-import { FL_INDEX, FLAG_UNSIGNED_HASH, INCOMPAT, MODE_OF_DT, SB } from './layout.ts';
-import { mapBlock, mustMap } from './mapping.ts';
+import {
+  EXT_MAX_BLOCKS,
+  FL_INDEX,
+  FLAG_UNSIGNED_HASH,
+  INCOMPAT,
+  MODE_OF_DT,
+  SB,
+} from './layout.ts';
+import { isHole, mapBlock, mustMap } from './mapping.ts';
 
 /** Where a name is. */
 export interface Slot {
@@ -29,8 +36,14 @@ export function isIndexed(dir: DiskInode): boolean {
   return (dir.flags & FL_INDEX) !== 0 && dir.vol.sb.dirIndex;
 }
 
+/** Blocks of a directory. There are no more than the device has, so what counts up to it is bounded. */
 export function blockCount(dir: DiskInode): number {
-  return Math.ceil(dir.size / dir.vol.blockSize);
+  const { vol } = dir;
+  const count = Math.ceil(dir.size / vol.blockSize);
+  if (count > Math.min(vol.sb.blocks, EXT_MAX_BLOCKS)) {
+    vol.damaged(`directory inode ${dir.ino}: impossible size ${dir.size}`);
+  }
+  return count;
 }
 
 /** Inode number of an entry, which must be possible. */
@@ -52,9 +65,12 @@ export function findEntry(dir: DiskInode, name: string): Slot | null {
   if (dir.vol.sb.dirIndex && isIndexed(dir)) return findIndexed(dir, name);
   const blocks = blockCount(dir);
   for (let lblk = 0; lblk < blocks; lblk++) {
-    const start = dataBlock(dir, lblk);
-    if (start === 0) continue;
-    const slot = findInLeaf(readLeaf(dir, start), name, leafSpace(dir.vol));
+    const m = mapBlock(dir, lblk);
+    if (isHole(m)) {
+      lblk += m.length - 1;
+      continue;
+    }
+    const slot = findInLeaf(readLeaf(dir, m.start), name, leafSpace(dir.vol));
     if (slot !== null) return slot;
   }
   return null;
@@ -68,12 +84,6 @@ export function lookupName(dir: DiskInode, name: string): number {
   }
   const slot = findEntry(dir, name);
   return slot === null ? 0 : entryInode(dir, slot.block, slot.at);
-}
-
-/** Device block of a directory's block, 0 for a hole. */
-function dataBlock(dir: DiskInode, lblk: number): number {
-  const m = mapBlock(dir, lblk);
-  return m.unwritten ? 0 : m.start;
 }
 
 function findIndexed(dir: DiskInode, name: string): Slot | null {
@@ -198,10 +208,14 @@ function listIndexed(dir: DiskInode, from: number, emit: (e: DirEntry) => boolea
 function listLinear(dir: DiskInode, from: number, emit: (e: DirEntry) => boolean): void {
   const bs = dir.vol.blockSize;
   const space = leafSpace(dir.vol);
-  for (let lblk = Math.floor(from / bs); lblk < blockCount(dir); lblk++) {
-    const start = dataBlock(dir, lblk);
-    if (start === 0) continue;
-    const block = readLeaf(dir, start);
+  const blocks = blockCount(dir);
+  for (let lblk = Math.floor(from / bs); lblk < blocks; lblk++) {
+    const m = mapBlock(dir, lblk);
+    if (isHole(m)) {
+      lblk += m.length - 1;
+      continue;
+    }
+    const block = readLeaf(dir, m.start);
     for (let at = 0; at < space; ) {
       const length = block.view.getUint16(at + 4, true);
       const position = lblk * bs + at;

@@ -14,7 +14,7 @@ import { readData } from './data.ts';
 import type { DiskInode } from './disk-inode.ts';
 import { insertExtent, markWhole, markWritten, nodesNeeded, removeExtents } from './extent-tree.ts';
 import { EXT_MAX_BLOCKS, EXT_UNWRITTEN_MAX_LEN } from './layout.ts';
-import { mapBlock } from './mapping.ts';
+import { isHole, mapBlock } from './mapping.ts';
 import type { Volume } from './volume.ts';
 
 export class FileData {
@@ -123,7 +123,7 @@ export class FileData {
   private staysHole(lblk: number, data: Uint8Array, at: number): boolean {
     if (this.delayed.has(lblk)) return false;
     const m = mapBlock(this.disk, lblk);
-    if (m.start !== 0 && !m.unwritten) return false;
+    if (!isHole(m)) return false;
     for (let i = at; i < at + this.vol.blockSize; i++) if (data[i] !== 0) return false;
     return true;
   }
@@ -159,7 +159,7 @@ export class FileData {
     const starts: [number, number, number][] = [];
     for (let i = 0; i < count; ) {
       const m = mapBlock(this.disk, first + i);
-      if (m.start === 0 || m.unwritten) return false;
+      if (isHole(m)) return false;
       const n = Math.min(m.length, count - i);
       starts.push([i, n, m.start]);
       i += n;
@@ -266,7 +266,7 @@ export class FileData {
     this.tailIsClean = true;
     if (used === 0) return;
     const m = mapBlock(disk, Math.floor(disk.size / bs));
-    if (m.start === 0 || m.unwritten) return;
+    if (isHole(m)) return;
     const block = new Uint8Array(bs);
     vol.disk.read(m.start, block);
     if (block.subarray(used).every((b) => b === 0)) return;

@@ -32,6 +32,11 @@ export interface Mapping {
   unwritten: boolean;
 }
 
+/** Whether a run reads as zeros. */
+export function isHole(m: Mapping): boolean {
+  return m.start === 0 || m.unwritten;
+}
+
 /** The run that `lblk` is in, from `lblk` on. Holes may be reported in several pieces. */
 export function mapBlock(inode: DiskInode, lblk: number): Mapping {
   if (lblk >= EXT_MAX_BLOCKS) return hole(lblk, 1);
@@ -41,7 +46,7 @@ export function mapBlock(inode: DiskInode, lblk: number): Mapping {
 /** The device block of a block of a directory or another metadata file, which must exist. */
 export function mustMap(inode: DiskInode, lblk: number): number {
   const m = mapBlock(inode, lblk);
-  if (m.start === 0 || m.unwritten) {
+  if (isHole(m)) {
     inode.vol.damaged(`inode ${inode.ino}: its block ${lblk} is missing`);
   }
   return m.start;
@@ -93,7 +98,7 @@ function mapIndirect(inode: DiskInode, lblk: number): Mapping {
   const { vol } = inode;
   const perBlock = vol.blockSize >> 2;
   const path = indirectPath(perBlock, lblk);
-  if (path === null) return hole(lblk, 1);
+  if (path === null) return hole(lblk, EXT_MAX_BLOCKS - lblk);
   let view = inode.view();
   let at = inode.iblock;
   let slots = NDIR_BLOCKS;
