@@ -7,7 +7,6 @@
  * audit holds after every call that maps, and now and then otherwise.
  */
 
-import { performance } from 'node:perf_hooks';
 import { LinuxError } from '../../../src/kernel/errno.ts';
 import { CPU_STOP, REG } from '../../../src/kernel/ports.ts';
 import { Strace } from '../../../src/kernel/syscall/strace.ts';
@@ -15,6 +14,7 @@ import { SYSCALL_FAMILIES } from '../../../src/kernel/syscall/table.ts';
 import type { SyscallRow } from '../../../src/kernel/syscall/types.ts';
 import type { Task } from '../../../src/kernel/task.ts';
 import { Random } from '../../diff/random.ts';
+import { cpuMs } from '../../lib/cpu-time.ts';
 import { SYSCALL_LOOP, tinyElf } from './elf.ts';
 import { Rig } from './rig.ts';
 import { SHAPES, type Shaper } from './shapes.ts';
@@ -526,11 +526,11 @@ function watch(row: SyscallRow, successes: Map<string, number>, where: () => str
   const holder = row as { handler: SyscallRow['handler'] };
   const original = holder.handler;
   holder.handler = (sys, args) => {
-    const start = performance.now();
+    const start = cpuMs();
     const result = original(sys, args);
     if (!Number.isInteger(result)) throw new Error(`${row.name} returned ${result}: ${where()}`);
     if (result >= 0) successes.set(row.name, (successes.get(row.name) ?? 0) + 1);
-    const ms = performance.now() - start;
+    const ms = cpuMs() - start;
     if (ms > MAX_CALL_MS)
       throw new Error(`${row.name} took ${Math.round(ms)} ms: ${JSON.stringify(args)}`);
     return result;
