@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { LinuxError } from '../../src/kernel/errno.ts';
 import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import { checkExt4 } from '../../src/kernel/fs/ext4/check.ts';
+import { findEntry } from '../../src/kernel/fs/ext4/directory.ts';
 import { Ext4ImageError } from '../../src/kernel/fs/ext4/errors.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
@@ -222,6 +223,29 @@ test('a directory does not grow over blocks beyond its end', () => {
   }, /EUCLEAN/);
   assert.match(lines.join(), /block 2 beyond its end is in use/);
   assert.ok(dir.lookup('name-299') !== null, 'nothing is lost');
+});
+
+test('an entry that names an inode of the system is refused', () => {
+  for (const ino of [7, 8, 1 << 20]) {
+    const device = withDamaged(0o100644, ({ fs }) => {
+      const slot = findEntry(fs.root.disk, 'f');
+      assert.ok(slot !== null);
+      fs.volume.cache.touch(slot.block);
+      slot.block.view.setUint32(slot.at, ino, true);
+    });
+    const lines: string[] = [];
+    const { root } = Ext4FileSystem.open(device, { log: (line) => lines.push(line) });
+    root.create('g', 0o100644, 0, 0, 0);
+    const refused = [
+      () => root.lookup('f'),
+      () => root.unlink('f'),
+      () => root.rename('f', root, 'h', 0),
+      () => root.rename('g', root, 'f', 0),
+      () => root.rename('g', root, 'f', 2),
+    ];
+    for (const action of refused) assert.throws(action, /EUCLEAN/);
+    assert.is(lines.filter((line) => line.endsWith(` names inode ${ino}`)).length, refused.length);
+  }
 });
 
 test('looking for data in a huge file of indirect blocks takes no time', () => {

@@ -19,7 +19,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../vfs/constants.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
 import { allocInode, allocMetaBlock, goalOf } from './alloc.ts';
 import { KIND } from './buffers.ts';
-import { findEntry, lookupName, type Slot } from './directory.ts';
+import { entryInode, findEntry, lookupName, type Slot } from './directory.ts';
 import {
   addEntry,
   initDirectory,
@@ -168,7 +168,7 @@ export function linkEntry(dir: Ext4Inode, name: string, target: Ext4Inode): void
 function mustFind(dir: Ext4Inode, name: string): { slot: Slot; inode: Ext4Inode } {
   const slot = findEntry(dir.disk, name);
   if (slot === null) throw linuxError(ENOENT);
-  const inode = dir.fs.inode(slot.block.view.getUint32(slot.at, true));
+  const inode = dir.fs.inode(entryInode(dir.disk, slot.block, slot.at));
   return { slot, inode };
 }
 
@@ -234,7 +234,7 @@ function rename(
   const { inode } = mustFind(from, name);
   const target = findEntry(to.disk, toName);
   if (target !== null && flags & RENAME_NOREPLACE) throw linuxError(EEXIST);
-  const victim = target === null ? null : to.fs.inode(target.block.view.getUint32(target.at, true));
+  const victim = target === null ? null : to.fs.inode(entryInode(to.disk, target.block, target.at));
   if (victim === inode) return null;
   if (inode.isDirectory && from !== to) refuseLoop(inode, to);
   if (target !== null && victim !== null) {
