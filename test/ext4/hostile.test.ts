@@ -14,6 +14,7 @@ import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import { FL_EXTENTS, INO } from '../../src/kernel/fs/ext4/layout.ts';
 import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
+import { inodeArea } from '../../src/kernel/fs/ext4/xattr.ts';
 import { cpuMs } from '../lib/cpu-time.ts';
 import { assert, suite } from '../lib/suite.ts';
 import {
@@ -246,6 +247,22 @@ test('an entry that names an inode of the system is refused', () => {
     for (const action of refused) assert.throws(action, /EUCLEAN/);
     assert.is(lines.filter((line) => line.endsWith(` names inode ${ino}`)).length, refused.length);
   }
+});
+
+test('attributes that share their bytes are refused', () => {
+  const device = withDamaged(0o100644, (file) => {
+    for (const name of ['a', 'b', 'c']) file.setxattr(`user.${name}`, new Uint8Array(4), 0);
+    // 'b' and 'c' take most of the area: entries of 20 bytes, value_offs at 2, value_size at 8.
+    const view = file.disk.touch();
+    const area = file.disk.base + inodeArea(file.disk);
+    for (const at of [area + 20, area + 40]) {
+      view.setUint16(at + 2, 0, true);
+      view.setUint32(at + 8, 80, true);
+    }
+  });
+  const file = walk(Ext4FileSystem.open(device), 'f');
+  assert.throws(() => file.listxattr(), /EUCLEAN/);
+  assert.throws(() => file.removexattr('user.a'), /EUCLEAN/);
 });
 
 test('looking for data in a huge file of indirect blocks takes no time', () => {

@@ -32,7 +32,10 @@ export function pad4(n: number): number {
   return (n + 3) & ~3;
 }
 
-/** Parses the entries in area[first, length); values count from `valueBase`. `where` is for the log. */
+/**
+ * Parses the entries in area[first, length); values count from `valueBase`. `where` is for the log. Entries and
+ * values have room in the area without sharing bytes, so it can be written again without one of them.
+ */
 export function parseAttributes(
   vol: Volume,
   area: Uint8Array,
@@ -42,6 +45,7 @@ export function parseAttributes(
 ): Attribute[] {
   const v = new DataView(area.buffer, area.byteOffset, area.length);
   const out: Attribute[] = [];
+  let room = area.length - first - 4;
   for (let at = first; ; ) {
     if (at + 4 > area.length) vol.damaged(`${where}: damaged extended attributes`);
     if (v.getUint32(at, true) === 0) return out;
@@ -59,7 +63,10 @@ export function parseAttributes(
     let name = '';
     for (let i = 0; i < nameLength; i++) name += String.fromCharCode(area[at + ENTRY_SIZE + i]!);
     const bytes = size > 0 ? area.slice(value, value + size) : new Uint8Array(0);
-    out.push({ index: area[at + 1]!, name, value: bytes });
+    const attribute = { index: area[at + 1]!, name, value: bytes };
+    room -= attributeSize(attribute);
+    if (room < 0) vol.damaged(`${where}: extended attributes share their bytes`);
+    out.push(attribute);
     at = next;
   }
 }
