@@ -21,6 +21,7 @@ import {
   bytesOf,
   haveE2fsprogs,
   inTemp,
+  latin1,
   load,
   mke2fs,
   names,
@@ -165,9 +166,13 @@ for (const [name, make] of Object.entries(IMAGES)) {
 if (!haveE2fsprogs) test.skip('bit flips anywhere: without checksums', 'mke2fs is not installed');
 
 /** An image whose root has one entry, 'f', damaged by `damage`. */
-function withDamaged(mode: number, damage: (inode: Ext4Inode) => void): MemoryBlockDevice {
+function withDamaged(
+  mode: number,
+  damage: (inode: Ext4Inode) => void,
+  blockSize: 1024 | 4096 = 4096,
+): MemoryBlockDevice {
   const device = new MemoryBlockDevice(4 << 20);
-  createExt4(device, { blank: true });
+  createExt4(device, { blank: true, blockSize });
   const fs = Ext4FileSystem.open(device);
   const inode = fs.root.create('f', mode, 0, 0, 0) as Ext4Inode;
   fs.volume.mutate(() => damage(inode));
@@ -263,6 +268,24 @@ test('attributes that share their bytes are refused', () => {
   const file = walk(Ext4FileSystem.open(device), 'f');
   assert.throws(() => file.listxattr(), /EUCLEAN/);
   assert.throws(() => file.removexattr('user.a'), /EUCLEAN/);
+});
+
+test('a node of an extent tree cannot be in two places', () => {
+  const device = withDamaged(
+    0o100644,
+    (file) => {
+      for (let i = 0; i < 120; i++) writeFile(file, i * 8192, bytesOf(`piece ${i}`));
+      file.writeBack();
+      const view = file.disk.touch();
+      const first = file.disk.iblock + 12;
+      assert.is(view.getUint16(file.disk.iblock + 2, true), 2, 'leaves');
+      view.setUint32(first + 12 + 4, view.getUint32(first + 4, true), true);
+    },
+    1024,
+  );
+  const file = walk(Ext4FileSystem.open(device), 'f');
+  assert.is(latin1(readFile(file, 0, 7)), 'piece 0');
+  assert.throws(() => readFile(file, 119 * 8192, 7), /EUCLEAN/);
 });
 
 test('looking for data in a huge file of indirect blocks takes no time', () => {

@@ -120,8 +120,10 @@ export function extentChild(inode: DiskInode, parent: ExtentNode, i: number): Ex
   }
   const space = Math.floor((vol.blockSize - EXT_SIZE) / EXT_SIZE);
   const to = i + 1 < entriesOf(parent) ? keyAt(parent, i + 1) : 2 ** 32;
-  // A node in memory was verified when it was read and is kept right since.
-  if (known && depthOf(node) === depthOf(parent) - 1) return node;
+  // A node in memory was verified when it was read and is kept right since; it may have two parents.
+  if (known && depthOf(node) === depthOf(parent) - 1 && isWithin(node, keyAt(parent, i), to)) {
+    return node;
+  }
   const allows: Allows = (start, length) => vol.zone.allows(start, length);
   if (!validNode(allows, node, depthOf(parent) - 1, space, keyAt(parent, i), to)) {
     vol.damaged(`block ${nr}: an extent tree node of inode ${inode.ino} is damaged`);
@@ -133,6 +135,14 @@ export function extentChild(inode: DiskInode, parent: ExtentNode, i: number): Ex
   }
   block.kind = KIND.extent;
   return node;
+}
+
+/** Whether the entries of a verified node are in [from, to). */
+function isWithin(n: ExtentNode, from: number, to: number): boolean {
+  const last = entriesOf(n) - 1;
+  if (last < 0) return true;
+  const end = keyAt(n, last) + (depthOf(n) === 0 ? lengthAt(n, last) : 1);
+  return keyAt(n, 0) >= from && end <= to;
 }
 
 function validNode(
