@@ -12,7 +12,7 @@ import { findEntry } from '../../src/kernel/fs/ext4/directory.ts';
 import { Ext4ImageError } from '../../src/kernel/fs/ext4/errors.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
-import { FL_EXTENTS, INO } from '../../src/kernel/fs/ext4/layout.ts';
+import { FL_EXTENTS, FL_INLINE_DATA, INO } from '../../src/kernel/fs/ext4/layout.ts';
 import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import { inodeArea } from '../../src/kernel/fs/ext4/xattr.ts';
 import { cpuMs } from '../lib/cpu-time.ts';
@@ -286,6 +286,13 @@ test('a node of an extent tree cannot be in two places', () => {
   const file = walk(Ext4FileSystem.open(device), 'f');
   assert.is(latin1(readFile(file, 0, 7)), 'piece 0');
   assert.throws(() => readFile(file, 119 * 8192, 7), /EUCLEAN/);
+});
+
+test('an inode with inline data needs the feature', () => {
+  const device = withDamaged(0o100644, ({ disk }) => {
+    disk.flags |= FL_INLINE_DATA;
+  });
+  assert.throws(() => Ext4FileSystem.open(device).root.lookup('f'), /EUCLEAN/);
 });
 
 test('looking for data in a huge file of indirect blocks takes no time', () => {

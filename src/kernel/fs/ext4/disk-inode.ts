@@ -24,6 +24,7 @@ import {
   FL_HUGE_FILE,
   FL_INLINE_DATA,
   GOOD_OLD_INODE_SIZE,
+  INCOMPAT,
   INO,
   RO_COMPAT,
   ROOT_INO,
@@ -84,6 +85,9 @@ export class DiskInode {
       this.vol.damaged(
         `inode ${this.ino} (block ${block.nr}): impossible mode 0${this.mode.toString(8)}`,
       );
+    }
+    if (this.hasInlineData && !this.vol.sb.has(INCOMPAT.inline_data)) {
+      this.vol.damaged(`inode ${this.ino} (block ${block.nr}): inline data without the feature`);
     }
     block.verified |= 1 << this.index;
   }
