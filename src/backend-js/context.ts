@@ -76,7 +76,7 @@ export class EmitContext {
   readonly slotsUsed: Set<number> = new Set();
   readonly helpersUsed: Set<number> = new Set();
   /** Whether it has floating-point arithmetic in line. */
-  accepts = false;
+  arithmetic = false;
 
   ir: IrBlock;
   blockIndex = 0;
@@ -89,6 +89,10 @@ export class EmitContext {
   private readonly out: string[] = [];
   private readonly lineOf: number[] = [];
   private readonly tempNames: (string | undefined)[] = [];
+  /** Per temp of the current block that has no local because only a double of it is needed: see loadLater. */
+  private readonly loadedLater: (string | undefined)[] = [];
+  private laterCount = 0;
+  private laterMax = 0;
   private readonly freeNames: string[] = [];
   private nameCount = 0;
   /** Word index of the last instruction that uses a temp. */
@@ -213,6 +217,8 @@ export class EmitContext {
     this.doubles.startBlock();
     this.high.startBlock(this.ir, known);
     this.tempNames.length = 0;
+    this.loadedLater.length = 0;
+    this.laterCount = 0;
     this.freeNames.length = 0;
     for (let i = this.nameCount - 1; i >= 0; i--) this.freeNames.push(`t${i}`);
     this.findLastUses();
@@ -283,6 +289,32 @@ export class EmitContext {
     return Array.from({ length: this.nameCount }, (_, i) => `t${i}`);
   }
 
+  /**
+   * Gives the temp, which was loaded from a host offset, no local: where its halves are named they are loaded
+   * again. Nothing may be stored in between. @returns the local that keeps the offset
+   */
+  loadLater(ref: Ref): string {
+    const name = `a${this.laterCount++}`;
+    this.laterMax = Math.max(this.laterMax, this.laterCount);
+    this.loadedLater[refIndex(ref)] = name;
+    return name;
+  }
+
+  isLoadedLater(ref: Ref): boolean {
+    return isTemp(ref) && this.loadedLater[refIndex(ref)] !== undefined;
+  }
+
+  /** Names of the locals that keep offsets. */
+  offsetLocals(): string[] {
+    return Array.from({ length: this.laterMax }, (_, i) => `a${i}`);
+  }
+
+  private tempHalf(t: number, high: boolean): string {
+    const offset = this.loadedLater[t];
+    if (offset !== undefined) return `D.getInt32(${offset}${high ? '+4' : ''},true)`;
+    return `${this.tempName(t)}${high ? '_h' : '_l'}`;
+  }
+
   isIntTemp(ref: Ref): boolean {
     return isTemp(ref) && isIntType(this.ir.tempTypes[refIndex(ref)]!);
   }
@@ -301,7 +333,7 @@ export class EmitContext {
   lo(ref: Ref): string {
     if (ref === NONE) return '0';
     if (isConst(ref)) return String(this.ir.consts[refIndex(ref) * 2]!);
-    if (this.isIntTemp(ref)) return `${this.tempName(refIndex(ref))}_l`;
+    if (this.isIntTemp(ref)) return this.tempHalf(refIndex(ref), false);
     if (this.isLocalVar(ref)) return `${this.locals[refIndex(ref)]}_l`;
     return `I32[${this.slot(ref)}]`;
   }
@@ -309,7 +341,7 @@ export class EmitContext {
   hi(ref: Ref): string {
     if (this.high.isZero(this.ir, ref)) return '0';
     if (isConst(ref)) return String(this.ir.consts[refIndex(ref) * 2 + 1]!);
-    if (this.isIntTemp(ref)) return `${this.tempName(refIndex(ref))}_h`;
+    if (this.isIntTemp(ref)) return this.tempHalf(refIndex(ref), true);
     if (this.isLocalVar(ref)) return `${this.locals[refIndex(ref)]}_h`;
     return `I32[${this.slot(ref) + 1}]`;
   }

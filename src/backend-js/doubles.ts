@@ -62,7 +62,7 @@ export class Doubles {
         value = moved;
       }
       text += `${name}=${value ?? `F64[${word >> 1}]`};`;
-      if (value === undefined || !this.ordinary.has(value)) text += check(name);
+      if (value === undefined || !this.ordinary.has(value)) text += checkOrdinary(name);
     }
     return first + text;
   }
@@ -92,7 +92,7 @@ export class Doubles {
 
   /** Statements that look at the region's locals on entry. */
   checkAll(): string {
-    return [...this.lasting.values()].map(check).join('');
+    return [...this.lasting.values()].map(checkOrdinary).join('');
   }
 
   alias(word: number, name: string): void {
@@ -119,7 +119,7 @@ export class Doubles {
 }
 
 /** Statement for a local that may be anything. */
-function check(name: string): string {
+export function checkOrdinary(name: string): string {
   const size = `Math.abs(${name})`;
   return `if(!(${size}>=2.2250738585072014e-308&&${size}<=1.7976931348623157e308||${name}===0))_q=-1;`;
 }

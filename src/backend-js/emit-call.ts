@@ -38,10 +38,10 @@ export function emitHelperCall(e: EmitContext, at: number): void {
   const fault = e.fault(at);
   e.line(
     `${text}I32[${ENG_BUDGET}]=_n+_k-${e.carry}|0;` +
-      `_r=h${number}(env,${resultWord(e, d)},${words.join(',')})|0;` +
+      `_s=h${number}(env,${resultWord(e, d)},${words.join(',')})|0;` +
       `_n=I32[${ENG_BUDGET}]-_k+${e.carry}|0;_g=I32[${ENG_TLB_GEN}]|_f;${row.mayFault ? e.windows.empty() : ''}${e.reload(row.writes)}` +
       (row.writes === 'all' || row.writes.includes(e.options.layout.fpEnv) ? '_q=-1;' : '') +
-      (row.mayFault ? `if(_r!==0){${fault}}` : ''),
+      (row.mayFault ? `if(_s!==0){_r=_s;${fault}}` : ''),
   );
   e.high.step(e.ir, at);
   if (d !== NONE) e.line(fetchResult(e, d));

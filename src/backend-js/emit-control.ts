@@ -153,7 +153,7 @@ export class ControlEmitter {
       else if (row.effect === 'store') emitStore(e, at);
       else panic(`${row.name} in the middle of a block`);
     }
-    // The environment changed: the acceptors look at it.
+    // The environment changed: the functions look at it.
     if (e.ir.code[at + 1] === varRef(e.options.layout.fpEnv)) e.line('_q=-1;');
     if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e.ir, at, e.options.layout);
     e.release(at);

@@ -22,25 +22,25 @@ import { NONE } from '../ir/refs.ts';
 import { addressSemantics } from '../ir/semantics.ts';
 import type { EmitContext } from './context.ts';
 import { destination, templateInput, tidyText } from './emit-int.ts';
-import { isReadAsDouble } from './emit-slot.ts';
+import { isReadAsDouble, isReadOnlyAsDouble } from './emit-slot.ts';
 
 interface Load {
   readonly size: number;
-  /** Result halves given host offset _o; `hi` null: sign of the low half. */
+  /** Result halves given host offset _a; `hi` null: sign of the low half. */
   readonly lo: string;
   readonly hi: string | null;
 }
 
 const LOADS: Partial<Record<MemOpName, Load>> = {
-  ld8u: { size: 1, lo: 'U8[_o]', hi: '0' },
-  ld8s: { size: 1, lo: 'U8[_o]<<24>>24', hi: '0' },
-  ld16u: { size: 2, lo: 'D.getUint16(_o,true)', hi: '0' },
-  ld16s: { size: 2, lo: 'D.getInt16(_o,true)', hi: '0' },
-  ld32: { size: 4, lo: 'D.getInt32(_o,true)', hi: '0' },
-  'ld8s.i64': { size: 1, lo: 'U8[_o]<<24>>24', hi: null },
-  'ld16s.i64': { size: 2, lo: 'D.getInt16(_o,true)', hi: null },
-  'ld32s.i64': { size: 4, lo: 'D.getInt32(_o,true)', hi: null },
-  ld64: { size: 8, lo: 'D.getInt32(_o,true)', hi: 'D.getInt32(_o+4,true)' },
+  ld8u: { size: 1, lo: 'U8[_a]', hi: '0' },
+  ld8s: { size: 1, lo: 'U8[_a]<<24>>24', hi: '0' },
+  ld16u: { size: 2, lo: 'D.getUint16(_a,true)', hi: '0' },
+  ld16s: { size: 2, lo: 'D.getInt16(_a,true)', hi: '0' },
+  ld32: { size: 4, lo: 'D.getInt32(_a,true)', hi: '0' },
+  'ld8s.i64': { size: 1, lo: 'U8[_a]<<24>>24', hi: null },
+  'ld16s.i64': { size: 2, lo: 'D.getInt16(_a,true)', hi: null },
+  'ld32s.i64': { size: 4, lo: 'D.getInt32(_a,true)', hi: null },
+  ld64: { size: 8, lo: 'D.getInt32(_a,true)', hi: 'D.getInt32(_a+4,true)' },
 };
 
 /** Words of the accesses that move between guest memory and a memory slot. */
@@ -62,12 +62,12 @@ interface Access {
   readonly h: string;
   readonly size: number;
   readonly store: boolean;
-  /** With _o the host offset; what a store's slow path does by itself. */
+  /** With _a the host offset; what a store's slow path does by itself. */
   readonly fast: string;
   readonly slow: string;
 }
 
-/** `if(hit){_o=…;fast}else{slow}`, where the register has a window behind `if(in it){_o=…;fast}else`. */
+/** `if(hit){_a=…;fast}else{slow}`, where the register has a window behind `if(in it){_a=…;fast}else`. */
 function translate(e: EmitContext, x: Access): string {
   const { l, h, size, fast } = x;
   const last = size === 1 ? l : `${l}+${size - 1}`;
@@ -76,15 +76,15 @@ function translate(e: EmitContext, x: Access): string {
   const move = window === undefined ? '' : e.windows.move(window, l, h, x.store);
   const lookup =
     `${x.pre}${alignCheck(e, x.at, l, size)}` +
-    `_e=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
-    `if(I32[_e${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|_g)&&I32[_e+${TLB_HI}]===${h})` +
-    `{_o=${l}+I32[_e+${TLB_ADDEND}]|0;${move}${fast}}else{${x.slow}_g=I32[${ENG_TLB_GEN}]|_f;${e.windows.empty()}}`;
+    `_i=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
+    `if(I32[_i${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|_g)&&I32[_i+${TLB_HI}]===${h})` +
+    `{_a=${l}+I32[_i+${TLB_ADDEND}]|0;${move}${fast}}else{${x.slow}_g=I32[${ENG_TLB_GEN}]|_f;${e.windows.empty()}}`;
   if (window === undefined) return lookup;
   const base = templateInput(e, x.at);
   const disp = e.ir.code[x.at + 5]!;
   const check = e.windows.check(window, { l: base.al, h: base.ah }, disp, x.store);
-  const more = isAligned(e, x) ? `&&(_o&${size - 1})===0` : '';
-  return `${check}${more}){_o=_o+p${window.k}o|0;${fast}}else{${lookup}}`;
+  const more = isAligned(e, x) ? `&&(_a&${size - 1})===0` : '';
+  return `${check}${more}){_a=_a+p${window.k}o|0;${fast}}else{${lookup}}`;
 }
 
 /** Must the address be checked for alignment? */
@@ -104,20 +104,24 @@ export function emitLoad(e: EmitContext, at: number): void {
   const words = SLOT_WORDS[name] ?? 0;
   const size = load?.size ?? words * 4;
   const { pre, l, h } = address(e, at);
-  const slow = `_o=m.read(${l},${h},${size})|0;if(_o<0){_r=-1;${e.fault(at)}}`;
+  const slow = `_a=m.read(${l},${h},${size})|0;if(_a<0){_r=-1;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: false, fast: '', slow }));
   const d = code[at + 1]!;
   e.high.step(e.ir, at);
   if (d === NONE) return;
   if (load === undefined) {
-    e.line(copyWords(words, (i) => `I32[${e.slot(d) + i}]=D.getInt32(_o+${i * 4},true);`));
+    e.line(copyWords(words, (i) => `I32[${e.slot(d) + i}]=D.getInt32(_a+${i * 4},true);`));
+    return;
+  }
+  if (name === 'ld64' && isReadOnlyAsDouble(e, d, at + STRIDE)) {
+    e.line(`${e.loadLater(d)}=_a;${e.doubles.define(e.slot(d), false)}=D.getFloat64(_a,true);`);
     return;
   }
   const dest = destination(e, d);
   const hi = load.hi ?? `${dest.l}>>31`;
   e.line(`${dest.l}=${load.lo};${dest.h === '' ? '' : `${dest.h}=${hi};`}`);
   if (name === 'ld64' && isReadAsDouble(e, d, at + STRIDE)) {
-    e.line(`${e.doubles.define(e.slot(d), false)}=D.getFloat64(_o,true);`);
+    e.line(`${e.doubles.define(e.slot(d), false)}=D.getFloat64(_a,true);`);
   }
 }
 
@@ -133,7 +137,7 @@ export function emitStore(e: EmitContext, at: number): void {
   const size = STORE_SIZE[name] ?? words * 4;
   const { pre, l, h } = address(e, at);
   const { fast, call } = store(e, name, d, l, h, words);
-  const slow = `_r=${call}|0;if(_r!==0){${e.fault(at)}}`;
+  const slow = `_s=${call}|0;if(_s!==0){_r=_s;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: true, fast, slow }));
 }
 
@@ -147,26 +151,26 @@ function store(
 ): { fast: string; call: string } {
   switch (name) {
     case 'st8':
-      return { fast: `U8[_o]=${e.lo(d)};`, call: `m.write8(${l},${h},${e.lo(d)})` };
+      return { fast: `U8[_a]=${e.lo(d)};`, call: `m.write8(${l},${h},${e.lo(d)})` };
     case 'st16':
       return {
-        fast: `D.setInt16(_o,${e.lo(d)},true);`,
+        fast: `D.setInt16(_a,${e.lo(d)},true);`,
         call: `m.write16(${l},${h},${e.lo(d)})`,
       };
     case 'st32':
       return {
-        fast: `D.setInt32(_o,${e.lo(d)},true);`,
+        fast: `D.setInt32(_a,${e.lo(d)},true);`,
         call: `m.write32(${l},${h},${e.lo(d)})`,
       };
     case 'st64':
       return {
-        fast: `D.setInt32(_o,${e.lo(d)},true);D.setInt32(_o+4,${e.hi(d)},true);`,
+        fast: `D.setInt32(_a,${e.lo(d)},true);D.setInt32(_a+4,${e.hi(d)},true);`,
         call: `m.write64(${l},${h},${e.lo(d)},${e.hi(d)})`,
       };
     case 'st128':
     case 'st256':
       return {
-        fast: copyWords(words, (i) => `D.setInt32(_o+${i * 4},I32[${e.slot(d) + i}],true);`),
+        fast: copyWords(words, (i) => `D.setInt32(_a+${i * 4},I32[${e.slot(d) + i}],true);`),
         call: `m.writeBytes(${l},${h},${e.slot(d) * 4},${words * 4})`,
       };
     default:

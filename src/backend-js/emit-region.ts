@@ -24,14 +24,7 @@
  * parameters are never assigned, so V8 can treat them as constants and embed the views' addresses.
  */
 
-import {
-  ENG_BUDGET,
-  ENG_FORCE_SLOW,
-  ENG_STOP,
-  ENG_TLB_GEN,
-  TLB_ENTRIES,
-  TLB_WORD,
-} from '../common/layout.ts';
+import { ENG_BUDGET, ENG_STOP, ENG_TLB_GEN, TLB_ENTRIES, TLB_WORD } from '../common/layout.ts';
 import type { Region } from '../ir/cfg/region.ts';
 import { structure } from '../ir/cfg/structure.ts';
 import { F_NONE, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
@@ -47,7 +40,7 @@ import { chooseWindows, WINDOW_LIMIT, Windows } from './windows.ts';
 
 /**
  * Views of the machine's memory; helper environment and guest access; helper and slot functions by
- * number; exit records; the number of runs that still warm up; the acceptor (slot-fp.ts).
+ * number; exit records; the number of runs that still warm up.
  */
 export const EMIT_PARAMS = [
   'i32',
@@ -61,7 +54,6 @@ export const EMIT_PARAMS = [
   'S',
   'T',
   'W',
-  'accept',
 ] as const;
 
 /**
@@ -71,11 +63,16 @@ export const EMIT_PARAMS = [
  */
 const LOCAL_VIEWS = 'const I32=i32,U8=u8,F32=f32,F64=f64,D=d,m=mem;';
 
-/** Guest instructions in one run, and in one while warming up. */
-const SLICE = 20000;
+/**
+ * Guest instructions in one run: while warming up, while V8 makes up its mind, and from then on (some 0.3 ms; at
+ * 20,000, leaving and entering took an eighth of the time of hot loops).
+ */
 const WARM_SLICE = 4000;
-/** Runs that warm up. */
+const SETTLE_SLICE = 20_000;
+const SLICE = 200_000;
+/** Runs of the first two kinds. */
 const WARM_RUNS = 48;
+const SETTLE_RUNS = 2048;
 /** The TLB entry that a generation of -1 could match: then, slow paths are not forced. */
 const LAST_TLB = TLB_WORD + (TLB_ENTRIES - 1) * 8;
 
@@ -110,7 +107,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
     source: `${head}\n${e.text()}\n${epilogue(e)}`,
     exits: Int32Array.from(e.exits),
     lines: e.lines(),
-    warm: options.warm ?? WARM_RUNS,
+    warm: (options.warm ?? WARM_RUNS) + SETTLE_RUNS,
     firstLine: head.split('\n').length,
     counters: COUNTERS + region.blocks.length + (e.exits.length / EXIT_WORDS) * 2,
   };
@@ -119,6 +116,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
 function prologue(e: EmitContext): string {
   const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
   names.push(...e.doubles.declarations(), ...e.windows.locals());
+  names.push(...e.offsetLocals().map((a) => `${a}=0`));
   const registers = e.used.flatMap((v) => {
     const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
     return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];
@@ -129,12 +127,12 @@ function prologue(e: EmitContext): string {
   ];
   return (
     `"use strict";${functions.join('')}return(function ${e.options.name}(){${LOCAL_VIEWS}\n` +
-    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_q=0,_e=0,_o=0,_r=0,_x=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
-    `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${WARM_SLICE}|0;` +
-    `if((_w&7)===3){_p=0;_q=-1;}if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095){_f=-1;I32[${ENG_FORCE_SLOW}]=1;}}` +
+    `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_q=0,_e=0,_o=0,_r=0,_x=0,_a=0,_i=0,_s=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
+    `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${SETTLE_SLICE}|0;` +
+    `if(_w>${SETTLE_RUNS}){_k=_n-${WARM_SLICE}|0;if((_w&7)===3){_p=0;_q=-1;}if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}}` +
     '_k=_k&~(_k>>31);_n=_n-_k|0;' +
     `let _g=I32[${ENG_TLB_GEN}]|_f;\n` +
-    (!e.accepts ? '' : `if((I32[${FP_ENV_WORD}]&${FAST_MASK}|_f)!==${FAST_VALUE})_q=-1;`) +
+    (!e.arithmetic ? '' : `if((I32[${FP_ENV_WORD}]&${FAST_MASK}|_f)!==${FAST_VALUE})_q=-1;`) +
     `${declare(names)}${declare(registers)}\n${e.windows.fill((v) => e.locals[v]!)}${e.doubles.checkAll()}X:{`
   );
 }
@@ -150,7 +148,7 @@ function epilogue(e: EmitContext): string {
     `I32[${pc}]=T[_x]|_e&T[_x+4];I32[${pc + 1}]=T[_x+1]|_o&T[_x+4];` +
     `I32[${ENG_BUDGET}]=_n+_k-T[_x+2]|0;` +
     `_w=T[_x+3];if(_w===${EXIT.budget})_w=_k!==0&I32[${ENG_STOP}]===0?${EXIT.next}:${EXIT.budget};` +
-    `I32[${ENG_FORCE_SLOW}]=0;return _w-_r-_r|0;})`
+    `return _w-_r-_r|0;})`
   );
 }
 

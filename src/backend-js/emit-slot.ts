@@ -10,12 +10,13 @@
 
 import { EFFECT_FP, EFFECTS, F_RAW, FIELDS, WRITES_D } from '../ir/fields.ts';
 import { EXACT_MASK, FAST_MASK } from '../ir/fp-env.ts';
-import { type Field, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
-import { isConst, isVar, NONE, type Ref } from '../ir/refs.ts';
+import { type Field, OP, OPS, type OpRow, type SlotOpName, STRIDE } from '../ir/ops.ts';
+import { isConst, isTemp, isVar, NONE, type Ref } from '../ir/refs.ts';
 import { operandCheck } from '../ir/slot-fp.ts';
 import { SLOT_INLINE } from '../ir/slot-ops.ts';
 import { TYPE_SIZE } from '../ir/types.ts';
 import { type EmitContext, SINK_WORD } from './context.ts';
+import { checkOrdinary } from './doubles.ts';
 import { destination } from './emit-int.ts';
 
 interface Operand {
@@ -59,20 +60,22 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   const result = d === NONE ? SINK_WORD : e.slot(d);
   const args = operands(e, at);
   const [a, b, c] = args.map((x) => String(x.word)) as [string, string, string];
-  const inline = SLOT_INLINE[row.name as SlotOpName]?.(String(result), a, b, c, code[at + 5]!);
+  const inline =
+    copyOfLoaded(e, at, result) ??
+    SLOT_INLINE[row.name as SlotOpName]?.(String(result), a, b, c, code[at + 5]!);
   // While warming up the environment is found wanting now and then (_f), so that the call has been seen.
   let text = forceable(inline ?? '$SLOW');
   let before = '';
   let deferred = '';
-  for (const x of args) {
+  for (const [k, x] of args.entries()) {
     if (x.field === 'f64' && e.doubles.isOrdinary(x.word)) {
-      text = text.replace(`${operandCheck('f64', String(x.word), 0)} && `, '');
+      text = text.replace(`${operandCheck('f64', k === 0 ? 'x0' : 'y0')} && `, '');
     }
     text = useDirectly(e, x, text, result);
     if (names(text, x.word) || inline === undefined) before += x.pre;
     else deferred += x.pre;
   }
-  if (text.includes('accept(')) e.accepts = true;
+  if (text.includes('_q')) e.arithmetic = true;
   const called = text.includes('$SLOW');
   const slowCall = called ? call(e, at, args, result) : '';
   // From here on the result's slot holds something else.
@@ -126,6 +129,20 @@ function copiedDouble(
   return { name, load: `${name}=F64[${word >> 1}];` };
 }
 
+/**
+ * Text that zero-extends a double that has been loaded but as a double: into the slot as one, if it is no NaN, whose
+ * bits need not survive that.
+ */
+function copyOfLoaded(e: EmitContext, at: number, result: number): string | undefined {
+  const { code } = e.ir;
+  const a = code[at + 2]!;
+  if ((OPS[code[at]!] as OpRow).name !== 'vzx.64' || !e.isLoadedLater(a)) return undefined;
+  const name = e.doubles.get(e.slot(a));
+  if (name === undefined) return undefined;
+  const bits = `I32[${result}]=${e.lo(a)};I32[${result + 1}]=${e.hi(a)};`;
+  return `if(${name}===${name})F64[${result >> 1}]=${name};else{${bits}}I32[${result + 2}]=0;I32[${result + 3}]=0;`;
+}
+
 /** @returns the text, with its result in locals, and what a call must do to that end after it */
 function storeResult(
   e: EmitContext,
@@ -149,7 +166,10 @@ function storeResult(
   const end = text.indexOf(';', at);
   const value = text.slice(at + store.length, end);
   const both = `${name}=${value};F64[${result >> 1}]=${name}`;
-  return [text.slice(0, at) + both + text.slice(end), `${name}=F64[${result >> 1}];_q=-1;`];
+  return [
+    text.slice(0, at) + both + text.slice(end),
+    `${name}=F64[${result >> 1}];${checkOrdinary(name)}`,
+  ];
 }
 
 function call(e: EmitContext, at: number, args: readonly Operand[], result: number): string {
@@ -157,7 +177,7 @@ function call(e: EmitContext, at: number, args: readonly Operand[], result: numb
   e.slotsUsed.add(op);
   const words = args.map((x) => x.word).join(',');
   const text = `v${op}(env,${result},${words},${e.ir.code[at + 5]!})`;
-  return EFFECTS[op] === EFFECT_FP ? `_r=${text}|0;if(_r!==0){${e.fault(at)}}` : `${text};`;
+  return EFFECTS[op] === EFFECT_FP ? `_s=${text}|0;if(_s!==0){_r=_s;${e.fault(at)}}` : `${text};`;
 }
 
 /** Is the value read as a double by arithmetic of the block, from `from` on? Then a local is worth while. */
@@ -174,6 +194,28 @@ export function isReadAsDouble(e: EmitContext, ref: Ref, from: number): boolean 
     if (WRITES_D[code[at]!] === 1 && same(code[at + 1]!)) return false;
   }
   return false;
+}
+
+/**
+ * Is arithmetic on doubles all that the temp `d` is for, once in a local? Then its halves need no locals: they can
+ * be loaded again where a slow path wants them, provided that nothing is stored before.
+ */
+export function isReadOnlyAsDouble(e: EmitContext, d: Ref, from: number): boolean {
+  if (!isTemp(d) || e.ir.pendingCc.includes(d)) return false;
+  const { code, length } = e.ir;
+  let stored = false;
+  for (let at = from; at < length; at += STRIDE) {
+    const op = code[at]!;
+    const row = OPS[op] as OpRow;
+    if (row.effect === 'mark') continue;
+    if (code[at + 1] === d && WRITES_D[op] === 0) return false;
+    for (const [k, field] of [row.a, row.b, row.c].entries()) {
+      if (code[at + 2 + k] !== d || FIELDS[op * 4 + 1 + k] === F_RAW) continue;
+      if (stored || row.cls !== 'slot' || field !== 'f64') return false;
+    }
+    if (row.effect === 'store' || op === OP.call) stored = true;
+  }
+  return isReadAsDouble(e, d, from);
 }
 
 /** Doubles with a local for the whole region at most: V8 has 15 registers for them. */

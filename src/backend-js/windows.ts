@@ -39,7 +39,7 @@ const ACCESSES_PER_ENTRY = 3;
 /** Rounds that a loop at the region's entry is taken to make. */
 const ROUNDS = 16;
 /** Steps up to this size walk through a page. */
-const MAX_STEP = 64;
+const MAX_STEP = 512;
 
 /** How a register is used in a region, weighted with the blocks' counts. */
 interface Use {
@@ -162,11 +162,11 @@ export class Windows {
       .map(({ k, v }) => {
         const r = local(v);
         const page = `p${k}=${r}_l&-4096;p${k}h=${r}_h;`;
-        const entry = `_e=(${r}_l>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};`;
+        const entry = `_i=(${r}_l>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};`;
         const valid = (tag: number): string =>
-          `I32[_e+${tag}]===(p${k}|_g)&&I32[_e+${TLB_HI}]===p${k}h?_p:0`;
+          `I32[_i+${tag}]===(p${k}|_g)&&I32[_i+${TLB_HI}]===p${k}h?_p:0`;
         return (
-          `${page}${entry}p${k}o=p${k}+I32[_e+${TLB_ADDEND}]|0;` +
+          `${page}${entry}p${k}o=p${k}+I32[_i+${TLB_ADDEND}]|0;` +
           `p${k}r=${valid(TLB_READ)};p${k}w=${valid(TLB_WRITE)};`
         );
       })
@@ -179,18 +179,18 @@ export class Windows {
     return `${this.list.map(({ k }) => `p${k}r=p${k}w`).join('=')}=0;`;
   }
 
-  /** `_o=offset in the window;if(it is inside`, to be continued. */
+  /** `_a=offset in the window;if(it is inside`, to be continued. */
   check({ k }: Window, base: { l: string; h: string }, disp: number, store: boolean): string {
     const at = disp === 0 ? `${base.l}-p${k}|0` : `${base.l}-p${k}+(${disp})|0`;
-    return `_o=${at};if(_o>>>0<p${k}${store ? 'w' : 'r'}>>>0&&${base.h}===p${k}h`;
+    return `_a=${at};if(_a>>>0<p${k}${store ? 'w' : 'r'}>>>0&&${base.h}===p${k}h`;
   }
 
-  /** Statements that move the window to the page whose TLB entry, at _e, was just found valid for h:l. */
+  /** Statements that move the window to the page whose TLB entry, at _i, was just found valid for h:l. */
   move({ k }: Window, l: string, h: string, store: boolean): string {
     const other = store ? TLB_READ : TLB_WRITE;
     return (
-      `p${k}=${l}&-4096;p${k}h=${h};p${k}o=p${k}+I32[_e+${TLB_ADDEND}]|0;p${k}${store ? 'w' : 'r'}=_p;` +
-      `p${k}${store ? 'r' : 'w'}=I32[_e+${other}]===(p${k}|_g)?_p:0;`
+      `p${k}=${l}&-4096;p${k}h=${h};p${k}o=p${k}+I32[_i+${TLB_ADDEND}]|0;p${k}${store ? 'w' : 'r'}=_p;` +
+      `p${k}${store ? 'r' : 'w'}=I32[_i+${other}]===(p${k}|_g)?_p:0;`
     );
   }
 }

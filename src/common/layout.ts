@@ -79,5 +79,3 @@ export const ENG_FAULT_LO = ENGINE_WORD + 5;
 export const ENG_FAULT_HI = ENGINE_WORD + 6;
 /** Non-zero: the scheduler wants the engine back at the next block boundary. */
 export const ENG_STOP = ENGINE_WORD + 7;
-/** Not 0: emitted code warms up, and floating-point results are to be computed the slow way. */
-export const ENG_FORCE_SLOW = ENGINE_WORD + 8;

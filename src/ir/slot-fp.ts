@@ -12,7 +12,6 @@
  * calls the operation's function and handles its exception.
  */
 
-import { ENG_FORCE_SLOW, TEMP_BASE } from '../common/layout.ts';
 import { EXACT_MASK, EXACT_VALUE, FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
@@ -107,73 +106,49 @@ function acceptText(op: string, lane: 'f32' | 'f64'): string {
   return `${ENV_OK} ? ${range} : ${ENV_EXACT} && ${exact}`;
 }
 
-/** The cases of the acceptor. */
-const ACCEPTED: readonly string[] = ['f32', 'f64'].flatMap((lane) =>
-  ['fcom', ...Object.keys(ARITH)].map((op) => `${op}.${lane}`),
-);
-
-/** Text that calls the acceptor. */
-function callAcceptor(op: string, lane: string, r: string): string {
-  return `accept(${ACCEPTED.indexOf(`${op}.${lane}`)}, x, y, ${r})`;
-}
-
-/** Says of r, JavaScript's result of an operation (by number) on x and y, whether it is the processor's, flags and all. */
-export type Acceptor = (op: number, x: number, y: number, r: number) => boolean;
-
-/** One function for all operations: too long for V8 to put it into its callers, where it would only be in the way. */
-export function makeAcceptor(I32: Int32Array): Acceptor {
-  const cases = ACCEPTED.map((name, i) => {
-    const [op, lane] = name.split('.') as [string, 'f32' | 'f64'];
-    const min = lane === 'f32' ? MIN_F32 : MIN_F64;
-    const compare = `(${ordinary('x', min)} & ${ordinary('y', min)}) !== 0`;
-    return `case ${i}: return ${op === 'fcom' ? compare : acceptText(op, lane)};`;
-  });
-  const source =
-    `return function accept(op, x, y, r) { if (I32[${ENG_FORCE_SLOW}] !== 0) return false; ` +
-    `switch (op) { ${cases.join(' ')} default: return false; } }`;
-  const factory = new Function('I32', 'exactSum', 'exactProduct', source);
-  return factory(I32, exactSum, exactProduct) as Acceptor;
-}
-
-/** Where in-line text puts a result to look at its exponent: four words. */
-export const RESULT_WORD: number = (TEMP_BASE >> 2) - 8;
-
-/** Text: the number in this word (of a double, the high one) is normal, judged by its exponent. */
-function isNormal(lane: 'f32' | 'f64', word: string, least: number): string {
-  const first = (lane === 'f32' ? 0x800000 : 0x100000) + least;
-  const end = lane === 'f32' ? 0x7f800000 : 0x7ff00000;
-  return `((I32[${word}] & 2147483647) - ${first} >>> 0) < ${end - first}`;
-}
-
-/** The test that in-line text makes of an operand; it may be left out where the answer is known. */
-export function operandCheck(lane: 'f32' | 'f64', slot: string, i: number): string {
-  return isNormal(lane, lane === 'f32' ? `${slot} + ${i}` : `${slot} + ${2 * i + 1}`, 0);
+/**
+ * Text: this operand is no NaN, no denormal and not zero. A backend may leave the test out where it knows better:
+ * the result's test finds NaNs and infinities, and zeros do no harm.
+ */
+export function operandCheck(lane: 'f32' | 'f64', name: string): string {
+  return `Math.abs(${name}) >= ${lane === 'f32' ? MIN_F32 : MIN_F64}`;
 }
 
 /**
  * Arithmetic in line. `_q` is 0 while the environment is the default one with PE set; normal numbers are then
- * told by their exponents, with integer instructions. Everything else is for the acceptor to say.
+ * right as they are, and so are the zeros of scalars. Everything else is for the function: one call, since each
+ * costs registers, and none with numbers as arguments, since V8 makes objects of them, and long before it is
+ * known whether there will be a call.
  */
 function inlineBinary(op: string, shape: Shape, d: string, a: string, b: string): string {
-  const { expr } = ARITH[op] as Arith;
+  const { expr, zero } = ARITH[op] as Arith;
   const { lane, lanes } = shape;
+  const max = lane === 'f32' ? MAX_F32 : MAX_F64;
+  const min = lane === 'f32' ? MIN_F32 : MIN_F64;
   let text = '';
   let stores = '';
-  const normal = ['_q === 0'];
-  const accepted: string[] = [];
+  const normal: string[] = [];
   for (let i = 0; i < lanes; i++) {
     const at = (s: string): string => s.replace(/\b([xyr])\b/g, `$1${i}`);
     const value = lane === 'f32' ? `Math.fround(${expr})` : expr;
     text += at(`const x = ${element(lane, a, i)}, y = ${element(lane, b, i)}, r = ${value}; `);
-    text += at(`${element(lane, String(RESULT_WORD), i)} = r; `);
-    normal.push(operandCheck(lane, a, i));
-    if (a !== b) normal.push(operandCheck(lane, b, i));
-    const word = RESULT_WORD + (lane === 'f32' ? i : 2 * i + 1);
-    normal.push(isNormal(lane, String(word), 1));
-    accepted.push(at(callAcceptor(op, lane, 'r')));
+    normal.push(operandCheck(lane, `x${i}`));
+    if (a !== b) normal.push(operandCheck(lane, `y${i}`));
+    normal.push(`Math.abs(r${i}) > ${min} && Math.abs(r${i}) <= ${max}`);
     stores += at(` ${element(lane, d, i)} = r;`);
   }
-  return `${text}if (${normal.join(' && ')} || ${accepted.join(' && ')}) {${stores} } else { $SLOW }`;
+  let test = normal.join(' && ');
+  if (lanes === 1) {
+    const isZero = zero.replace(/\b([xyr])\b/g, (v) => `${v}0`);
+    const result = `(Math.abs(r0) > ${min} && Math.abs(r0) <= ${max} || ${isZero})`;
+    test = `(${test} || ${isOrdinary(lane, 'x0')} && ${isOrdinary(lane, 'y0')} && ${result})`;
+  }
+  return `${text}if (_q === 0 && ${test}) {${stores} } else { $SLOW }`;
+}
+
+/** Text: normal, infinite or zero. */
+function isOrdinary(lane: 'f32' | 'f64', name: string): string {
+  return `(${operandCheck(lane, name)} || ${name} === 0)`;
 }
 
 /** Arithmetic in a function. */
@@ -207,9 +182,8 @@ function compareText(shape: Shape, d: string, a: string, b: string, inline: bool
   const { lane } = shape;
   const min = lane === 'f32' ? MIN_F32 : MIN_F64;
   const operands = `const x0 = ${element(lane, a, 0)}, y0 = ${element(lane, b, 0)}; `;
-  const normal = `_q === 0 && ${operandCheck(lane, a, 0)} && ${operandCheck(lane, b, 0)}`;
   const test = inline
-    ? `${normal} || ${callAcceptor('fcom', lane, '0').replace('x, y', 'x0, y0')}`
+    ? `_f === 0 && ${isOrdinary(lane, 'x0')} && ${isOrdinary(lane, 'y0')}`
     : `(${ordinary('x0', min)} & ${ordinary('y0', min)}) !== 0`;
   const result = `I32[${d}] = (x0 < y0) | (x0 === y0) << 6; I32[${d} + 1] = 0;`;
   return `${operands}if (${test}) { ${result} } else { $SLOW }`;
@@ -293,6 +267,12 @@ export const FP_INLINE: Record<string, InlineText> = Object.fromEntries(
   ]),
 );
 
+/**
+ * Statement that is never executed, for functions that V8 shall not put into their callers: it goes by their size
+ * (460 bytes of bytecode; a call takes some 15).
+ */
+const PADDING = `if (env === undefined) { ${'slow(env, d, a, b, c, imm); '.repeat(46)} } `;
+
 /** A function that tries the fast path and falls back to `slow`. */
 function withFast(op: string, slow: SlotFn): SlotFn {
   const text = FAST_TEXTS.get(op);
@@ -301,7 +281,7 @@ function withFast(op: string, slow: SlotFn): SlotFn {
   const body = text('d', 'a', 'b', 'c', 1).replaceAll('$SLOW', call);
   const guard = /^cvt\.i/.test(op) ? `if (imm !== 1) ${call} ` : '';
   const name = op.replace(/\W/g, '_');
-  const source = `return function ${name}(env, d, a, b, c, imm) { const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
+  const source = `return function ${name}(env, d, a, b, c, imm) { ${PADDING}const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
   return new Function('slow', 'exactSum', 'exactProduct', source)(
     slow,
     exactSum,

@@ -37,7 +37,7 @@ const two: InlineText = (d, a) =>
 /**
  * Operations worth emitting in line: JavaScript statements (one block) over `I32`, `F32`, `F64`
  * with word-index expressions. `$SLOW` in it stands for a statement that calls the operation's
- * function (SLOT_FNS) with the same operands and leaves on -1; `accept` for makeAcceptor's function; `_q` is
+ * function (SLOT_FNS) with the same operands and leaves on -1; `_q` and `_f` are
  * explained in slot-fp.ts; `Math` is the only global named.
  */
 export const SLOT_INLINE: Partial<Record<SlotOpName, InlineText>> = {

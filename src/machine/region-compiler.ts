@@ -162,8 +162,8 @@ export class RegionCompiler {
   }
 }
 
-/** Runs after which 32-bit counters are emptied: a run executes some 20,000 instructions at most. */
-const DRAIN_RUNS = 0x8000;
+/** Runs after which 32-bit counters are emptied: a run executes some 200,000 instructions at most. */
+const DRAIN_RUNS = 0x1000;
 
 /** A region's function with its counters read now and then, before they overflow. */
 function countingRun(
