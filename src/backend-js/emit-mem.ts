@@ -84,7 +84,7 @@ function translate(e: EmitContext, x: Access): string {
   const disp = e.ir.code[x.at + 5]!;
   const check = e.windows.check(window, { l: base.al, h: base.ah }, disp, x.store);
   const more = isAligned(e, x) ? `&&(_a&${size - 1})===0` : '';
-  return `${check}${more}){_a=_a+p${window.k}o|0;${fast}}else{${lookup}}`;
+  return `${check}${more}){_a=_a+${e.windows.offset(window)}|0;${fast}}else{${lookup}}`;
 }
 
 /** Must the address be checked for alignment? */

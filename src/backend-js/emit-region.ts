@@ -115,8 +115,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
 
 function prologue(e: EmitContext): string {
   const names = e.tempLocals().flatMap((t) => [`${t}_l=0`, `${t}_h=0`]);
-  names.push(...e.doubles.declarations(), ...e.windows.locals());
-  names.push(...e.offsetLocals().map((a) => `${a}=0`));
+  names.push(...e.doubles.declarations(), ...e.offsetLocals().map((a) => `${a}=0`));
   const registers = e.used.flatMap((v) => {
     const lo = `${e.locals[v]}_l=I32[${e.varWord(v)}]`;
     return e.isWide(v) ? [lo, `${e.locals[v]}_h=I32[${e.varWord(v) + 1}]`] : [lo];

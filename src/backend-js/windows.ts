@@ -1,10 +1,12 @@
 /**
- * Windows: the page that a register's accesses were in last, kept in locals, so that the next access through
- * the register needs no TLB lookup. Stacks and arrays that are walked through profit.
+ * Windows: the page that a register's accesses were in last, so that the next access through the register
+ * needs no TLB lookup. Stacks and arrays that are walked through profit.
  *
- * A window k is five locals: `p{k}` the page's address (low half), `p{k}h` the high half, `p{k}o` its host
- * offset, `p{k}r` and `p{k}w` how many of its bytes loads and stores may begin in: 0 or WINDOW_BYTES, which
- * leaves out the page's end, so that an access of up to 16 bytes stays in the page.
+ * A window is five engine words: the page's address (low half), the high half, its host offset, and how many of
+ * its bytes loads and stores may begin in: 0 or WINDOW_BYTES, which leaves out the page's end, so that an
+ * access of up to 16 bytes stays in the page. They are words and not locals because what changes on the slow path
+ * would be moved between registers and the stack on the fast one (memory_seq of bench/programs/kernels.c: 15 %).
+ * A region fills its windows when it is entered, so nothing is left of another's.
  *
  * Invariants: a window holds no more than a valid TLB entry would, so it is emptied whenever the TLB may have
  * changed: behind each slow path and each helper that can touch memory. The register's high half is
@@ -13,6 +15,8 @@
  */
 
 import {
+  ENG_WINDOW_COUNT,
+  ENG_WINDOWS,
   TLB_ADDEND,
   TLB_EDGE,
   TLB_HI,
@@ -30,8 +34,15 @@ import { OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 
 const WINDOW_BYTES = 4096 - 15;
-/** Windows of a region at most: each is five locals. */
-const MAX_WINDOWS = 3;
+/** Words of a window, by what they are. */
+const PAGE = 0;
+const HIGH = 1;
+const OFFSET = 2;
+const READ = 3;
+const WRITE = 4;
+const WINDOW_WORDS = 5;
+/** Windows of a region at most. */
+const MAX_WINDOWS = ENG_WINDOW_COUNT;
 /** Accesses that must come, by the counts, on each time that the register is set to something else. */
 const ACCESSES_PER_JUMP = 8;
 /** Accesses per entry of the region that make filling the window worth while. */
@@ -129,6 +140,11 @@ function isStep(ir: IrBlock, at: number, d: Ref): boolean {
   return isConst(b) && Math.abs(ir.consts[refIndex(b) * 2]!) <= MAX_STEP;
 }
 
+/** The text of a window's word. */
+function word(k: number, field: number): string {
+  return `I32[${ENG_WINDOWS + k * WINDOW_WORDS + field}]`;
+}
+
 /** Text of a region's windows. */
 export class Windows {
   readonly list: readonly Window[];
@@ -145,29 +161,18 @@ export class Windows {
     return this.byVariable.get(v);
   }
 
-  /** Declarations. */
-  locals(): string[] {
-    return this.list.flatMap(({ k }) => [
-      `p${k}=0`,
-      `p${k}h=0`,
-      `p${k}o=0`,
-      `p${k}r=0`,
-      `p${k}w=0`,
-    ]);
-  }
-
   /** Statements that fill all windows from the TLB, given the registers' locals. */
   fill(local: (v: number) => string): string {
     return this.list
       .map(({ k, v }) => {
         const r = local(v);
-        const page = `p${k}=${r}_l&-4096;p${k}h=${r}_h;`;
+        const page = `${word(k, PAGE)}=${r}_l&-4096;${word(k, HIGH)}=${r}_h;`;
         const entry = `_i=(${r}_l>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};`;
         const valid = (tag: number): string =>
-          `I32[_i+${tag}]===(p${k}|_g)&&I32[_i+${TLB_HI}]===p${k}h?_p:0`;
+          `I32[_i+${tag}]===(${word(k, PAGE)}|_g)&&I32[_i+${TLB_HI}]===${word(k, HIGH)}?_p:0`;
         return (
-          `${page}${entry}p${k}o=p${k}+I32[_i+${TLB_ADDEND}]|0;` +
-          `p${k}r=${valid(TLB_READ)};p${k}w=${valid(TLB_WRITE)};`
+          `${page}${entry}${word(k, OFFSET)}=${word(k, PAGE)}+I32[_i+${TLB_ADDEND}]|0;` +
+          `${word(k, READ)}=${valid(TLB_READ)};${word(k, WRITE)}=${valid(TLB_WRITE)};`
         );
       })
       .join('');
@@ -176,21 +181,27 @@ export class Windows {
   /** Statements that empty all windows. */
   empty(): string {
     if (this.list.length === 0) return '';
-    return `${this.list.map(({ k }) => `p${k}r=p${k}w`).join('=')}=0;`;
+    return `${this.list.map(({ k }) => `${word(k, READ)}=${word(k, WRITE)}`).join('=')}=0;`;
+  }
+
+  /** The window's host offset. */
+  offset({ k }: Window): string {
+    return word(k, OFFSET);
   }
 
   /** `_a=offset in the window;if(it is inside`, to be continued. */
   check({ k }: Window, base: { l: string; h: string }, disp: number, store: boolean): string {
-    const at = disp === 0 ? `${base.l}-p${k}|0` : `${base.l}-p${k}+(${disp})|0`;
-    return `_a=${at};if(_a>>>0<p${k}${store ? 'w' : 'r'}>>>0&&${base.h}===p${k}h`;
+    const at =
+      disp === 0 ? `${base.l}-${word(k, PAGE)}|0` : `${base.l}-${word(k, PAGE)}+(${disp})|0`;
+    return `_a=${at};if(_a>>>0<${word(k, store ? WRITE : READ)}>>>0&&${base.h}===${word(k, HIGH)}`;
   }
 
   /** Statements that move the window to the page whose TLB entry, at _i, was just found valid for h:l. */
   move({ k }: Window, l: string, h: string, store: boolean): string {
     const other = store ? TLB_READ : TLB_WRITE;
     return (
-      `p${k}=${l}&-4096;p${k}h=${h};p${k}o=p${k}+I32[_i+${TLB_ADDEND}]|0;p${k}${store ? 'w' : 'r'}=_p;` +
-      `p${k}${store ? 'r' : 'w'}=I32[_i+${other}]===(p${k}|_g)?_p:0;`
+      `${word(k, PAGE)}=${l}&-4096;${word(k, HIGH)}=${h};${word(k, OFFSET)}=${word(k, PAGE)}+I32[_i+${TLB_ADDEND}]|0;${word(k, store ? WRITE : READ)}=_p;` +
+      `${word(k, store ? READ : WRITE)}=I32[_i+${other}]===(${word(k, PAGE)}|_g)?_p:0;`
     );
   }
 }

@@ -79,3 +79,6 @@ export const ENG_FAULT_LO = ENGINE_WORD + 5;
 export const ENG_FAULT_HI = ENGINE_WORD + 6;
 /** Non-zero: the scheduler wants the engine back at the next block boundary. */
 export const ENG_STOP = ENGINE_WORD + 7;
+/** Windows of the region that is running (backend-js/windows.ts): five words each. */
+export const ENG_WINDOW_COUNT = 3;
+export const ENG_WINDOWS = ENGINE_WORD + 16;
