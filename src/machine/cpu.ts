@@ -202,9 +202,9 @@ export class Cpu implements CpuPort, LockstepHost {
   }
 
   /** Lifts and optimizes the block at hi:lo. */
-  lift(lo: number, hi: number, ccIn: number): IrBlock {
+  lift(lo: number, hi: number, ccIn: number, insns = -1): IrBlock {
     const start = this.now?.() ?? 0;
-    const ir = translateBlock(this.code, lo, hi, { maxInsns: MAX_INSNS, ccIn });
+    const ir = translateBlock(this.code, lo, hi, { maxInsns: insns < 0 ? MAX_INSNS : insns, ccIn });
     this.lifted++;
     this.observer?.lifted(ir);
     runPasses(ir, X86_STATE, HELPERS);

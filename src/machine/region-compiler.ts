@@ -78,7 +78,7 @@ export class RegionCompiler {
     this.cpu = cpu;
     this.backend = new Backend(cpu.helperEnv, HELPERS, SLOT_FNS);
     this.source = {
-      block: (lo, hi, ccIn) => this.block(lo, hi, ccIn),
+      block: (lo, hi, ccIn, insns) => this.block(lo, hi, ccIn, insns),
       count: (lo, hi) => {
         const tb = cpu.peek(lo, hi);
         // What has a region of its own was hot long ago, and is no longer counted here.
@@ -154,11 +154,11 @@ export class RegionCompiler {
     return `${blocks.join('\n')}\n${record.emitted.source}`;
   }
 
-  private block(lo: number, hi: number, ccIn: number): IrBlock | null {
+  private block(lo: number, hi: number, ccIn: number, insns: number): IrBlock | null {
     const tb = this.cpu.peek(lo, hi);
     if (tb === null) return null;
     this.members.push(tb);
-    return ccIn < 0 ? tb.interp.ir : this.cpu.lift(lo, hi, ccIn);
+    return ccIn < 0 && insns < 0 ? tb.interp.ir : this.cpu.lift(lo, hi, ccIn, insns);
   }
 }
 

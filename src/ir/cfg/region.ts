@@ -39,8 +39,11 @@ export interface Region {
 
 /** Where regions get their blocks from. */
 export interface RegionSource {
-  /** The block at hi:lo, or null; `ccIn`: kind of the condition codes on entry, -1 if unknown. */
-  block(pcLo: number, pcHi: number, ccIn: number): IrBlock | null;
+  /**
+   * The block at hi:lo, or null; `ccIn`: kind of the condition codes on entry, -1 if unknown; `insns`: how many
+   * instructions of it, -1 for all.
+   */
+  block(pcLo: number, pcHi: number, ccIn: number, insns: number): IrBlock | null;
   /** How often the block was executed. */
   count(pcLo: number, pcHi: number): number;
   /** Where the jumpind at the end of this block went lately, the most frequent first. */
@@ -154,6 +157,9 @@ class RegionFormer {
     }
     if (this.blocks.length === 0) return null;
     this.blocks.forEach((b, i) => {
+      this.split(b, this.contexts[i]!);
+    });
+    this.blocks.forEach((b, i) => {
       this.connect(b, this.contexts[i]!);
     });
     return pruneUnreachable(this.blocks);
@@ -170,7 +176,7 @@ class RegionFormer {
 
   private add({ context, pc }: Candidate): boolean {
     if (context.blocks.has(pc)) return false;
-    const ir = this.source.block(pc | 0, Math.floor(pc / 4294967296) | 0, -1);
+    const ir = this.source.block(pc | 0, Math.floor(pc / 4294967296) | 0, -1, -1);
     if (ir === null) return false;
     const size = estimateSize(ir);
     const first = this.blocks.length === 0;
@@ -186,6 +192,25 @@ class RegionFormer {
       if (edge !== null) this.offer(edge.context, edge.pc);
     this.offerReturnSite(ir, context);
     return true;
+  }
+
+  /**
+   * Lets a block end where another one of its context begins. Translation blocks go on past the heads of loops,
+   * since nobody knew of them at the time; left so, the loop would have a second entry.
+   */
+  private split(b: RegionBlock, context: Context): void {
+    const { ir } = b;
+    const start = pcNumber(ir.pcLo, ir.pcHi);
+    let insns = 0;
+    for (let at = 0; at < ir.length; at += STRIDE) {
+      if (ir.code[at] !== OP.insn) continue;
+      if (insns > 0 && context.blocks.has(start + ir.code[at + 5]!)) {
+        const head = this.source.block(ir.pcLo, ir.pcHi, -1, insns);
+        if (head !== null && head.insnCount === insns) b.ir = head;
+        return;
+      }
+      insns++;
+    }
   }
 
   private countOf(pc: number): number {
@@ -355,7 +380,7 @@ function specialize(
   blocks.forEach((b, i) => {
     const kind = kinds[i]!;
     if (kind < 0 || !readsIncomingCc(b.ir, layout, helpers)) return;
-    const again = source.block(b.ir.pcLo, b.ir.pcHi, kind);
+    const again = source.block(b.ir.pcLo, b.ir.pcHi, kind, b.ir.insnCount);
     // It must cover the same code: the successors were decided on the first translation.
     if (again !== null && again.byteLength === b.ir.byteLength) b.ir = again;
   });
