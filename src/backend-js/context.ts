@@ -17,7 +17,7 @@ import type { IrBlock } from '../ir/block.ts';
 import type { Region } from '../ir/cfg/region.ts';
 import { F_RAW, FIELDS } from '../ir/fields.ts';
 import type { HelperRow } from '../ir/helpers.ts';
-import { OP, STRIDE } from '../ir/ops.ts';
+import { EXIT, OP, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 import { isIntType, type StateLayout } from '../ir/types.ts';
 import { Doubles } from './doubles.ts';
@@ -32,6 +32,10 @@ export interface EmitOptions {
   readonly name: string;
   /** Count executions of blocks and exits in W, for dumps (see COUNTERS). */
   readonly profile?: boolean;
+  /**
+   * Leave the region (EXIT.slow) where another one calls a slow path: TLB misses, arithmetic that is not ordinary.
+   */
+  readonly lean?: boolean;
   /** Number (≥ 16) that the function returns to go on at this static pc; default EXIT.next. */
   /** Runs that warm up (emit-region.ts); default by size. */
   readonly warm?: number;
@@ -63,6 +67,7 @@ export const ARG_WORD: number = TEMP_WORD - 24;
 export class EmitContext {
   readonly region: Region;
   readonly options: EmitOptions;
+  readonly lean: boolean;
   readonly high: HighHalves;
   readonly doubles: Doubles = new Doubles();
   windows: Windows = new Windows([]);
@@ -101,6 +106,7 @@ export class EmitContext {
   constructor(region: Region, options: EmitOptions) {
     this.region = region;
     this.options = options;
+    this.lean = options.lean === true;
     this.high = new HighHalves(options.layout, options.helpers);
     this.locals = new Array<string>(options.layout.vars.length).fill('');
     this.ir = region.blocks[0]!.ir;
@@ -141,12 +147,21 @@ export class EmitContext {
 
   /** Statements that leave at the current instruction, _r being negative; `at`: word index of the op. */
   fault(at: number): string {
+    return this.leaveInside(at, 0);
+  }
+
+  /** Statements that have the interpreter go on at the current instruction. */
+  leaveSlow(at: number): string {
+    return this.leaveInside(at, EXIT.slow);
+  }
+
+  private leaveInside(at: number, code: number): string {
     const { ir } = this;
     const lo = (ir.pcLo + this.insnOffset) | 0;
     const hi = (ir.pcHi + (lo >>> 0 < ir.pcLo >>> 0 ? 1 : 0)) | 0;
     const completed = Math.max(this.insn, 0);
     const charge = this.carry - ir.insnCount + completed;
-    return `${this.pendingCc(at)}_x=${this.addExit(lo, hi, charge, 0)};break X;`;
+    return `${this.pendingCc(at)}_x=${this.addExit(lo, hi, charge, code)};break X;`;
   }
 
   /** Applies the ccset that a pass removed and that is due if the op at `at` faults. */

@@ -3,6 +3,8 @@
  * be unaligned), and a slow path that calls GuestAccess. A load's slow path yields a host offset too,
  * so the access itself is written once; a store's slow path stores by itself.
  *
+ * A lean region leaves where it would take the slow path.
+ *
  * `_g` caches the TLB generation; it is read again after everything that could change it.
  */
 
@@ -74,11 +76,14 @@ function translate(e: EmitContext, x: Access): string {
   const tag = x.store ? TLB_WRITE : TLB_READ;
   const window = e.windows.at(e.ir, x.at);
   const move = window === undefined ? '' : e.windows.move(window, l, h, x.store);
+  const miss = e.lean
+    ? e.leaveSlow(x.at)
+    : `${x.slow}_g=I32[${ENG_TLB_GEN}]|_f;${e.windows.empty()}`;
   const lookup =
     `${x.pre}${alignCheck(e, x.at, l, size)}` +
     `_i=(${l}>>>${TLB_INDEX_SHIFT}&${TLB_INDEX_MASK})+${TLB_WORD};` +
     `if(I32[_i${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|_g)&&I32[_i+${TLB_HI}]===${h})` +
-    `{_a=${l}+I32[_i+${TLB_ADDEND}]|0;${move}${fast}}else{${x.slow}_g=I32[${ENG_TLB_GEN}]|_f;${e.windows.empty()}}`;
+    `{_a=${l}+I32[_i+${TLB_ADDEND}]|0;${move}${fast}}else{${miss}}`;
   if (window === undefined) return lookup;
   const base = templateInput(e, x.at);
   const disp = e.ir.code[x.at + 5]!;
@@ -94,7 +99,8 @@ function isAligned(e: EmitContext, { at, size }: Access): boolean {
 
 function alignCheck(e: EmitContext, at: number, l: string, size: number): string {
   if (size < 16 || (e.ir.code[at + 4]! & MEM_ALIGN) === 0) return '';
-  return `if((${l}&${size - 1})!==0){_r=m.raise(13,0);${e.fault(at)}}`;
+  const raise = e.lean ? e.leaveSlow(at) : `_r=m.raise(13,0);${e.fault(at)}`;
+  return `if((${l}&${size - 1})!==0){${raise}}`;
 }
 
 export function emitLoad(e: EmitContext, at: number): void {
@@ -104,7 +110,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   const words = SLOT_WORDS[name] ?? 0;
   const size = load?.size ?? words * 4;
   const { pre, l, h } = address(e, at);
-  const slow = `_a=m.read(${l},${h},${size})|0;if(_a<0){_r=-1;${e.fault(at)}}`;
+  const slow = e.lean ? '' : `_a=m.read(${l},${h},${size})|0;if(_a<0){_r=-1;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: false, fast: '', slow }));
   const d = code[at + 1]!;
   e.high.step(e.ir, at);
@@ -137,7 +143,7 @@ export function emitStore(e: EmitContext, at: number): void {
   const size = STORE_SIZE[name] ?? words * 4;
   const { pre, l, h } = address(e, at);
   const { fast, call } = store(e, name, d, l, h, words);
-  const slow = `_s=${call}|0;if(_s!==0){_r=_s;${e.fault(at)}}`;
+  const slow = e.lean ? '' : `_s=${call}|0;if(_s!==0){_r=_s;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: true, fast, slow }));
 }
 

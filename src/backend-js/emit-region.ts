@@ -90,6 +90,8 @@ export interface EmittedRegion {
   readonly warm: number;
   /** Words that W has. */
   readonly counters: number;
+  /** Whether it has floating-point arithmetic in line. */
+  readonly arithmetic: boolean;
 }
 
 export function emitRegion(region: Region, options: EmitOptions): EmittedRegion {
@@ -109,6 +111,7 @@ export function emitRegion(region: Region, options: EmitOptions): EmittedRegion 
     lines: e.lines(),
     warm: (options.warm ?? WARM_RUNS) + SETTLE_RUNS,
     firstLine: head.split('\n').length,
+    arithmetic: e.arithmetic,
     counters: COUNTERS + region.blocks.length + (e.exits.length / EXIT_WORDS) * 2,
   };
 }
@@ -127,13 +130,19 @@ function prologue(e: EmitContext): string {
   return (
     `"use strict";${functions.join('')}return(function ${e.options.name}(){${LOCAL_VIEWS}\n` +
     `let _n=I32[${ENG_BUDGET}]|0,_k=0,_f=0,_p=${WINDOW_LIMIT},_q=0,_e=0,_o=0,_r=0,_x=0,_a=0,_i=0,_s=0,_w=W[0]|0;${SCRATCH_DECL}\n` +
-    `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${SETTLE_SLICE}|0;` +
-    `if(_w>${SETTLE_RUNS}){_k=_n-${WARM_SLICE}|0;if((_w&7)===3){_p=0;_q=-1;}if((_w&7)===7&&I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095)_f=-1;}}` +
+    `_k=_n-${SLICE}|0;if(_w!==0){W[0]=_w-1|0;_k=_n-${SETTLE_SLICE}|0;if(_w>${SETTLE_RUNS}){_k=_n-${WARM_SLICE}|0;${warmModes(e)}}}` +
     '_k=_k&~(_k>>31);_n=_n-_k|0;' +
     `let _g=I32[${ENG_TLB_GEN}]|_f;\n` +
     (!e.arithmetic ? '' : `if((I32[${FP_ENV_WORD}]&${FAST_MASK}|_f)!==${FAST_VALUE})_q=-1;`) +
     `${declare(names)}${declare(registers)}\n${e.windows.fill((v) => e.locals[v]!)}${e.doubles.checkAll()}X:{`
   );
+}
+
+/** Statements that have the paths taken, while warming up, that are seldom taken later. */
+function warmModes(e: EmitContext): string {
+  if (e.lean) return 'if((_w&7)===3)_p=0;';
+  const forceable = `I32[${LAST_TLB}]!==-1&&I32[${LAST_TLB + 1}]!==-1&&I32[${ENG_TLB_GEN}]!==4095`;
+  return `if((_w&7)===3){_p=0;_q=-1;}if((_w&7)===7&&${forceable})_f=-1;`;
 }
 
 function declare(names: readonly string[]): string {

@@ -77,14 +77,16 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   }
   if (text.includes('_q')) e.arithmetic = true;
   const called = text.includes('$SLOW');
-  const slowCall = called ? call(e, at, args, result) : '';
+  // Some operands have no fast path at all.
+  const leaves = e.lean && inline !== undefined && !/^[{\s]*\$SLOW/.test(inline);
+  const slowCall = !called ? '' : leaves ? e.leaveSlow(at) : call(e, at, args, result);
   // From here on the result's slot holds something else.
   const aliased = copiedDouble(e, at, args);
   if (aliased?.load !== undefined) before += aliased.load;
   e.doubles.forget(result, Math.max(TYPE_SIZE[row.d as keyof typeof TYPE_SIZE], 8));
   e.high.step(e.ir, at);
   const [stored, fetch] = storeResult(e, row, d, text, result);
-  text = stored.replaceAll('$SLOW', () => `${deferred}${slowCall}${fetch}`);
+  text = stored.replaceAll('$SLOW', () => (leaves ? slowCall : `${deferred}${slowCall}${fetch}`));
   if (aliased !== undefined) e.doubles.alias(result, aliased.name);
   e.line(before + text);
 }

@@ -208,6 +208,8 @@ export const EXIT = {
   selfModify: 4,
   /** The block at pc has become hot. */
   hot: 5,
+  /** A lean region met what it has no code for: the interpreter is to execute at least the instruction at pc. */
+  slow: 6,
 } as const;
 
 export const OPS = [...INT_OPS, ...MEM_OPS, ...CONTROL_OPS, ...FP_OPS, ...VEC_OPS] as const;

@@ -174,7 +174,7 @@ function sqrtText(shape: Shape, d: string, a: string): string {
   const root = f32 ? 'Math.fround(Math.sqrt(x))' : 'Math.sqrt(x)';
   const range = f32 ? `x >= ${MIN_F32} && x <= ${MAX_F32}` : `x >= ${MIN_F64} && x <= ${MAX_F64}`;
   const store = `${element(shape.lane, d, 0)} = ${root};`;
-  return `const x = ${x}; if (${ENV_OK} && ${range}) { ${store} } else { $SLOW }`;
+  return `const x = ${x}; if (${ENV_OK} && ${range} || x === 0) { ${store} } else { $SLOW }`;
 }
 
 /** ZF PF CF for operands that are neither NaNs nor denormals. */

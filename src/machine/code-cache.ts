@@ -23,6 +23,13 @@ export interface CompiledRegion {
   gen: number;
   /** Dispatches into it. */
   entries: number;
+  /** For a lean region: how often it was left for want of a slow path, and instructions executed; else null. */
+  lean: LeanCounts | null;
+}
+
+export interface LeanCounts {
+  slow: number;
+  instructions: number;
 }
 
 /** A translation block. */
@@ -42,6 +49,10 @@ export class Tb {
   alive = true;
   /** A region could not be made here: not tried again. */
   noRegion = false;
+  /** A region from here needs its slow paths often: it is to have them. */
+  needsSlowPaths = false;
+  /** Its first instruction alone, for the interpreter. */
+  first: InterpBlock | null = null;
 
   constructor(
     interp: InterpBlock,
@@ -201,6 +212,7 @@ export class CodeCache implements CodeTracker {
     this.invalidations.set(reason, (this.invalidations.get(reason) ?? 0) + 1);
     if (this.log.length < MAX_LOG) this.log.push({ pc: tb.pc, reason });
     this.interp.kill(tb.interp);
+    if (tb.first !== null) this.interp.kill(tb.first);
     const list = this.byHost.get(tb.host) as Tb[];
     list.splice(list.indexOf(tb), 1);
     if (list.length === 0) this.byHost.delete(tb.host);

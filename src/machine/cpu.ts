@@ -31,7 +31,7 @@ import { EXIT } from '../ir/ops.ts';
 import { runPasses } from '../ir/passes/index.ts';
 import { CPU_STOP, type CpuPort } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
-import { CodeCache, type CompiledRegion, Tb } from './code-cache.ts';
+import { CodeCache, type CompiledRegion, type LeanCounts, Tb } from './code-cache.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 
@@ -47,6 +47,13 @@ export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
 
 /** Guest instructions in one translation block at most. */
 const MAX_INSNS = 64;
+/**
+ * A lean region is compiled with slow paths if, of so many times that it lacked one, each came within so few
+ * instructions of the one before: leaving and coming back costs some 2 µs, the slow paths some 0.4 ns for
+ * each instruction.
+ */
+const SLOW_EXITS = 32;
+const INSNS_PER_SLOW_EXIT = 4000;
 /**
  * Executions after which a region is compiled, per engine; measured by bench/. With lockstep's, even of the
  * million instructions of a shell that does nearly nothing 85 % are compared.
@@ -161,6 +168,11 @@ export class Cpu implements CpuPort, LockstepHost {
           if (stop !== 0) return stop;
           break;
         }
+        case EXIT.slow: {
+          const stop = this.stepOver();
+          if (stop !== 0) return stop;
+          break;
+        }
         default:
           panic(`engine exit ${r}`);
       }
@@ -260,7 +272,53 @@ export class Cpu implements CpuPort, LockstepHost {
       return r;
     }
     region.entries++;
-    return this.lockstep === null ? region.run() : this.lockstep.step(region);
+    if (this.lockstep !== null) return this.lockstep.step(region);
+    if (region.lean === null) return region.run();
+    return this.runLean(region, region.lean);
+  }
+
+  /** Runs a lean region, and has it compiled with slow paths if it needs them too often. */
+  private runLean(region: CompiledRegion, lean: LeanCounts): number {
+    const budget = this.I32[ENG_BUDGET] as number;
+    const r = region.run();
+    lean.instructions += budget - (this.I32[ENG_BUDGET] as number);
+    if (r !== EXIT.slow || ++lean.slow < SLOW_EXITS) return r;
+    if (lean.instructions < lean.slow * INSNS_PER_SLOW_EXIT) {
+      region.entry.needsSlowPaths = true;
+      this.cache.killRegion(region);
+      this.recompile(region.entry);
+    }
+    lean.slow = 0;
+    lean.instructions = 0;
+    return r;
+  }
+
+  private recompile(tb: Tb): void {
+    const region = tb.alive ? (this.regions?.compile(tb) ?? null) : null;
+    if (region !== null) this.cache.install(region);
+  }
+
+  /**
+   * Has the interpreter execute at least the instruction at rip, which a lean region left to it: it alone if
+   * the block there has a region too.
+   * @returns a CPU_STOP, or 0 to go on
+   */
+  private stepOver(): number {
+    const { I32, interp } = this;
+    const tb = this.lookup();
+    if (tb === null) return CPU_STOP.exception;
+    if (tb.region === null) return 0;
+    if (tb.first === null) {
+      if (interp.full) this.cache.flush();
+      const lo = I32[W_RIP] as number;
+      tb.first = interp.add(this.lift(lo, I32[W_RIP + 1] as number, -1, 1));
+      interp.coolDown(tb.first);
+    }
+    const r = interp.enter(tb.first);
+    if (r === EXIT.syscall) return CPU_STOP.syscall;
+    if (r === EXIT.exception) return CPU_STOP.exception;
+    if (r === EXIT.budget) return CPU_STOP.budget;
+    return r === EXIT.selfModify ? this.singleStep(false) : 0;
   }
 
   private mappedHere(region: CompiledRegion): boolean {

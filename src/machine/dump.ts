@@ -34,8 +34,11 @@ export interface BlockDump {
 }
 
 export interface ExitDump {
-  /** link: to a known address; indirect: to a computed one; else why it left. */
-  readonly kind: 'link' | 'indirect' | 'syscall' | 'exception' | 'budget' | 'fault';
+  /**
+   * link: to a known address; indirect: to a computed one; slow: the interpreter was to execute what the region
+   * has no code for; else why it left.
+   */
+  readonly kind: 'link' | 'indirect' | 'syscall' | 'exception' | 'budget' | 'fault' | 'slow';
   /** Where the guest goes on; null if it is computed. */
   readonly pc: number | null;
   readonly count: number;
@@ -257,6 +260,8 @@ function exitKind(code: number, pc: number | null): ExitDump['kind'] {
       return 'exception';
     case EXIT.budget:
       return 'budget';
+    case EXIT.slow:
+      return 'slow';
     default:
       return pc === null ? 'indirect' : 'link';
   }

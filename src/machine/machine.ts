@@ -45,6 +45,8 @@ export class Machine {
       this.regions.symbolize = (lo, hi) => this.locate(pcNumber(lo, hi))?.name ?? null;
       this.regions.now = () => options.host.clock.monotonicMs();
       this.regions.keepRecords = options.engine === 'lockstep';
+      // Lockstep compares whole runs: what leaves within a block has no counterpart in the interpreter.
+      this.regions.leanFirst = options.engine !== 'lockstep';
       this.cpu.useRegions(this.regions);
     }
     this.kernel = new Kernel({

@@ -13,6 +13,7 @@ import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { formRegion, type Region, type RegionSource } from '../ir/cfg/region.ts';
+import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from '../ir/fp-env.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
 import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
@@ -91,6 +92,9 @@ export class RegionCompiler {
     };
   }
 
+  /** Compiles regions without slow paths first, until they turn out to need them. */
+  leanFirst = false;
+
   /** @returns null if no region can be made from this block */
   compile(entry: Tb): CompiledRegion | null {
     const start = this.now();
@@ -111,10 +115,16 @@ export class RegionCompiler {
   private emit(entry: Tb, region: Region): CompiledRegion {
     const { pcLo, pcHi } = entry;
     const name = functionName(this.symbolize(pcLo, pcHi), pcLo, pcHi);
-    const emitted = emitRegion(region, { layout: X86_STATE, helpers: HELPERS, name });
+    const options = { layout: X86_STATE, helpers: HELPERS, name };
+    let lean = this.leanFirst && !entry.needsSlowPaths;
+    let emitted = emitRegion(region, { ...options, lean });
+    if (lean && emitted.arithmetic && !this.isFastEnvironment()) {
+      lean = false;
+      emitted = emitRegion(region, options);
+    }
     this.liveSource += emitted.source.length;
     this.stats.sourceBytes += emitted.source.length;
-    const counted = this.profile ? this.compileCounting(region, name) : null;
+    const counted = this.profile ? this.compileCounting(region, name, lean) : null;
     const compiled: CompiledRegion = {
       run: counted?.run ?? this.backend.compile(emitted),
       name,
@@ -123,18 +133,25 @@ export class RegionCompiler {
       alive: true,
       gen: entry.gen,
       entries: 0,
+      lean: lean ? { slow: 0, instructions: 0 } : null,
     };
     const counts = counted?.counts ?? null;
     if (this.keepRecords) this.records.push({ region, emitted, compiled, counts });
     return compiled;
   }
 
+  /** Whether arithmetic is fast now: it is once a result has been inexact, as long as nobody clears PE. */
+  private isFastEnvironment(): boolean {
+    return (this.cpu.helperEnv.I32[FP_ENV_WORD]! & FAST_MASK) === FAST_VALUE;
+  }
+
   /** Compiles the region with counters in it. */
   private compileCounting(
     region: Region,
     name: string,
+    lean: boolean,
   ): { run: () => number; counts: RegionCounts } {
-    const options = { layout: X86_STATE, helpers: HELPERS, name, profile: true };
+    const options = { layout: X86_STATE, helpers: HELPERS, name, lean, profile: true };
     const emitted = emitRegion(region, options);
     const words = new Int32Array(emitted.counters);
     words[0] = emitted.warm;
