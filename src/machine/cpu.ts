@@ -357,12 +357,27 @@ export class Cpu implements CpuPort, LockstepHost {
           site = interp.at.p;
           epoch = cache.epoch;
         } else if (r === EXIT.hot) this.hot();
-        else if (r !== EXIT.next) return r;
+        else if (r === EXIT.budget && (this.I32[ENG_BUDGET] as number) > 0) {
+          const part = this.beginning(this.I32[ENG_BUDGET] as number);
+          if (part !== EXIT.next && part !== EXIT_LINK) return part;
+        } else if (r !== EXIT.next) return r;
       }
       return EXIT.exception;
     } finally {
       interp.at.passRegions = false;
     }
+  }
+
+  /** Interprets the first instructions of the block at rip: a region may stop where none of its blocks ends. */
+  private beginning(insns: number): number {
+    const { I32, interp } = this;
+    if (interp.full) this.cache.flush();
+    const ir = this.lift(I32[W_RIP] as number, I32[W_RIP + 1] as number, -1, insns);
+    const block = interp.add(ir);
+    interp.coolDown(block);
+    const r = interp.enter(block);
+    interp.kill(block);
+    return r;
   }
 
   describe(region: CompiledRegion): string {
