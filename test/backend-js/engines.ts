@@ -15,6 +15,7 @@ import { EXIT_LINK, type InterpBlock, Interpreter } from '../../src/ir/interp.ts
 import { EXIT, JUMP, OP, STRIDE } from '../../src/ir/ops.ts';
 import { refIndex } from '../../src/ir/refs.ts';
 import { SLOT_FNS } from '../../src/ir/slot-ops.ts';
+import { formatBlock, parseBlock } from '../../src/ir/text.ts';
 import { checkEmitted } from './check-emitted.ts';
 import { GUEST_PAGES, type ToyMachine, toyMachine } from './toy-machine.ts';
 
@@ -43,11 +44,17 @@ export class Engines {
 
   /** The machine as a run should find it; the TLB starts empty. */
   restore(state: Uint8Array, ram: Uint8Array, budget: number): void {
+    const { I32 } = this.machine.env;
+    this.restoreState(state, ram, budget);
+    I32[ENG_TLB_GEN] = (I32[ENG_TLB_GEN]! % 4095) + 1;
+  }
+
+  /** The same with the TLB as it is. */
+  restoreState(state: Uint8Array, ram: Uint8Array, budget: number): void {
     const { U8, I32 } = this.machine.env;
     U8.set(state, STATE_BASE);
     U8.set(ram, RAM_BASE);
     I32[ENG_BUDGET] = budget;
-    I32[ENG_TLB_GEN] = (I32[ENG_TLB_GEN]! % 4095) + 1;
   }
 
   outcome(reason: number): Outcome {
@@ -94,11 +101,66 @@ export class Engines {
     return EXIT.next;
   }
 
-  compile(region: Region, check = true): () => number {
+  /**
+   * Interprets `insns` instructions of a block that may lead back to itself.
+   * @returns the last exit code; EXIT.next if the pc is somewhere else now
+   */
+  interpretInsns(block: IrBlock, insns: number): number {
+    const { I32 } = this.machine.env;
+    const budget = I32[ENG_BUDGET]!;
+    I32[ENG_BUDGET] = insns;
+    let r = insns < block.insnCount ? EXIT.budget : this.interpret([block], block);
+    const rest = I32[ENG_BUDGET]!;
+    if (r === EXIT.budget && rest > 0) {
+      const part = beginningOf(block, rest);
+      r = this.interpret([part], part);
+    }
+    I32[ENG_BUDGET] = budget - insns + I32[ENG_BUDGET]!;
+    return r;
+  }
+
+  /**
+   * Runs a lean region, the TLB being as `start` leaves it. Where it leaves for want of a slow path, all must be as
+   * it is after as many interpreted instructions, else as it is when all have been interpreted.
+   * @param start makes the state to start from
+   * @returns differences; `slow`: whether it left so
+   */
+  lean(
+    region: Region,
+    block: IrBlock,
+    start: () => void,
+    fn: () => number,
+  ): { slow: boolean; diff: string[] } {
+    const { I32 } = this.machine.env;
+    const { pcLo, pcHi } = region.blocks[0]!.ir;
+    const begin = (): void => {
+      start();
+      I32[PC] = pcLo;
+      I32[PC + 1] = pcHi;
+    };
+    begin();
+    const budget = I32[ENG_BUDGET]!;
+    const entry = pcNumber(pcLo, pcHi);
+    let reason: number = EXIT.next;
+    while (reason === EXIT.next && this.pc() === entry) reason = fn();
+    const got = this.outcome(reason);
+    begin();
+    if (reason !== EXIT.slow) {
+      return {
+        slow: false,
+        diff: differences(this.outcome(this.interpret([block], block)), got),
+      };
+    }
+    this.interpretInsns(block, budget - got.budget);
+    return { slow: true, diff: differences(this.outcome(reason), got) };
+  }
+
+  compile(region: Region, check = true, lean = false): () => number {
     const emitted = emitRegion(region, {
       layout: X86_STATE,
       helpers: this.helpers,
       name: 'region_under_test',
+      lean,
     });
     if (check) checkEmitted(emitted.source);
     return this.compiler.compile(emitted);
@@ -132,6 +194,17 @@ export function regionOf(
     out.blocks.push({ ir, succ, guards: [], count: 1 });
   }
   return out;
+}
+
+/** The first instructions of a block, as a block. */
+function beginningOf(block: IrBlock, insns: number): IrBlock {
+  const lines = formatBlock(block, X86_STATE).split('\n');
+  let seen = 0;
+  const end = lines.findIndex((l) => /^insn /.test(l) && seen++ === insns);
+  const offset = Number(/^insn \+(\d+)/.exec(lines[end]!)![1]);
+  const head = `block 0x${pcNumber(block.pcLo, block.pcHi).toString(16)} bytes ${offset} insns ${insns}`;
+  const next = (pcNumber(block.pcLo, block.pcHi) + offset).toString(16);
+  return parseBlock([head, ...lines.slice(1, end), `jump next 0x${next}`].join('\n'), X86_STATE);
 }
 
 function targets(ir: IrBlock): number[] {

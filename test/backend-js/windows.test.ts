@@ -4,6 +4,13 @@
  */
 
 import { chooseWindows } from '../../src/backend-js/windows.ts';
+import {
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+  TLB_READ,
+  TLB_WORD,
+  TLB_WRITE,
+} from '../../src/common/layout.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { GUEST_STATE_SIZE, stateWord, X86_STATE } from '../../src/frontend-x86/state.ts';
 import type { IrBlock } from '../../src/ir/block.ts';
@@ -25,6 +32,13 @@ function parse(text: string): IrBlock {
 function set(name: string, lo: number, hi = 0): void {
   I32[stateWord(name)] = lo;
   I32[stateWord(name) + 1] = hi;
+}
+
+/** Removes a page from the TLB. */
+function forget(lo: number): void {
+  const e = ((lo >>> TLB_INDEX_SHIFT) & TLB_INDEX_MASK) + TLB_WORD;
+  I32[e + TLB_READ] = 0;
+  I32[e + TLB_WRITE] = 0;
 }
 
 /** A loop of pushes, pops and accesses around rdi, which moves by `step`; rsi counts the rounds. */
@@ -64,13 +78,16 @@ test('walks up and down agree with the interpreter', () => {
     const chosen = chooseWindows(region, HELPERS, () => true).map((w) => X86_STATE.vars[w.v]?.name);
     assert.equal(chosen.sort(), ['rdi', 'rsp']);
     const fn = engines.compile(region);
+    const lean = engines.compile(region, true, true);
+    let slow = 0;
     // Often enough for every mode of warming up.
     for (let run = 0; run < 60; run++) {
       const room = RAM_BYTES - 2000;
       const rounds = Math.min(1 + rng.below(700), Math.floor(room / Math.abs(step)) - 8);
       const first = step > 0 ? 1000 + rng.below(64) : room - rng.below(64);
-      const start = (): void => {
-        engines.restore(clean, ram, 100_000);
+      const start = (keepTlb = false): void => {
+        if (keepTlb) engines.restoreState(clean, ram, 100_000);
+        else engines.restore(clean, ram, 100_000);
         set('rdi', GUEST_LO + first, GUEST_HI);
         set('rsp', GUEST_LO + 6 * 4096 + 16, GUEST_HI);
         set('rsi', rounds);
@@ -82,7 +99,13 @@ test('walks up and down agree with the interpreter', () => {
       let reason = fn();
       while (I32[stateWord('rip')] === 0x1000 && reason === 0) reason = fn();
       assert.equal(differences(want, engines.outcome(reason)), [], `step ${step}, run ${run}`);
+      // Now and then a page is missing from the TLB.
+      if (run % 8 === 5) forget(GUEST_LO + first);
+      const result = engines.lean(region, block, () => start(true), lean);
+      assert.equal(result.diff, [], `lean, step ${step}, run ${run}`);
+      if (result.slow) slow++;
     }
+    assert.ok(slow > 0 && slow < 60, `step ${step}: ${slow} runs lacked a slow path`);
   }
 });
 
