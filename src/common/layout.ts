@@ -28,10 +28,10 @@ export const TEMP_BASE = 0x4000;
 export const TEMP_SIZE = 16;
 export const MAX_TEMPS = 0xc000 / TEMP_SIZE;
 export const TLB_BASE = 0x10000;
-export const TLB_ENTRIES = 1024;
+export const TLB_ENTRIES = 4096;
 /** Bytes per TLB entry; the fields are int32 words. */
 export const TLB_ENTRY_SIZE = 32;
-export const CONST_POOL_BASE = 0x20000;
+export const CONST_POOL_BASE = 0x30000;
 export const CONST_POOL_END = 0x200000;
 export const RAM_BASE = 0x200000;
 

@@ -52,7 +52,7 @@ const MAX_INSNS = 64;
  * instructions of the one before: leaving and coming back costs some 2 µs, the slow paths some 0.4 ns for
  * each instruction.
  */
-const SLOW_EXITS = 32;
+const SLOW_EXITS = 512;
 const INSNS_PER_SLOW_EXIT = 4000;
 /**
  * Executions after which a region is compiled, per engine; measured by bench/. With lockstep's, even of the

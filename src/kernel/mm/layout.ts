@@ -8,7 +8,7 @@
  *   0x5555_0000   a position-independent program, then its heap
  *                 room that mmap leaves to the heap (BRK_ROOM)
  *                 mmap, growing down
- *   0xf7ff_0000   top of mmap
+ *   0xf7df_0000   top of mmap
  *   0xffff_0000   top of the stack, growing down
  *   4 GiB ..      what does not fit below, growing down from 0x7fff_f7ff_f000
  */
@@ -34,7 +34,7 @@ export interface MmLayout {
 export const DEFAULT_LAYOUT: MmLayout = {
   pieBase: 0x5555_0000,
   stackTop: 0xffff_0000,
-  mmapTop: 0xf7ff_0000,
+  mmapTop: 0xf7df_0000,
   brkGap: 0,
 };
 
