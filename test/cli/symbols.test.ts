@@ -30,7 +30,7 @@ if (!have('gcc')) {
     compileFixture('loop');
     const directory = join(scratch(), 'profile');
     const [node, ...cli] = CLI as readonly [string, ...string[]];
-    const flags = ['--cpu-prof', `--cpu-prof-dir=${directory}`];
+    const flags = ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${directory}`];
     const run = ['run', '--engine', 'js', ...VOLUME, '--', `${GUEST_DIRECTORY}/loop`];
     spawnSync(node, [...flags, ...cli, ...run]);
     const profiles = readdirSync(directory).map((f) => readFileSync(join(directory, f), 'utf8'));
