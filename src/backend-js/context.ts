@@ -83,6 +83,12 @@ export class EmitContext {
   /** Whether it has floating-point arithmetic in line. */
   arithmetic = false;
 
+  /**
+   * In lean regions, by variable: how many bytes it can still be moved up or down without a carry into its high half,
+   * since the block accessed memory close to where it points: no such page is near a multiple of 4 GiB (TLB_EDGE).
+   */
+  readonly carryFree: Map<number, number> = new Map();
+
   ir: IrBlock;
   blockIndex = 0;
   /** Index of the current guest instruction in its block, -1 before the first; its offset. */
@@ -230,6 +236,7 @@ export class EmitContext {
     this.insn = -1;
     this.insnOffset = 0;
     this.doubles.startBlock();
+    this.carryFree.clear();
     this.high.startBlock(this.ir, known);
     this.tempNames.length = 0;
     this.loadedLater.length = 0;

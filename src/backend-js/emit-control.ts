@@ -8,6 +8,7 @@
 
 import { panic } from '../common/panic.ts';
 import type { Stmt } from '../ir/cfg/structure.ts';
+import { WRITES_D } from '../ir/fields.ts';
 import { EXIT, OP, OPS, type OpRow, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, type Ref, refIndex, varRef } from '../ir/refs.ts';
 import { condExpr32, condition64 } from './conditions.ts';
@@ -143,11 +144,12 @@ export class ControlEmitter {
       e.insnOffset = e.ir.code[at + 5]!;
       return;
     }
+    let movedOn = false;
     if (op === OP.ccset) this.ccset(at);
     else if (op === OP.call) emitHelperCall(e, at);
     else {
       const row = OPS[op] as OpRow;
-      if (row.cls === 'int') emitInt(e, at);
+      if (row.cls === 'int') movedOn = emitInt(e, at);
       else if (row.cls === 'slot') emitSlotOp(e, at);
       else if (row.effect === 'load') emitLoad(e, at);
       else if (row.effect === 'store') emitStore(e, at);
@@ -155,6 +157,9 @@ export class ControlEmitter {
     }
     // The environment changed: the functions look at it.
     if (e.ir.code[at + 1] === varRef(e.options.layout.fpEnv)) e.line('_q=-1;');
+    const d = e.ir.code[at + 1]!;
+    if (op === OP.call) e.carryFree.clear();
+    else if (!movedOn && WRITES_D[op] === 1 && isVar(d)) e.carryFree.delete(refIndex(d));
     if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e.ir, at, e.options.layout);
     e.release(at);
   }

@@ -2,7 +2,7 @@
 
 import { F_I32, FIELDS } from '../ir/fields.ts';
 import { type IntOpName, OP, OPS, type OpRow } from '../ir/ops.ts';
-import { NONE, type Ref } from '../ir/refs.ts';
+import { isConst, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 import { isLiteral, SEMANTICS, type SemInput, type SemResult } from '../ir/semantics.ts';
 import { condition64 } from './conditions.ts';
 import type { EmitContext, Halves } from './context.ts';
@@ -23,16 +23,46 @@ export function templateInput(e: EmitContext, at: number): SemInput {
   };
 }
 
-export function emitInt(e: EmitContext, at: number): void {
+/** @returns whether the instruction moved an address on, without a carry */
+export function emitInt(e: EmitContext, at: number): boolean {
   const { code } = e.ir;
   const op = code[at]!;
   const d = code[at + 1]!;
+  if (emitStep(e, at)) return true;
   const x = templateInput(e, at);
   const result = special(op, x) ?? SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
   const isI32 = FIELDS[op * 4] === F_I32;
   e.high.step(e.ir, at);
-  if (d === NONE) return;
+  if (d === NONE) return false;
   e.line(assign(tidy(result), destination(e, d), [x.al, x.ah, x.bl, x.bh, x.cl], isI32));
+  return false;
+}
+
+/** A register that is moved on by a constant, if that cannot carry: see carryFree. @returns whether it was that */
+function emitStep(e: EmitContext, at: number): boolean {
+  const { code } = e.ir;
+  const d = code[at + 1]!;
+  if (!isVar(d) || code[at + 2] !== d) return false;
+  const step = constantStep(e, at);
+  const free = e.carryFree.get(refIndex(d)) ?? -1;
+  if (step === 0 || Math.abs(step) > free) return false;
+  const { l } = e.define(d);
+  e.high.step(e.ir, at);
+  e.line(`${l}=${l}+(${step})|0;`);
+  e.carryFree.set(refIndex(d), free - Math.abs(step));
+  return true;
+}
+
+/** What the 64-bit addition or subtraction at `at` adds, if it is a constant of 31 bits and sign; else 0. */
+function constantStep(e: EmitContext, at: number): number {
+  const { code, consts } = e.ir;
+  const op = code[at]!;
+  const b = code[at + 3]!;
+  if (op === OP['lea.i64']) return b === NONE ? code[at + 5]! : 0;
+  if ((op !== OP['add.i64'] && op !== OP['sub.i64']) || !isConst(b)) return 0;
+  const value = consts[refIndex(b) * 2]!;
+  if (value >> 31 !== consts[refIndex(b) * 2 + 1]) return 0;
+  return op === OP['sub.i64'] ? -value : value;
 }
 
 /** What the backend writes differently from the templates, for V8's sake. */

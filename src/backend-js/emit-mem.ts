@@ -11,6 +11,7 @@
 import {
   ENG_TLB_GEN,
   TLB_ADDEND,
+  TLB_EDGE,
   TLB_HI,
   TLB_INDEX_MASK,
   TLB_INDEX_SHIFT,
@@ -25,6 +26,7 @@ import { addressSemantics } from '../ir/semantics.ts';
 import type { EmitContext } from './context.ts';
 import { destination, templateInput, tidyText } from './emit-int.ts';
 import { isReadAsDouble, isReadOnlyAsDouble } from './emit-slot.ts';
+import { windowRegister } from './windows.ts';
 
 interface Load {
   readonly size: number;
@@ -92,6 +94,16 @@ function translate(e: EmitContext, x: Access): string {
   return `${check}${more}){_a=_a+${e.windows.offset(window)}|0;${fast}}else{${lookup}}`;
 }
 
+/** Bytes that a register's address may be away from it, and be moved on afterwards: less than TLB_EDGE in all. */
+const NEAR = TLB_EDGE / 4;
+
+/** Remembers that the access at `at`, which went through the TLB or a window, was close to its register. */
+function rememberCarryFree(e: EmitContext, at: number): void {
+  if (!e.lean) return;
+  const v = windowRegister(e.ir, at);
+  if (v >= 0 && Math.abs(e.ir.code[at + 5]!) <= NEAR) e.carryFree.set(v, NEAR);
+}
+
 /** Must the address be checked for alignment? */
 function isAligned(e: EmitContext, { at, size }: Access): boolean {
   return size >= 16 && (e.ir.code[at + 4]! & MEM_ALIGN) !== 0;
@@ -113,6 +125,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   const slow = e.lean ? '' : `_a=m.read(${l},${h},${size})|0;if(_a<0){_r=-1;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: false, fast: '', slow }));
   const d = code[at + 1]!;
+  rememberCarryFree(e, at);
   e.high.step(e.ir, at);
   if (d === NONE) return;
   if (load === undefined) {
@@ -145,6 +158,7 @@ export function emitStore(e: EmitContext, at: number): void {
   const { fast, call } = store(e, name, d, l, h, words);
   const slow = e.lean ? '' : `_s=${call}|0;if(_s!==0){_r=_s;${e.fault(at)}}`;
   e.line(translate(e, { at, pre, l, h, size, store: true, fast, slow }));
+  rememberCarryFree(e, at);
 }
 
 function store(
