@@ -57,6 +57,15 @@ export interface Halves {
   h: string;
 }
 
+/** A temp without a local: see loadLater. */
+interface LoadedLater {
+  /** The local that keeps the host offset. */
+  readonly offset: string;
+  /** Word index of the load, and its guest instruction's index. */
+  readonly at: number;
+  readonly insn: number;
+}
+
 const TEMP_WORD = TEMP_BASE >> 2;
 const TEMP_WORDS = TEMP_SIZE >> 2;
 /** Result slot of operations whose result nobody wants. */
@@ -101,7 +110,7 @@ export class EmitContext {
   private readonly lineOf: number[] = [];
   private readonly tempNames: (string | undefined)[] = [];
   /** Per temp of the current block that has no local because only a double of it is needed: see loadLater. */
-  private readonly loadedLater: (string | undefined)[] = [];
+  private readonly loadedLater: (LoadedLater | undefined)[] = [];
   private laterCount = 0;
   private laterMax = 0;
   private readonly freeNames: string[] = [];
@@ -312,18 +321,18 @@ export class EmitContext {
   }
 
   /**
-   * Gives the temp, which was loaded from a host offset, no local: where its halves are named they are loaded
+   * Gives the temp, which the instruction at `at` loads from a host offset, no local: where its halves are named they are loaded
    * again. Nothing may be stored in between. @returns the local that keeps the offset
    */
-  loadLater(ref: Ref): string {
-    const name = `a${this.laterCount++}`;
+  loadLater(ref: Ref, at: number): string {
+    const offset = `a${this.laterCount++}`;
     this.laterMax = Math.max(this.laterMax, this.laterCount);
-    this.loadedLater[refIndex(ref)] = name;
-    return name;
+    this.loadedLater[refIndex(ref)] = { offset, at, insn: this.insn };
+    return offset;
   }
 
-  isLoadedLater(ref: Ref): boolean {
-    return isTemp(ref) && this.loadedLater[refIndex(ref)] !== undefined;
+  loadedLaterBy(ref: Ref): LoadedLater | undefined {
+    return isTemp(ref) ? this.loadedLater[refIndex(ref)] : undefined;
   }
 
   /** Names of the locals that keep offsets. */
@@ -332,7 +341,7 @@ export class EmitContext {
   }
 
   private tempHalf(t: number, high: boolean): string {
-    const offset = this.loadedLater[t];
+    const offset = this.loadedLater[t]?.offset;
     if (offset !== undefined) return `D.getInt32(${offset}${high ? '+4' : ''},true)`;
     return `${this.tempName(t)}${high ? '_h' : '_l'}`;
   }

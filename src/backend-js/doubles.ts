@@ -90,6 +90,11 @@ export class Doubles {
     return name !== undefined && this.ordinary.has(name);
   }
 
+  /** The local has been found to be ordinary. */
+  vouch(name: string): void {
+    this.ordinary.add(name);
+  }
+
   /** Statements that look at the region's locals on entry. */
   checkAll(): string {
     return [...this.lasting.values()].map(checkOrdinary).join('');

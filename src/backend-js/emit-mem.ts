@@ -133,7 +133,7 @@ export function emitLoad(e: EmitContext, at: number): void {
     return;
   }
   if (name === 'ld64' && isReadOnlyAsDouble(e, d, at + STRIDE)) {
-    e.line(`${e.loadLater(d)}=_a;${e.doubles.define(e.slot(d), false)}=D.getFloat64(_a,true);`);
+    e.line(`${e.loadLater(d, at)}=_a;${e.doubles.define(e.slot(d), false)}=D.getFloat64(_a,true);`);
     return;
   }
   const dest = destination(e, d);

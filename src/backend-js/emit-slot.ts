@@ -78,7 +78,8 @@ export function emitSlotOp(e: EmitContext, at: number): void {
   if (text.includes('_q')) e.arithmetic = true;
   const called = text.includes('$SLOW');
   // Some operands have no fast path at all.
-  const leaves = e.lean && inline !== undefined && !/^[{\s]*\$SLOW/.test(inline);
+  const hasFastPath = inline !== undefined && !/^[{\s]*\$SLOW/.test(inline);
+  const leaves = e.lean && EFFECTS[op] === EFFECT_FP && hasFastPath;
   const slowCall = !called ? '' : leaves ? e.leaveSlow(at) : call(e, at, args, result);
   // From here on the result's slot holds something else.
   const aliased = copiedDouble(e, at, args);
@@ -138,11 +139,20 @@ function copiedDouble(
 function copyOfLoaded(e: EmitContext, at: number, result: number): string | undefined {
   const { code } = e.ir;
   const a = code[at + 2]!;
-  if ((OPS[code[at]!] as OpRow).name !== 'vzx.64' || !e.isLoadedLater(a)) return undefined;
+  const load = e.loadedLaterBy(a);
+  if ((OPS[code[at]!] as OpRow).name !== 'vzx.64' || load === undefined) return undefined;
   const name = e.doubles.get(e.slot(a));
   if (name === undefined) return undefined;
   const bits = `I32[${result}]=${e.lo(a)};I32[${result + 1}]=${e.hi(a)};`;
-  return `if(${name}===${name})F64[${result >> 1}]=${name};else{${bits}}I32[${result + 2}]=0;I32[${result + 3}]=0;`;
+  const store = `F64[${result >> 1}]=${name};`;
+  const high = `F64[${(result >> 1) + 1}]=0;`;
+  const vouched = e.lean && load.insn === e.insn;
+  if (!vouched || !isReadByArithmetic(e, code[at + 1]!, at + STRIDE)) {
+    return `if(${name}===${name})${store}else{${bits}}${high}`;
+  }
+  // What arithmetic would leave for, it leaves for here, and then need not look again.
+  e.doubles.vouch(name);
+  return `if(${operandCheck('f64', name)})${store}else if(${name}===0){${bits}}else{${e.leaveSlow(load.at)}}${high}`;
 }
 
 /** @returns the text, with its result in locals, and what a call must do to that end after it */
@@ -194,6 +204,22 @@ export function isReadAsDouble(e: EmitContext, ref: Ref, from: number): boolean 
     if (row.cls === 'slot' && row.a === 'f64' && same(code[at + 2]!)) return true;
     if (row.cls === 'slot' && row.b === 'f64' && same(code[at + 3]!)) return true;
     if (WRITES_D[code[at]!] === 1 && same(code[at + 1]!)) return false;
+  }
+  return false;
+}
+
+/** Does an operation of the block that may raise a floating-point exception read the double, from `from` on? */
+function isReadByArithmetic(e: EmitContext, ref: Ref, from: number): boolean {
+  const { code, length } = e.ir;
+  const word = e.slot(ref);
+  const same = (r: Ref): boolean => r !== NONE && !isConst(r) && e.slot(r) === word;
+  for (let at = from; at < length; at += STRIDE) {
+    const row = OPS[code[at]!] as OpRow;
+    if (row.cls === 'slot' && EFFECTS[code[at]!] === EFFECT_FP) {
+      if (row.a === 'f64' && same(code[at + 2]!)) return true;
+      if (row.b === 'f64' && same(code[at + 3]!)) return true;
+    }
+    if (WRITES_D[code[at]!] === 1 && row.effect !== 'mark' && same(code[at + 1]!)) return false;
   }
   return false;
 }

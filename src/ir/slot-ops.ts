@@ -43,7 +43,7 @@ const two: InlineText = (d, a) =>
 export const SLOT_INLINE: Partial<Record<SlotOpName, InlineText>> = {
   ...FP_INLINE,
   ...WORD_INLINE,
-  vzero: (d) => `{ I32[${d}] = 0; I32[${d} + 1] = 0; I32[${d} + 2] = 0; I32[${d} + 3] = 0; }`,
+  vzero: (d) => `{ F64[${d} >> 1] = 0; F64[(${d} >> 1) + 1] = 0; }`,
   vmov,
   'vmov.64': two,
   'vbits.64': two,

@@ -84,6 +84,11 @@ function sequence(): IrBlock {
       mark();
       b.opTo(reg('.q0'), 'ld64', GPR[13]!, NONE, NONE, at());
     }
+    if (rng.below(3) === 0) {
+      // movsd
+      mark();
+      b.opTo(reg(''), 'vzx.64', b.op('ld64', GPR[13]!, NONE, NONE, at()));
+    }
     if (rng.below(6) === 0) {
       mark();
       b.opTo(reg(''), 'ld128', GPR[13]!, NONE, NONE, at());
