@@ -4,13 +4,14 @@
  * Damage of each kind is in test/mmu/incremental-audit.test.ts.
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { boot } from '../../src/host/node/index.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { kevlar } from '../cli/cli.ts';
 import { assert, suite } from '../lib/suite.ts';
+import { walk } from '../lib/walk.ts';
 import { bundledDevice } from './lib/golden.ts';
 import { runGuest } from './lib/guest.ts';
 
@@ -130,11 +131,12 @@ test('every machine of a test is audited', () => {
   const tests = fileURLToPath(new URL('..', import.meta.url));
   const makers = /(?:new Machine|Guest\.boot|bootInBrowser)\(\{(.*?)\n *\}\)/gs;
   let made = 0;
-  for (const path of readdirSync(tests, { recursive: true, encoding: 'utf8' })) {
-    if (!path.endsWith('.ts')) continue;
-    for (const [, options] of readFileSync(join(tests, path), 'utf8').matchAll(makers)) {
+  for (const { parentPath, name } of walk(tests)) {
+    if (!name.endsWith('.ts')) continue;
+    const path = join(parentPath, name);
+    for (const [, options] of readFileSync(path, 'utf8').matchAll(makers)) {
       made++;
-      assert.match(options as string, /^ *audit: /m, `a machine without the audit in test/${path}`);
+      assert.match(options as string, /^ *audit: /m, `a machine without the audit in ${path}`);
     }
   }
   assert.ok(made >= 5, `${made} machines`);

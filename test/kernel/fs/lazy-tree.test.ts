@@ -5,6 +5,7 @@ import { NodeHostDirectory } from '../../../src/host/node/host-directory.ts';
 import { HostFs } from '../../../src/kernel/fs/hostfs/hostfs.ts';
 import { createLazyTree } from '../../../src/kernel/fs/hostfs/lazy-tree.ts';
 import { assert, suite } from '../../lib/suite.ts';
+import { walk } from '../../lib/walk.ts';
 import { Machine, type User } from '../vfs/harness.ts';
 
 const test = suite('host folder as root');
@@ -28,7 +29,7 @@ function withRoot(make: (dir: string) => void, work: (u: User, dir: string) => v
 /** Name → content of all files below a host directory. */
 function snapshot(dir: string): Record<string, string> {
   const files: Record<string, string> = {};
-  for (const e of fs.readdirSync(dir, { recursive: true, withFileTypes: true })) {
+  for (const e of walk(dir)) {
     const path = join(e.parentPath, e.name);
     files[path] = e.isFile() ? fs.readFileSync(path, 'latin1') : String(fs.lstatSync(path).mode);
   }

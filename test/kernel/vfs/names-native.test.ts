@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, suite } from '../../lib/suite.ts';
+import { walk } from '../../lib/walk.ts';
 import { Machine, type User } from './harness.ts';
 
 const test = suite('operations on names, compared with this kernel');
@@ -99,7 +100,7 @@ class Native {
   }
 
   tree(): string[] {
-    const all = fs.readdirSync(this.top, { recursive: true, withFileTypes: true });
+    const all = walk(this.top);
     return all
       .map((e) => {
         const path = join(e.parentPath, e.name);
