@@ -158,10 +158,28 @@ export class ControlEmitter {
     // The environment changed: the functions look at it.
     if (e.ir.code[at + 1] === varRef(e.options.layout.fpEnv)) e.line('_q=-1;');
     const d = e.ir.code[at + 1]!;
-    if (op === OP.call) e.carryFree.clear();
-    else if (!movedOn && WRITES_D[op] === 1 && isVar(d)) e.carryFree.delete(refIndex(d));
+    if (op === OP.call) this.afterCall(at);
+    else if (!movedOn && WRITES_D[op] === 1 && isVar(d)) this.afterWrite(refIndex(d));
     if ((OPS[op] as OpRow).cls !== 'slot') e.doubles.afterOther(e.ir, at, e.options.layout);
     e.release(at);
+  }
+
+  private afterCall(at: number): void {
+    const { e } = this;
+    const { writes } = e.options.helpers[e.ir.code[at + 5]!]!;
+    e.carryFree.clear();
+    const d = e.ir.code[at + 1]!;
+    for (const { v } of e.windows.list) {
+      if (writes === 'all' || writes.includes(v) || d === varRef(v)) this.afterWrite(v);
+    }
+  }
+
+  /** The variable has been set to something. */
+  private afterWrite(v: number): void {
+    const { e } = this;
+    e.carryFree.delete(v);
+    const text = e.windows.follow(v, e.locals[v]!);
+    if (text !== '') e.line(text);
   }
 
   private ccset(at: number): void {

@@ -87,9 +87,9 @@ function translate(e: EmitContext, x: Access): string {
     `if(I32[_i${tag === 0 ? '' : `+${tag}`}]===(${last}&-4096|_g)&&I32[_i+${TLB_HI}]===${h})` +
     `{_a=${l}+I32[_i+${TLB_ADDEND}]|0;${move}${fast}}else{${miss}}`;
   if (window === undefined) return lookup;
-  const base = templateInput(e, x.at);
+  const low = templateInput(e, x.at).al;
   const disp = e.ir.code[x.at + 5]!;
-  const check = e.windows.check(window, { l: base.al, h: base.ah }, disp, x.store);
+  const check = e.windows.check(window, low, disp, x.store);
   const more = isAligned(e, x) ? `&&(_a&${size - 1})===0` : '';
   return `${check}${more}){_a=_a+${e.windows.offset(window)}|0;${fast}}else{${lookup}}`;
 }
