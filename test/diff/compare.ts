@@ -43,6 +43,8 @@ function compareFx(native: CpuState, ours: CpuState, approximate: boolean, out: 
     const at = FX.xmm + i * 16;
     const [a, b] = [native.fx.subarray(at, at + 16), ours.fx.subarray(at, at + 16)].map(bytesHex);
     if (a !== b) out.push(`xmm${i}: cpu ${a} ours ${b}`);
+    const [c, d] = [native, ours].map((s) => bytesHex(s.ymmHigh.subarray(i * 16, i * 16 + 16)));
+    if (c !== d) out.push(`high half of ymm${i}: cpu ${c} ours ${d}`);
   }
 }
 

@@ -185,6 +185,7 @@ function loadFx(mem: LinearMemory, c: CpuState): void {
   }
   for (let i = 0; i < 16; i++) {
     U8.set(fx.subarray(FX.xmm + i * 16, FX.xmm + i * 16 + 16), YMM_BASE + i * 32);
+    U8.set(c.ymmHigh.subarray(i * 16, i * 16 + 16), YMM_BASE + i * 32 + 16);
   }
 }
 
@@ -203,5 +204,6 @@ function saveFx(mem: LinearMemory, c: CpuState): void {
   }
   for (let i = 0; i < 16; i++) {
     fx.set(U8.subarray(YMM_BASE + i * 32, YMM_BASE + i * 32 + 16), FX.xmm + i * 16);
+    c.ymmHigh.set(U8.subarray(YMM_BASE + i * 32 + 16, YMM_BASE + i * 32 + 32), i * 16);
   }
 }

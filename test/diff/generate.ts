@@ -7,8 +7,9 @@
 import { ROWS } from '../../src/frontend-x86/rows.ts';
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
 import { ADDRESS_REGS, encodeRow, STRING_MNEMONICS } from './encode.ts';
+import { hostHas } from './host-features.ts';
 import type { Random } from './random.ts';
-import { CODE, CpuState, DATA, FX, FX_AT, MAX_CODE } from './state.ts';
+import { CODE, CpuState, DATA, FX, FX_AT, MAX_CODE, YMM_HIGH_AT } from './state.ts';
 
 export interface DiffCase {
   readonly state: CpuState;
@@ -94,6 +95,9 @@ function randomFx(rng: Random, s: CpuState): void {
     view.setBigUint64(FX.xmm + i * 16, rng.lane(), true);
     view.setBigUint64(FX.xmm + i * 16 + 8, rng.lane(), true);
   }
+  // Without AVX the CPU cannot load them.
+  const high = new DataView(s.bytes.buffer, s.bytes.byteOffset + YMM_HIGH_AT, 256);
+  for (let at = 0; at < 256 && hostHas('avx'); at += 8) high.setBigUint64(at, rng.lane(), true);
 }
 
 /** An 80-bit number: mostly normal, some zeros, infinities, NaNs, denormals and unnormals. */

@@ -32,6 +32,7 @@ struct state {
   uint64_t vector, error, address; /* results only */
   uint64_t code_offset;            /* input only: where in the page the code starts */
   uint8_t fx[512];                 /* FXSAVE image */
+  uint8_t ymm_high[256];           /* high halves of YMM0 to YMM15 */
   uint8_t code[64];
   uint8_t data[PAGE];
 };
@@ -39,8 +40,14 @@ struct state {
 static const int greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
+/* In the XSAVE area of a signal frame (standard format): component bitmap, and YMM_Hi128 (SDM vol. 1, 13.4). */
+#define XSTATE_BV 512
+#define YMM_HIGH 576
+#define HAS_YMM 4
+
 static struct state s;
 static int running;
+static int has_avx;
 /* Buffered by hand: stdio is not async-signal-safe, and this is always in a handler. */
 static uint8_t out[64 * sizeof(struct state)];
 static size_t out_len;
@@ -76,7 +83,12 @@ static void save_result(siginfo_t *info, ucontext_t *uc) {
   s.vector = g[REG_TRAPNO];
   s.error = g[REG_ERR];
   s.address = g[REG_CR2];
-  memcpy(s.fx, uc->uc_mcontext.fpregs, 512);
+  const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
+  memcpy(s.fx, fp, 512);
+  if (has_avx && (*(const uint64_t *)(fp + XSTATE_BV) & HAS_YMM))
+    memcpy(s.ymm_high, fp + YMM_HIGH, 256);
+  else
+    memset(s.ymm_high, 0, 256);
   memcpy(s.data, (void *)DATA, PAGE);
   memcpy(out + out_len, &s, sizeof s);
   out_len += sizeof s;
@@ -90,7 +102,9 @@ static void load_case(ucontext_t *uc) {
   g[REG_RIP] = CODE + s.code_offset;
   uint8_t *fp = (uint8_t *)uc->uc_mcontext.fpregs;
   memcpy(fp, s.fx, 416); /* the rest is reserved and the kernel's */
-  *(uint64_t *)(fp + 512) |= 3; /* XSTATE_BV: x87 and SSE are not in their initial state */
+  /* x87, SSE and AVX state are not the initial ones. */
+  *(uint64_t *)(fp + XSTATE_BV) |= has_avx ? 3 | HAS_YMM : 3;
+  if (has_avx) memcpy(fp + YMM_HIGH, s.ymm_high, 256);
   memset((void *)CODE, 0xcc, PAGE);
   size_t room = PAGE - s.code_offset;
   memcpy((void *)(CODE + s.code_offset), s.code, room < 64 ? room : 64);
@@ -118,6 +132,8 @@ static void map_page(unsigned long at, int prot) {
 }
 
 int main(void) {
+  __builtin_cpu_init();
+  has_avx = __builtin_cpu_supports("avx");
   map_page(CODE, PROT_READ | PROT_WRITE | PROT_EXEC);
   map_page(DATA, PROT_READ | PROT_WRITE);
   stack_t alt = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};

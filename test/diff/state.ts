@@ -16,7 +16,8 @@ const AT = {
   codeOffset: 168,
 };
 export const FX_AT = 176;
-export const CODE_AT: number = FX_AT + 512;
+export const YMM_HIGH_AT: number = FX_AT + 512;
+export const CODE_AT: number = YMM_HIGH_AT + 256;
 export const DATA_AT: number = CODE_AT + MAX_CODE;
 export const STATE_BYTES: number = DATA_AT + PAGE;
 
@@ -26,8 +27,9 @@ export const FX = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160 } as con
 export class CpuState {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  /** FXSAVE image, code bytes, data page. */
+  /** FXSAVE image, high halves of the YMM registers, code bytes, data page. */
   readonly fx: Uint8Array;
+  readonly ymmHigh: Uint8Array;
   readonly code: Uint8Array;
   readonly data: Uint8Array;
 
@@ -35,6 +37,7 @@ export class CpuState {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.fx = bytes.subarray(FX_AT, FX_AT + 512);
+    this.ymmHigh = bytes.subarray(YMM_HIGH_AT, YMM_HIGH_AT + 256);
     this.code = bytes.subarray(CODE_AT, CODE_AT + MAX_CODE);
     this.data = bytes.subarray(DATA_AT, DATA_AT + PAGE);
   }
