@@ -104,6 +104,10 @@ export const VEC_OPS = [
   ...lanes('vshl', WDQ),
   ...lanes('vshr', WDQ),
   ...lanes('vsar', WD),
+  /** Each lane by the same lane of b (VPSLLV and the like). */
+  ...lanes('vshlv', ['i32x4', 'i64x2']),
+  ...lanes('vshrv', ['i32x4', 'i64x2']),
+  vec('vsarv.i32x4'),
   /** Whole register by imm bytes. */
   vec('vshlb', ['v128'], 'bytes'),
   vec('vshrb', ['v128'], 'bytes'),
@@ -117,6 +121,8 @@ export const VEC_OPS = [
   vec('vshuf2.i32x4', VV, 'select'),
   vec('vshuf2.i64x2', VV, 'select'),
   vec('vshufb'),
+  /** Lanes of the eight in b:a by the low bits of c's lanes (VPERMD). */
+  vec('vperm2.i32x4', ['v128', 'v128', 'v128']),
   ...lanes('vunpcklo', BWDQ),
   ...lanes('vunpckhi', BWDQ),
   ...lanes('vpackss', WD),

@@ -217,6 +217,13 @@ const SHUFFLES = {
     for (let i = 16; i < 32; i++) bytes[i] = bytes[i]! & 0x80 ? 0 : bytes[bytes[i]! & 15]!;
     return put(I32, d, words[4]!, words[5]!, words[6]!, words[7]!);
   },
+  'vperm2.i32x4': ({ I32 }, d, a, b, c) => {
+    const lane = (i: number): number => {
+      const at = I32[c + i]!;
+      return I32[(at & 4 ? b : a) + (at & 3)]!;
+    };
+    return put(I32, d, lane(0), lane(1), lane(2), lane(3));
+  },
   'vunpcklo.i8x16': unpack8(0),
   'vunpckhi.i8x16': unpack8(2),
   'vunpcklo.i16x8': unpack16(0),

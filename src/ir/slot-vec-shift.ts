@@ -100,6 +100,28 @@ function byRegister(shift: Shift): SlotFn {
   };
 }
 
+/** Each 64-bit lane by its own count, at most 64; `low` and `high` give the halves of h:l shifted. */
+function byLane(low: Half, high: Half): SlotFn {
+  const count = (I32: Int32Array, b: number): number =>
+    I32[b + 1] !== 0 || I32[b]! >>> 0 > 64 ? 64 : I32[b]!;
+  return ({ I32 }, d, a, b) => {
+    const n = count(I32, b);
+    const m = count(I32, b + 2);
+    const [l0, h0, l1, h1] = [I32[a]!, I32[a + 1]!, I32[a + 2]!, I32[a + 3]!];
+    return put(I32, d, low(l0, h0, n), high(l0, h0, n), low(l1, h1, m), high(l1, h1, m));
+  };
+}
+
+type Half = (l: number, h: number, n: number) => number;
+
+/** The half that bits move into, and the one they move out of, by 0 to 64. */
+const into = (from: number, to: number, n: number, left: boolean): number => {
+  if (n >= 64) return 0;
+  if (n >= 32) return left ? from << (n - 32) : from >>> (n - 32);
+  if (n === 0) return to;
+  return left ? (to << n) | (from >>> (32 - n)) : (to >>> n) | (from << (32 - n));
+};
+
 /** 16 bytes from offset `from` of the 32 in `bytes`; beyond them come zeros. */
 function window(I32: Int32Array, d: number, from: number): 0 {
   for (let k = 0; k < 4; k++) {
@@ -130,6 +152,14 @@ const SHIFTS = {
   'vshr.i64x2': byRegister(shr64),
   'vsar.i16x8': byRegister(sar16),
   'vsar.i32x4': byRegister(sar32),
+  'vshlv.i64x2': byLane(
+    (l, _h, n) => (n < 32 ? l << n : 0),
+    (l, h, n) => into(l, h, n, true),
+  ),
+  'vshrv.i64x2': byLane(
+    (l, h, n) => into(h, l, n, false),
+    (_l, h, n) => (n < 32 ? h >>> n : 0),
+  ),
   vshlb: ({ I32 }: HelperEnv, d: number, a: number, _b: number, _c: number, imm: number) => {
     words.fill(0);
     take(I32, a, 4);

@@ -35,6 +35,9 @@ const WORDS = {
   'vmaxu.i32x4': '(x >>> 0) > (y >>> 0) ? x : y',
   'vmullo.i32x4': 'Math.imul(x, y)',
   'vsign.i32x4': 'y < 0 ? -x : y === 0 ? 0 : x',
+  'vshlv.i32x4': 'y >>> 0 < 32 ? x << y : 0',
+  'vshrv.i32x4': 'y >>> 0 < 32 ? x >>> y : 0',
+  'vsarv.i32x4': 'x >> (y >>> 0 < 31 ? y : 31)',
 } as const;
 
 /** Expressions over one word. */
