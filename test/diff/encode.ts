@@ -3,7 +3,7 @@
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
 import { IMM, MAP, PFX } from '../../src/frontend-x86/table-format.ts';
 import type { Random } from './random.ts';
-import { type CpuState, DATA, PAGE } from './state.ts';
+import { type CpuState, DATA, FX, PAGE } from './state.ts';
 
 /** What the generator may do with the state. */
 export interface Setting {
@@ -54,7 +54,7 @@ function gpr(s: Setting): number {
 function registerFor(letter: string, s: Setting): number {
   if ('PQN'.includes(letter)) return s.rng.below(8);
   if ('SCD'.includes(letter)) return s.rng.below(6);
-  if ('VWU'.includes(letter)) return s.rng.below(16);
+  if ('VWUHL'.includes(letter)) return s.rng.below(16);
   return gpr(s);
 }
 
@@ -69,7 +69,8 @@ function byteRegister(s: Setting, parts: Parts, n: number): number {
 function target(row: InsnRow, s: Setting, bytes: number): bigint {
   const { rng } = s;
   const k = rng.below(100);
-  const align = row.options.aligned && rng.chance(92) ? 15 : 0;
+  const alignment = row.map >= MAP.vex0F ? 31 : 15;
+  const align = row.options.aligned && rng.chance(92) ? alignment : 0;
   if (k < 88) return BigInt((DATA + 0x400 + rng.below(0x800)) & ~align);
   if (k < 96 || !s.single) return BigInt((DATA + PAGE - rng.below(bytes + 4) - 1) & ~align);
   return k < 98 ? rng.u64() : BigInt(DATA + PAGE + rng.below(64));
@@ -79,9 +80,36 @@ function int32(n: number): number[] {
   return [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
 }
 
+const isGather = (row: InsnRow): boolean => /^vp?gather/.test(row.mnemonic);
+
+/** Addresses of a gather: near a base in the data page, by the lanes of a vector, which it sets. */
+function gatherOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): void {
+  const { rng, state } = s;
+  const base = s.single ? rng.below(16) : rng.pick(ADDRESS_REGS);
+  if (s.single) state.setGpr(base, BigInt(DATA + 0x600 + rng.below(0x400)));
+  const index = rng.below(16);
+  const scale = rng.below(4);
+  const lanes = new Int32Array(8);
+  const wide = (row.opcode & 1) === 1;
+  for (let i = 0; i < 8; i++) {
+    const value = rng.chance(98) ? (rng.below(400) - 200) >> scale : rng.u32();
+    lanes[i] = wide && (i & 1) === 1 ? lanes[i - 1]! >> 31 : value;
+  }
+  const bytes = new Uint8Array(lanes.buffer);
+  state.fx.set(bytes.subarray(0, 16), FX.xmm + 16 * index);
+  state.ymmHigh.set(bytes.subarray(16), 16 * index);
+  const disp = rng.below(200) - 100;
+  parts.modrm = [0x84 | (reg << 3), (scale << 6) | ((index & 7) << 3) | (base & 7), ...int32(disp)];
+  parts.rex |= (base >> 3) | ((index >> 3) << 1);
+}
+
 /** ModRM bytes of a memory operand; sets a base register where it may. */
 function memoryOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): void {
   const { rng, state } = s;
+  if (isGather(row) && rng.chance(97)) {
+    gatherOperand(row, s, parts, reg);
+    return;
+  }
   const at = target(row, s, 16);
   const low = Number(at & 0xffffffffn);
   const near = at < 0x100000000n;
@@ -225,7 +253,7 @@ export function encodeRow(row: InsnRow, s: Setting): number[] {
   }
   if (row.hasModrm) modrm(row, s, parts);
   const imm = immediate(row, s, parts);
-  if (row.map >= MAP.vex0F) throw new Error(`${row.text}: VEX rows need an encoder here`);
+  if (row.map >= MAP.vex0F) return encodeVex(row, s, parts, [opcode], imm);
 
   const out: number[] = [];
   if (parts.p67) out.push(0x67);
@@ -243,6 +271,37 @@ export function encodeRow(row: InsnRow, s: Setting): number[] {
   out.push(opcode);
   const length = out.length + parts.modrm.length + imm.length;
   fixRipRelative(parts.modrm, s.pc + length);
+  return [...out, ...parts.modrm, ...imm];
+}
+
+const VEX_PP: Record<number, number> = {
+  [PFX.none]: 0,
+  [PFX.p66]: 1,
+  [PFX.pF3]: 2,
+  [PFX.pF2]: 3,
+};
+
+/** The VEX forms of prefixes and opcode map (SDM vol. 2, 2.3.5), in two bytes or three. */
+function encodeVex(
+  row: InsnRow,
+  s: Setting,
+  parts: Parts,
+  opcode: readonly number[],
+  imm: readonly number[],
+): number[] {
+  const { rng } = s;
+  const extra = row.operands.find((o) => o.letter === 'H' || o.letter === 'B');
+  const vvvv = extra === undefined ? 0 : registerFor(extra.letter, s);
+  const l = row.vexL >= 0 ? row.vexL : rng.below(2);
+  const w = row.w >= 0 ? row.w : rng.below(2);
+  const last = ((~vvvv & 15) << 3) | (l << 2) | (VEX_PP[row.prefix] as number);
+  const rex = ~parts.rex;
+  const out: number[] = parts.p67 ? [0x67] : [];
+  const short = row.map === MAP.vex0F && w === 0 && (parts.rex & 3) === 0;
+  if (short && rng.chance(80)) out.push(0xc5, ((rex & 4) << 5) | last);
+  else out.push(0xc4, ((rex & 7) << 5) | (row.map - MAP.vex0F + 1), (w << 7) | last);
+  out.push(...opcode);
+  fixRipRelative(parts.modrm, s.pc + out.length + parts.modrm.length + imm.length);
   return [...out, ...parts.modrm, ...imm];
 }
 
