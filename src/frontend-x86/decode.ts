@@ -205,10 +205,8 @@ function readModrm(d: Decoded): void {
 function readSib(d: Decoded): void {
   const sib = u8();
   const index = ((sib >> 3) & 7) | ((d.rex & 2) << 2);
-  if (index !== 4) {
-    d.index = index;
-    d.scale = sib >> 6;
-  }
+  d.scale = sib >> 6;
+  if (index !== 4) d.index = index;
   if ((sib & 7) === 5 && d.mod === 0) d.disp = i32();
   else d.base = (sib & 7) | ((d.rex & 1) << 3);
 }

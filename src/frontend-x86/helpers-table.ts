@@ -5,12 +5,14 @@ import { FP_HELPERS } from './helpers-fp.ts';
 import { INT_HELPERS } from './helpers-int.ts';
 import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
+import { VEC_HELPERS } from './helpers-vec.ts';
 
 export const HELPERS: readonly HelperRow[] = [
   ...SYSTEM_HELPERS,
   ...INT_HELPERS,
   ...STRING_HELPERS,
   ...FP_HELPERS,
+  ...VEC_HELPERS,
 ];
 
 /** Helper numbers by name. */

@@ -295,6 +295,13 @@ export class Lift {
     this.wroteGpr(n);
   }
 
+  /** Loads the memory operand straight into a vector variable: v128, or v256 with `wide`. */
+  loadVector(d: Ref, wide: boolean, align: boolean): void {
+    this.prepareAddress(0);
+    const c = this.eaC | (align ? MEM_ALIGN : 0);
+    this.b.opTo(d, wide ? 'ld256' : 'ld128', this.eaA, this.eaB, c as Ref, this.eaDisp);
+  }
+
   /** Stores the low `size` bytes of `v` to the memory operand. */
   store(size: number, v: Ref, align = false): void {
     this.storeAs(STORE[size] as MemOpName, v, 0, align);

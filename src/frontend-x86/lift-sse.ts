@@ -9,7 +9,7 @@
 import type { SlotOpName } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import type { Lift } from './lift-context.ts';
-import { GPR, XMM, XMM_D0, XMM_Q0 } from './state.ts';
+import { GPR, XMM, XMM_D0, XMM_Q0, YMM_HI } from './state.ts';
 import type { LiftFn } from './table-format.ts';
 
 /** XMM register or aligned memory. */
@@ -58,8 +58,8 @@ export function binaryImm(op: SlotOpName, mask = 0xff, aligned = true): LiftFn {
 }
 
 /** dst = op(src) */
-export function unary(op: SlotOpName, imm = 0): LiftFn {
-  return (cx) => cx.b.opTo(cx.xmm(0), op, source128(cx, 1), NONE, NONE, imm);
+export function unary(op: SlotOpName, imm = 0, aligned = true): LiftFn {
+  return (cx) => cx.b.opTo(cx.xmm(0), op, source128(cx, 1, aligned), NONE, NONE, imm);
 }
 
 /** dst = op(src, imm8) */
@@ -217,8 +217,8 @@ export const liftInsertps: LiftFn = (cx) => {
   cx.b.opTo(cx.xmm(0), 'vinsertps', cx.xmm(0), src, NONE, mem ? cx.imm8 & 0x3f : cx.imm8);
 };
 
-/** PCMPxSTRI: index to ECX, flags. `how` also says explicit lengths and their size. */
-export function stringCompare(explicit: boolean, mask: boolean): LiftFn {
+/** PCMPxSTRI: index to ECX, flags. `how` also says explicit lengths and their size; VEX zeroes the rest of YMM0. */
+export function stringCompare(explicit: boolean, mask: boolean, vex = false): LiftFn {
   return (cx) => {
     const src = cx.isMem(1) ? cx.load(16) : cx.xmm(1);
     const wide = cx.d.rex & 8 ? 0x200 : 0;
@@ -226,6 +226,7 @@ export function stringCompare(explicit: boolean, mask: boolean): LiftFn {
     const r = cx.callValue('pcmpstr', 'i64', cx.xmm(0), src, how);
     if (mask) cx.call('pcmpstrMask', NONE, r, how);
     else cx.setGpr(1, 4, r);
+    if (mask && vex) cx.b.opTo(YMM_HI[0] as Ref, 'vzero');
     cx.flags.setEflags(cx.op('hi.i32', r));
   };
 }

@@ -45,10 +45,10 @@ const SSE2 = { feature: 'sse2', aligned: true } as const;
 const SSE = { feature: 'sse' };
 const MMX = { feature: 'mmx' };
 
-/** opcode, mnemonic, IR op, feature of the MMX form. */
-type Line = readonly [opcode: string, name: string, op: SlotOpName, mmxFeature: string];
+/** opcode, mnemonic, IR op, feature of the MMX form. VEX forms (rows-vex-int.ts) come from the same lines. */
+export type Line = readonly [opcode: string, name: string, op: SlotOpName, mmxFeature: string];
 
-const PLAIN: readonly Line[] = [
+export const PLAIN: readonly Line[] = [
   ['64', 'pcmpgtb', 'vcmpgts.i8x16', 'mmx'],
   ['65', 'pcmpgtw', 'vcmpgts.i16x8', 'mmx'],
   ['66', 'pcmpgtd', 'vcmpgts.i32x4', 'mmx'],
@@ -92,7 +92,7 @@ const PLAIN: readonly Line[] = [
 ];
 
 /** Both operands the same register: zero. */
-const ZEROING: readonly Line[] = [
+export const ZEROING: readonly Line[] = [
   ['DF', 'pandn', 'vandn', 'mmx'],
   ['EF', 'pxor', 'vxor', 'mmx'],
   ['F8', 'psubb', 'vsub.i8x16', 'mmx'],
@@ -102,14 +102,14 @@ const ZEROING: readonly Line[] = [
 ];
 
 /** SSSE3: map 0F 38. */
-const SSSE3: readonly Line[] = [
+export const SSSE3: readonly Line[] = [
   ['04', 'pmaddubsw', 'vmaddus.i8x16', 'ssse3'],
   ['08', 'psignb', 'vsign.i8x16', 'ssse3'],
   ['09', 'psignw', 'vsign.i16x8', 'ssse3'],
   ['0A', 'psignd', 'vsign.i32x4', 'ssse3'],
   ['0B', 'pmulhrsw', 'vmulhrs.i16x8', 'ssse3'],
 ];
-const SSSE3_JOINED: readonly Line[] = [
+export const SSSE3_JOINED: readonly Line[] = [
   ['01', 'phaddw', 'vhadd.i16x8', 'ssse3'],
   ['02', 'phaddd', 'vhadd.i32x4', 'ssse3'],
   ['03', 'phaddsw', 'vhaddss.i16x8', 'ssse3'],
@@ -117,13 +117,13 @@ const SSSE3_JOINED: readonly Line[] = [
   ['06', 'phsubd', 'vhsub.i32x4', 'ssse3'],
   ['07', 'phsubsw', 'vhsubss.i16x8', 'ssse3'],
 ];
-const SSSE3_UNARY: readonly Line[] = [
+export const SSSE3_UNARY: readonly Line[] = [
   ['1C', 'pabsb', 'vabs.i8x16', 'ssse3'],
   ['1D', 'pabsw', 'vabs.i16x8', 'ssse3'],
   ['1E', 'pabsd', 'vabs.i32x4', 'ssse3'],
 ];
 
-const JOINED: readonly Line[] = [
+export const JOINED: readonly Line[] = [
   ['63', 'packsswb', 'vpackss.i16x8', 'mmx'],
   ['67', 'packuswb', 'vpackus.i16x8', 'mmx'],
   ['6B', 'packssdw', 'vpackss.i32x4', 'mmx'],
@@ -142,14 +142,16 @@ function pairs(lines: readonly Line[], map: string, onXmm: Make, onMmx: Make): I
   ]);
 }
 
+/** Opcodes of the low and high interleaves, suffix, lanes. */
+export const UNPACKS = [
+  ['60', '68', 'bw', 'i8x16'],
+  ['61', '69', 'wd', 'i16x8'],
+  ['62', '6A', 'dq', 'i32x4'],
+] as const;
+
 /** Interleaves: the MMX low forms read 4 bytes of memory. */
 function unpacks(): InsnRow[] {
-  const lines = [
-    ['60', '68', 'bw', 'i8x16'],
-    ['61', '69', 'wd', 'i16x8'],
-    ['62', '6A', 'dq', 'i32x4'],
-  ] as const;
-  return lines.flatMap(([lo, hi, name, lanes]) => [
+  return UNPACKS.flatMap(([lo, hi, name, lanes]) => [
     insn(`punpckl${name} Vdq,Wdq`, `66 0F ${lo} /r`, binary(`vunpcklo.${lanes}`), SSE2),
     insn(`punpckh${name} Vdq,Wdq`, `66 0F ${hi} /r`, binary(`vunpckhi.${lanes}`), SSE2),
     insn(`punpckl${name} Pq,Qd`, `NP 0F ${lo} /r`, mmx(`vunpcklo.${lanes}`), MMX),
@@ -158,18 +160,19 @@ function unpacks(): InsnRow[] {
 }
 
 /** Shifts by an immediate: groups 12 to 14. */
+export const IMMEDIATE_SHIFTS = [
+  ['71 /2', 'psrlw', 'vshri.i16x8'],
+  ['71 /4', 'psraw', 'vsari.i16x8'],
+  ['71 /6', 'psllw', 'vshli.i16x8'],
+  ['72 /2', 'psrld', 'vshri.i32x4'],
+  ['72 /4', 'psrad', 'vsari.i32x4'],
+  ['72 /6', 'pslld', 'vshli.i32x4'],
+  ['73 /2', 'psrlq', 'vshri.i64x2'],
+  ['73 /6', 'psllq', 'vshli.i64x2'],
+] as const;
+
 function immediateShifts(): InsnRow[] {
-  const lines = [
-    ['71 /2', 'psrlw', 'vshri.i16x8'],
-    ['71 /4', 'psraw', 'vsari.i16x8'],
-    ['71 /6', 'psllw', 'vshli.i16x8'],
-    ['72 /2', 'psrld', 'vshri.i32x4'],
-    ['72 /4', 'psrad', 'vsari.i32x4'],
-    ['72 /6', 'pslld', 'vshli.i32x4'],
-    ['73 /2', 'psrlq', 'vshri.i64x2'],
-    ['73 /6', 'psllq', 'vshli.i64x2'],
-  ] as const;
-  return lines.flatMap(([code, name, op]) => [
+  return IMMEDIATE_SHIFTS.flatMap(([code, name, op]) => [
     insn(`${name} Udq,Ib`, `66 0F ${code} ib`, shiftImm(op), { feature: 'sse2' }),
     insn(`${name} Nq,Ib`, `NP 0F ${code} ib`, mmxShiftImm(op), MMX),
   ]);

@@ -27,7 +27,7 @@ const ALIGNED = { feature: 'sse4.1', aligned: true } as const;
 const SHA = { feature: 'sha' } as const;
 const SSE42 = { feature: 'sse4.2', flags: 'w:oszapc' };
 
-const BINARY: readonly (readonly [string, string, SlotOpName])[] = [
+export const SSE41_BINARY: readonly (readonly [string, string, SlotOpName])[] = [
   ['28', 'pmuldq', 'vmulws.i32x4'],
   ['29', 'pcmpeqq', 'vcmpeq.i64x2'],
   ['2B', 'packusdw', 'vpackus.i32x4'],
@@ -43,7 +43,7 @@ const BINARY: readonly (readonly [string, string, SlotOpName])[] = [
 ];
 
 /** opcode (PMOVSX; PMOVZX is 0x10 higher), suffix, lanes, bytes read. */
-const EXTENSIONS = [
+export const EXTENSIONS = [
   ['0', 'bw', 'i8.i16', 8],
   ['1', 'bd', 'i8.i32', 4],
   ['2', 'bq', 'i8.i64', 2],
@@ -65,7 +65,7 @@ function extensions(): InsnRow[] {
 }
 
 export const SSE4_ROWS: readonly InsnRow[] = [
-  ...BINARY.map(([code, name, op]) =>
+  ...SSE41_BINARY.map(([code, name, op]) =>
     insn(`${name} Vdq,Wdq`, `66 0F 38 ${code} /r`, binary(op), ALIGNED),
   ),
   ...extensions(),

@@ -6,6 +6,8 @@ import { MOVE_ROWS } from './rows-move.ts';
 import { SHIFT_ROWS } from './rows-shift.ts';
 import { SSE_ROWS } from './rows-sse.ts';
 import { VEX_ROWS } from './rows-vex.ts';
+import { VEX_INT_ROWS } from './rows-vex-int.ts';
+import { VEX_MOVE_ROWS } from './rows-vex-move.ts';
 import { X87_ROWS } from './rows-x87.ts';
 import type { InsnRow } from './table-format.ts';
 
@@ -16,5 +18,7 @@ export const ROWS: readonly InsnRow[] = [
   ...CONTROL_ROWS,
   ...SSE_ROWS,
   ...X87_ROWS,
+  ...VEX_MOVE_ROWS,
+  ...VEX_INT_ROWS,
   ...VEX_ROWS,
 ];
