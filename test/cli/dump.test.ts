@@ -178,6 +178,16 @@ if (!have('gcc') || !have('objdump')) {
   });
 }
 
+test('the loop of a SHA-256, longer than a translation block, is one region', () => {
+  const command = 'dd if=/dev/zero of=/tmp/z bs=1M count=8 2>/dev/null; sha256sum /tmp/z';
+  const r = kevlar(['dump', '-f', 'json', '--', 'sh', '-c', command]);
+  assert.is(r.status, 0, r.stderr);
+  const [region] = (JSON.parse(r.stdout) as Report).regions;
+  assert.ok(region !== undefined && region.share > 0.4, `share ${region?.share}`);
+  const rounds = region.blocks[0]?.executions ?? 0;
+  assert.ok(rounds > 20 * region.entries, `${region.entries} entries, ${rounds} rounds`);
+});
+
 test('the dump goes to standard output, the program to standard error', () => {
   const r = kevlar(['dump', '--format', 'json', '--', 'echo', 'hello']);
   assert.is(r.status, 0, r.stderr);

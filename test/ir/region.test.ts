@@ -120,11 +120,18 @@ test('recursion is a loop, and returns go behind the recursive calls', () => {
 });
 
 test('limits on blocks and instructions', () => {
-  const chain: Record<number, readonly [string, number]> = {};
-  for (let i = 1; i < 200; i++) chain[i * 16] = [`jump next ${(i + 1) * 16}`, 100];
-  assert.is(form(chain, 16, { blocks: 10 }).region.blocks.length, 10);
-  assert.is(form(chain, 16, { insns: 100, blocks: 100, size: 40_000 }).region.insnCount, 100);
-  assert.is(form(chain, 16).region.blocks.length, REGION_LIMITS.blocks);
+  const chain = (kind: string): Program => {
+    const blocks: Record<number, readonly [string, number]> = {};
+    for (let i = 1; i < 200; i++) blocks[i * 16] = [`jump ${kind} ${(i + 1) * 16}`, 100];
+    return blocks;
+  };
+  const jumps = chain('jump');
+  assert.is(form(jumps, 16, { blocks: 10 }).region.blocks.length, 10);
+  assert.is(form(jumps, 16, { insns: 100, blocks: 100, size: 40_000 }).region.insnCount, 100);
+  assert.is(form(jumps, 16).region.blocks.length, REGION_LIMITS.blocks);
+  // Straight code may go on beyond the limits: its end, a loop's perhaps, is not far.
+  const straight = form(chain('next'), 16, { insns: 100, blocks: 100, size: 40_000 });
+  assert.is(straight.region.insnCount, 300);
 });
 
 test('a block whose predecessors agree on the kind of condition codes is translated for it', () => {

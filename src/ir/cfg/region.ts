@@ -76,6 +76,12 @@ export const REGION_LIMITS: RegionLimits = {
   guards: 12,
 };
 
+/**
+ * How far straight code may go beyond the limits, being cheap to compile: the loop of a SHA-256 is 186 instructions
+ * long, and was three regions.
+ */
+const STRAIGHT_TIMES = 3;
+
 /** A call site whose callee's blocks are being cloned; the root has no parent. */
 interface Context {
   readonly parent: Context | null;
@@ -96,6 +102,8 @@ interface Candidate {
   readonly context: Context;
   readonly pc: number;
   readonly count: number;
+  /** It goes on where the length of a translation block ended another one. */
+  readonly straight: boolean;
 }
 
 export function pcNumber(lo: number, hi: number): number {
@@ -150,7 +158,7 @@ class RegionFormer {
       blocks: new Map(),
       returns: [],
     };
-    this.add({ context: root, pc: this.entry, count: 0 });
+    this.add({ context: root, pc: this.entry, count: 0, straight: false });
     for (let next = this.take(); next !== undefined; next = this.take()) {
       if (!this.add(next)) continue;
       if (this.blocks.length >= this.limits.blocks) break;
@@ -174,22 +182,26 @@ class RegionFormer {
     return best === -1 ? undefined : this.queue.splice(best, 1)[0];
   }
 
-  private add({ context, pc }: Candidate): boolean {
+  private add({ context, pc, straight }: Candidate): boolean {
     if (context.blocks.has(pc)) return false;
     const ir = this.source.block(pc | 0, Math.floor(pc / 4294967296) | 0, -1, -1);
     if (ir === null) return false;
     const size = estimateSize(ir);
     const first = this.blocks.length === 0;
+    const times = straight ? STRAIGHT_TIMES : 1;
+    const { insns: maxInsns, size: maxSize } = this.limits;
     const fits =
-      this.insns + ir.insnCount <= this.limits.insns && this.size + size <= this.limits.size;
+      this.insns + ir.insnCount <= maxInsns * times && this.size + size <= maxSize * times;
     if (!fits && !first) return false;
     this.insns += ir.insnCount;
     this.size += size;
     context.blocks.set(pc, this.blocks.length);
     this.contexts.push(context);
     this.blocks.push({ ir, succ: [], guards: [], count: this.countOf(pc) });
+    const cut =
+      ir.code[ir.length - STRIDE] === OP.jump && ir.code[ir.length - STRIDE + 5] === JUMP.next;
     for (const edge of this.slots(ir, context))
-      if (edge !== null) this.offer(edge.context, edge.pc);
+      if (edge !== null) this.offer(edge.context, edge.pc, cut);
     this.offerReturnSite(ir, context);
     return true;
   }
@@ -217,9 +229,9 @@ class RegionFormer {
     return this.source.count(pc | 0, Math.floor(pc / 4294967296) | 0);
   }
 
-  private offer(context: Context, pc: number): void {
+  private offer(context: Context, pc: number, straight = false): void {
     const count = this.countOf(pc);
-    if (count >= this.minCount) this.queue.push({ context, pc, count });
+    if (count >= this.minCount) this.queue.push({ context, pc, count, straight });
   }
 
   /** What follows a call is reached through the callee's return, but is worth having before the callee is. */
