@@ -90,6 +90,7 @@ export function decode(d: Decoded, bytes: Uint8Array, at: number, available: num
   d.length = pos - at;
   if (pos > end) return available >= MAX_INSN_LENGTH ? DECODE.tooLong : DECODE.truncated;
   if (row === null || row.lift === null) return DECODE.invalid;
+  if (row.noVvvv && d.vvvv !== 0) return DECODE.invalid;
   if (d.lock && (row.options.lock === undefined || d.mod === 3)) return DECODE.invalid;
   return DECODE.ok;
 }

@@ -213,6 +213,38 @@ function crc32(env: HelperEnv, d: number, a: number, b: number, c: number): numb
   return 0;
 }
 
+const gathered: Int32Array = new Int32Array(2);
+
+/** pdep(source, mask): the source's low bits, where the mask has ones. */
+function pdep(env: HelperEnv, d: number, a: number, b: number): number {
+  const { I32 } = env;
+  gathered.fill(0);
+  let taken = 0;
+  for (let i = 0; i < 64; i++) {
+    if (((I32[b + (i >> 5)]! >>> (i & 31)) & 1) === 0) continue;
+    gathered[i >> 5]! |= ((I32[a + (taken >> 5)]! >>> (taken & 31)) & 1) << (i & 31);
+    taken++;
+  }
+  I32[d] = gathered[0]!;
+  I32[d + 1] = gathered[1]!;
+  return 0;
+}
+
+/** pext(source, mask): the source's bits where the mask has ones, together at the low end. */
+function pext(env: HelperEnv, d: number, a: number, b: number): number {
+  const { I32 } = env;
+  gathered.fill(0);
+  let put = 0;
+  for (let i = 0; i < 64; i++) {
+    if (((I32[b + (i >> 5)]! >>> (i & 31)) & 1) === 0) continue;
+    gathered[put >> 5]! |= ((I32[a + (i >> 5)]! >>> (i & 31)) & 1) << (put & 31);
+    put++;
+  }
+  I32[d] = gathered[0]!;
+  I32[d + 1] = gathered[1]!;
+  return 0;
+}
+
 const RAX_RDX = ['rax', 'rdx'].map(stateVar);
 
 function division(name: string, fn: HelperRow['fn']): HelperRow {
@@ -231,5 +263,7 @@ export const INT_HELPERS: readonly HelperRow[] = [
   pureHelper('rotateFlags', 'i32', ['i64', 'i32'], CC_VARS, rotateFlags),
   pureHelper('rotateCarry', 'i64', ['i64', 'i32'], CC_VARS, rotateCarryValue),
   pureHelper('rotateCarryFlags', 'i32', ['i64', 'i32'], CC_VARS, rotateCarryFlags),
+  pureHelper('pdep', 'i64', ['i64', 'i64'], [], pdep),
+  pureHelper('pext', 'i64', ['i64', 'i64'], [], pext),
   pureHelper('crc32', 'i32', ['i32', 'i64', 'i32'], [], crc32),
 ];

@@ -76,7 +76,6 @@ export const SHIFT_ROWS: readonly InsnRow[] = [
   ...bitRows('btc', 'BB', 7, liftBtc, true),
   insn('bsf Gv,Ev', '0F BC /r', liftBsf, { flags: 'w:z u:osapc' }),
   insn('bsr Gv,Ev', '0F BD /r', liftBsr, { flags: 'w:z u:osapc' }),
-  // Reported by CPUID together with BMI1 only, but harmless: F3 BSF is TZCNT where it exists.
   insn('tzcnt Gv,Ev', 'F3 0F BC /r', liftTzcnt, { flags: 'w:zc u:osap', feature: 'bmi1' }),
   insn('lzcnt Gv,Ev', 'F3 0F BD /r', liftLzcnt, { flags: 'w:zc u:osap', feature: 'lzcnt' }),
 ];

@@ -110,29 +110,10 @@ const AVX = todo('avx', [
   ['vblendvpd Vx,Hx,Wx,Lx', 'Lx.66.0F3A.W0 4B /r is4'],
 ]);
 
-const BMI = [
-  ...todo('bmi1', [
-    ['andn Gy,By,Ey', 'LZ.NP.0F38 F2 /r'],
-    ['bextr Gy,Ey,By', 'LZ.NP.0F38 F7 /r'],
-    ['blsr By,Ey', 'LZ.NP.0F38 F3 /1'],
-    ['blsmsk By,Ey', 'LZ.NP.0F38 F3 /2'],
-    ['blsi By,Ey', 'LZ.NP.0F38 F3 /3'],
-  ]),
-  ...todo('bmi2', [
-    ['bzhi Gy,Ey,By', 'LZ.NP.0F38 F5 /r'],
-    ['pdep Gy,By,Ey', 'LZ.F2.0F38 F5 /r'],
-    ['pext Gy,By,Ey', 'LZ.F3.0F38 F5 /r'],
-    ['mulx Gy,By,Ey', 'LZ.F2.0F38 F6 /r'],
-    ['shlx Gy,Ey,By', 'LZ.66.0F38 F7 /r'],
-    ['sarx Gy,Ey,By', 'LZ.F3.0F38 F7 /r'],
-    ['shrx Gy,Ey,By', 'LZ.F2.0F38 F7 /r'],
-    ['rorx Gy,Ey,Ib', 'LZ.F2.0F3A F0 /r ib'],
-  ]),
-  ...todo('f16c', [
-    ['vcvtph2ps Vx,Wq', 'Lx.66.0F38.W0 13 /r'],
-    ['vcvtps2ph Wq,Vx,Ib', 'Lx.66.0F3A.W0 1D /r ib'],
-  ]),
-];
+const F16C = todo('f16c', [
+  ['vcvtph2ps Vx,Wq', 'Lx.66.0F38.W0 13 /r'],
+  ['vcvtps2ph Wq,Vx,Ib', 'Lx.66.0F3A.W0 1D /r ib'],
+]);
 
 export const VEX_ROWS: readonly InsnRow[] = [
   ...ARITH.flatMap(([opcode, name]) =>
@@ -152,5 +133,5 @@ export const VEX_ROWS: readonly InsnRow[] = [
   ...threeOperand('66', '0F38', PACKED_66_0F38),
   ...fmaRows(),
   ...AVX,
-  ...BMI,
+  ...F16C,
 ];

@@ -1,6 +1,7 @@
 /** The instruction table: every encoding, by family. */
 
 import { ARITH_ROWS } from './rows-arith.ts';
+import { BMI_ROWS } from './rows-bmi.ts';
 import { CONTROL_ROWS } from './rows-control.ts';
 import { MOVE_ROWS } from './rows-move.ts';
 import { SHIFT_ROWS } from './rows-shift.ts';
@@ -15,6 +16,7 @@ export const ROWS: readonly InsnRow[] = [
   ...ARITH_ROWS,
   ...MOVE_ROWS,
   ...SHIFT_ROWS,
+  ...BMI_ROWS,
   ...CONTROL_ROWS,
   ...SSE_ROWS,
   ...X87_ROWS,

@@ -130,6 +130,8 @@ export interface InsnRow {
   readonly modrmPlus: boolean;
   /** ModRM.mod must be: 'm' memory, 'r' register, 'a' any. */
   readonly mod: 'm' | 'r' | 'a';
+  /** VEX.vvvv must be 1111: no operand is there. */
+  readonly noVvvv: boolean;
   readonly imm: number;
 }
 
@@ -377,6 +379,7 @@ export function insn(
     modrm: e.modrm,
     modrmPlus: e.modrmPlus,
     mod: e.modrm >= 0 ? 'a' : modOf(operands),
+    noVvvv: e.map >= MAP.vex0F && !operands.some((o) => o.letter === 'H' || o.letter === 'B'),
     imm: e.imm,
   };
 }

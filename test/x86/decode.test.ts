@@ -173,3 +173,22 @@ test('opcodes that 64-bit mode does not have are invalid', () => {
     assert.is(decodeBytes([op, 0, 0, 0, 0, 0]), DECODE.invalid, op.toString(16));
   }
 });
+
+test('VEX prefixes that the SDM makes #UD (vol. 2, 2.3)', () => {
+  const cases: readonly (readonly [string, readonly number[], number])[] = [
+    ['vpaddd xmm1,xmm2,xmm3', [0xc5, 0xe9, 0xfe, 0xcb], DECODE.ok],
+    ['vmovdqu ymm1,[rax]', [0xc5, 0xfe, 0x6f, 0x08], DECODE.ok],
+    ['the same with vvvv other than 1111', [0xc5, 0xee, 0x6f, 0x08], DECODE.invalid],
+    ['66 before', [0x66, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.invalid],
+    ['F2 before', [0xf2, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.invalid],
+    ['F3 before', [0xf3, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.invalid],
+    ['LOCK before', [0xf0, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.invalid],
+    ['REX before', [0x40, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.invalid],
+    ['FS before', [0x64, 0xc5, 0xe9, 0xfe, 0xcb], DECODE.ok],
+    ['map 0', [0xc4, 0xe0, 0x69, 0xfe, 0xcb], DECODE.invalid],
+    ['map 4', [0xc4, 0xe4, 0x69, 0xfe, 0xcb], DECODE.invalid],
+    ['andn eax,ecx,edx', [0xc4, 0xe2, 0x70, 0xf2, 0xc2], DECODE.ok],
+    ['the same with L', [0xc4, 0xe2, 0x74, 0xf2, 0xc2], DECODE.invalid],
+  ];
+  for (const [what, bytes, status] of cases) assert.is(decodeBytes(bytes), status, what);
+});
