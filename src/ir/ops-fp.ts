@@ -19,20 +19,39 @@ function fp<N extends string>(
   return { name, cls: 'slot', effect, d, a, b, c, imm };
 }
 
-/** The four forms of an operation: one value and packed, single and double. */
+const TYPES = ['f32', 'f64'] as const;
+const PACKED = ['f32x4', 'f64x2', 'f32x8', 'f64x4'] as const;
+
+/** The packed forms of an operation: single and double, 128 and 256 bits. */
+function packed<P extends string>(
+  op: P,
+  arity: number,
+  imm: string | null = null,
+  effect: Effect = 'fp',
+): OpRow<`v${P}.${(typeof PACKED)[number]}`>[] {
+  return PACKED.map((type, i) => {
+    const t: Field = i < 2 ? 'v128' : 'v256';
+    return fp(`v${op}.${type}` as const, t, Array<Field>(arity).fill(t), imm, effect);
+  });
+}
+
+/** All forms of an operation: of one value too. */
 function forms<P extends string>(
   op: P,
   arity: number,
   imm: string | null = null,
-): OpRow<`${P}.f32` | `${P}.f64` | `v${P}.f32x4` | `v${P}.f64x2`>[] {
-  const args = (t: Field): Field[] => Array<Field>(arity).fill(t);
+): OpRow<`${P}.${(typeof TYPES)[number]}` | `v${P}.${(typeof PACKED)[number]}`>[] {
   return [
-    fp(`${op}.f32` as const, 'f32', args('f32'), imm),
-    fp(`${op}.f64` as const, 'f64', args('f64'), imm),
-    fp(`v${op}.f32x4` as const, 'v128', args('v128'), imm),
-    fp(`v${op}.f64x2` as const, 'v128', args('v128'), imm),
+    ...TYPES.map((t) => fp(`${op}.${t}` as const, t, Array<Field>(arity).fill(t), imm)),
+    ...packed(op, arity, imm),
   ];
 }
+
+/** imm of ffma: the product negated; c negated; c negated in odd lanes only, in even lanes only. */
+export const FMA_NEGATE_PRODUCT = 1;
+export const FMA_NEGATE_SUM = 2;
+export const FMA_ODD = 4;
+export const FMA_EVEN = 8;
 
 export const FP_OPS = [
   ...forms('fadd', 2),
@@ -47,14 +66,14 @@ export const FP_OPS = [
   ...forms('fcmp', 2, 'predicate'),
   /** To an integral value; imm is that of ROUNDPS. */
   ...forms('fround', 1, 'rounding'),
-  fp('vfaddsub.f32x4', 'v128', ['v128', 'v128']),
-  fp('vfaddsub.f64x2', 'v128', ['v128', 'v128']),
-  fp('vfhadd.f32x4', 'v128', ['v128', 'v128']),
-  fp('vfhadd.f64x2', 'v128', ['v128', 'v128']),
-  fp('vfhsub.f32x4', 'v128', ['v128', 'v128']),
-  fp('vfhsub.f64x2', 'v128', ['v128', 'v128']),
-  /** Dot product; imm selects factors and destinations (DPPS, DPPD). */
+  /** a * b + c, rounded once; imm is made of FMA_ bits. */
+  ...forms('ffma', 3, 'signs'),
+  ...packed('faddsub', 2),
+  ...packed('fhadd', 2),
+  ...packed('fhsub', 2),
+  /** Dot product, in each half of 256 bits; imm selects factors and destinations (DPPS, DPPD). */
   fp('vfdot.f32x4', 'v128', ['v128', 'v128'], 'select'),
+  fp('vfdot.f32x8', 'v256', ['v256', 'v256'], 'select'),
   fp('vfdot.f64x2', 'v128', ['v128', 'v128'], 'select'),
   // Approximations: no exceptions.
   fp('frcp.f32', 'f32', ['f32'], null, 'pure'),
@@ -84,4 +103,15 @@ export const FP_OPS = [
   fp('vcvt.i32x2.f64x2', 'v128', ['v128'], 'truncate'),
   fp('vcvt.f32x2.f64x2', 'v128', ['v128']),
   fp('vcvt.f64x2.f32x2', 'v128', ['v128']),
+  fp('vcvt.f32x8.i32x8', 'v256', ['v256']),
+  fp('vcvt.i32x8.f32x8', 'v256', ['v256'], 'truncate'),
+  fp('vcvt.f64x4.i32x4', 'v256', ['v128'], null, 'pure'),
+  fp('vcvt.i32x4.f64x4', 'v128', ['v256'], 'truncate'),
+  fp('vcvt.f32x4.f64x4', 'v128', ['v256']),
+  fp('vcvt.f64x4.f32x4', 'v256', ['v128']),
+  // Half precision, two to a word (VCVTPH2PS, VCVTPS2PH); imm is the latter's.
+  fp('vcvt.f32x4.f16x4', 'v128', ['v128']),
+  fp('vcvt.f32x8.f16x8', 'v256', ['v128']),
+  fp('vcvt.f16x4.f32x4', 'v128', ['v128'], 'rounding'),
+  fp('vcvt.f16x8.f32x8', 'v128', ['v256'], 'rounding'),
 ] as const satisfies readonly OpRow[];

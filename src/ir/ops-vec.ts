@@ -121,6 +121,10 @@ export const VEC_OPS = [
   vec('vshuf2.i32x4', VV, 'select'),
   vec('vshuf2.i64x2', VV, 'select'),
   vec('vshufb'),
+  /** Lanes of a by the control lanes of b (VPERMILPS, VPERMILPD); by imm. */
+  vec('vpermil.i32x4'),
+  vec('vpermil.i64x2'),
+  vec('vshuf.i64x2', ['v128'], 'select'),
   /** Lanes of the eight in b:a by the low bits of c's lanes (VPERMD). */
   vec('vperm2.i32x4', ['v128', 'v128', 'v128']),
   ...lanes('vunpcklo', BWDQ),

@@ -47,7 +47,7 @@ import { clearFlags, fpFlags, raiseFlags, round, roundToIntegral } from './softf
 export const X: Num = newNum();
 const Y: Num = newNum();
 export const R: Num = newNum();
-export const out: Int32Array = new Int32Array(4);
+export const out: Int32Array = new Int32Array(8);
 
 /** Computes r from x and y (unary: x alone), unrounded, raising pre-computation flags. */
 export type Kernel = (x: Num, y: Num, r: Num, rc: number, imm: number) => void;
@@ -257,17 +257,28 @@ function roundLanes(lane: Lane, words: number): SlotFn {
   );
 }
 
-type Forms<P extends string> = Record<
-  `${P}.f32` | `${P}.f64` | `v${P}.f32x4` | `v${P}.f64x2`,
+type Packed<P extends string> = Record<
+  `v${P}.f32x4` | `v${P}.f64x2` | `v${P}.f32x8` | `v${P}.f64x4`,
   SlotFn
 >;
+type Forms<P extends string> = Record<`${P}.f32` | `${P}.f64`, SlotFn> & Packed<P>;
+/** Makes the function for a lane type and a destination of so many words. */
+type Make = (lane: Lane, words: number) => SlotFn;
 
-function forms<P extends string>(name: P, make: (lane: Lane, words: number) => SlotFn): Forms<P> {
+export function packedForms<P extends string>(name: P, make: Make): Packed<P> {
+  return {
+    [`v${name}.f32x4`]: make('f32', 4),
+    [`v${name}.f64x2`]: make('f64', 4),
+    [`v${name}.f32x8`]: make('f32', 8),
+    [`v${name}.f64x4`]: make('f64', 8),
+  } as Packed<P>;
+}
+
+export function forms<P extends string>(name: P, make: Make): Forms<P> {
   return {
     [`${name}.f32`]: make('f32', 1),
     [`${name}.f64`]: make('f64', 2),
-    [`v${name}.f32x4`]: make('f32', 4),
-    [`v${name}.f64x2`]: make('f64', 4),
+    ...packedForms(name, make),
   } as Forms<P>;
 }
 
@@ -300,9 +311,10 @@ export function compareFlags(lane: Lane): SlotFn {
   };
 }
 
-/** Lanes of different operations: `kernels[i & 1]` for lane i, over pairs chosen by the caller. */
+/** Lanes of different operations over pairs chosen by the caller, who numbers the lanes of each 128 bits from 0. */
 export function pairwise(
   lane: Lane,
+  words: number,
   kernelOf: (i: number) => Kernel,
   left: (a: number, b: number, i: number) => number,
   right: (a: number, b: number, i: number) => number,
@@ -312,70 +324,78 @@ export function pairwise(
     const { I32 } = env;
     const mx = I32[FP_ENV_WORD]!;
     let flags = 0;
-    for (let i = 0; i * step < 4; i++) {
+    for (let at = 0; at < words; at += step) {
+      const half = at & 4;
+      const i = (at - half) / step;
       clearFlags();
-      load(I32, left(a, b, i), lane, X, mx);
-      load(I32, right(a, b, i), lane, Y, mx);
+      load(I32, left(a + half, b + half, i), lane, X, mx);
+      load(I32, right(a + half, b + half, i), lane, Y, mx);
       kernelOf(i)(X, Y, R, rounding(mx), 0);
-      finish(lane, mx, i * step);
+      finish(lane, mx, at);
       flags |= fpFlags;
     }
     clearFlags();
     raiseFlags(flags);
-    return deliver(env, d, 4);
+    return deliver(env, d, words);
   };
 }
 
-const products: Int32Array = new Int32Array(4);
+/** What the next step of a dot product takes from the one before. */
+const previous: Int32Array = new Int32Array(8);
 
-/** DPPS and DPPD: products of the lanes in imm[7:4], summed pairwise, to the lanes in imm[3:0]. */
-export function dotProduct(lane: Lane): SlotFn {
+/**
+ * DPPS and DPPD: products of the lanes in imm[7:4], summed pairwise, to the lanes in imm[3:0], in each half.
+ * The steps are operations of their own: one that raises an unmasked exception is the last, and leaves the
+ * flags of those before it.
+ */
+export function dotProduct(lane: Lane, words: 4 | 8): SlotFn {
   const step = lane === 'f32' ? 1 : 2;
   const n = 4 / step;
-  const combine = (
-    mx: number,
-    kernel: Kernel,
-    src: Int32Array,
-    a: number,
-    b: number,
-    at: number,
-  ): void => {
-    const before = fpFlags;
-    clearFlags();
-    load(src, a, lane, X, mx);
-    load(src, b, lane, Y, mx);
-    kernel(X, Y, R, rounding(mx), 0);
-    finish(lane, mx, at);
-    raiseFlags(before);
-  };
   return (env, d, a, b, _c, imm) => {
     const { I32 } = env;
     const mx = I32[FP_ENV_WORD]!;
-    clearFlags();
-    for (let i = 0; i < n; i++) {
+    const unmasked = ~(mx >> MASK_SHIFT) & 0x3f;
+    let flags = 0;
+    let stepFlags = 0;
+    const one = (kernel: Kernel, x: Int32Array, xAt: number, yAt: number, at: number): void => {
+      clearFlags();
+      load(x, xAt, lane, X, mx);
+      load(x, yAt, lane, Y, mx);
+      kernel(X, Y, R, rounding(mx), 0);
+      finish(lane, mx, at);
+      stepFlags |= fpFlags;
+    };
+    /** Ends a step. @returns whether it was the last */
+    const stops = (): boolean => {
+      const pre = stepFlags & (IE | DE | ZE);
+      flags |= pre & unmasked ? pre : stepFlags;
+      const last = (stepFlags & unmasked) !== 0;
+      stepFlags = 0;
+      previous.set(out);
+      return last;
+    };
+    for (let i = 0; i < words / step; i++) {
       const at = i * step;
       out.fill(0, at, at + step);
-      if (imm & (16 << i)) {
-        products.set(I32.subarray(a + at, a + at + step), 0);
-        products.set(I32.subarray(b + at, b + at + step), 2);
-        combine(mx, mulKernel, products, 0, 2, at);
+      if (imm & (16 << (i % n))) one(mulKernel, I32, a + at, b + at, at);
+    }
+    if (stops()) return commitFlags(env, flags);
+    for (let half = 0; half < words; half += 4) {
+      one(addKernel, previous, half, half + step, half);
+      if (n === 4) one(addKernel, previous, half + 2, half + 3, half + 1);
+    }
+    if (stops()) return commitFlags(env, flags);
+    for (let half = 0; half < words && n === 4; half += 4) {
+      one(addKernel, previous, half, half + 1, half);
+    }
+    stops();
+    if (commitFlags(env, flags) < 0) return -1;
+    for (let i = 0; i < words / step; i++) {
+      for (let k = 0; k < step; k++) {
+        const at = i * step + k;
+        I32[d + at] = imm & (1 << (i % n)) ? previous[(at & 4) + k]! : 0;
       }
     }
-    // An unmasked exception of a step ends the operation with the flags so far.
-    const stopped = (): boolean => (fpFlags & ~(mx >> MASK_SHIFT) & 0x3f) !== 0;
-    if (stopped()) return deliver(env, d, 4);
-    products.set(out);
-    combine(mx, addKernel, products, 0, step, 0);
-    if (n === 4) {
-      combine(mx, addKernel, products, 2, 3, 1);
-      if (stopped()) return deliver(env, d, 4);
-      products.set(out);
-      combine(mx, addKernel, products, 0, 1, 0);
-    }
-    products.set(out);
-    for (let i = 0; i < n; i++) {
-      for (let k = 0; k < step; k++) out[i * step + k] = imm & (1 << i) ? products[k]! : 0;
-    }
-    return deliver(env, d, 4);
+    return 0;
   };
 }

@@ -16,12 +16,20 @@ import { EXACT_MASK, EXACT_VALUE, FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './f
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { APPROX_FNS } from './slot-fp-approx.ts';
-import { convertFormat, convertFromInt, convertToInt } from './slot-fp-convert.ts';
+import {
+  convertFormat,
+  convertFromHalf,
+  convertFromInt,
+  convertToHalf,
+  convertToInt,
+} from './slot-fp-convert.ts';
+import { FMA_FNS } from './slot-fp-fma.ts';
 import {
   addKernel,
   compareFlags,
   dotProduct,
   type Kernel,
+  packedForms,
   pairwise,
   SLOW_ARITH,
   subKernel,
@@ -84,6 +92,8 @@ const SHAPES: Record<string, Shape> = {
   f64: { lane: 'f64', lanes: 1 },
   f32x4: { lane: 'f32', lanes: 4 },
   f64x2: { lane: 'f64', lanes: 2 },
+  f32x8: { lane: 'f32', lanes: 8 },
+  f64x4: { lane: 'f64', lanes: 4 },
 };
 
 function element(lane: string, slot: string, i: number): string {
@@ -308,14 +318,16 @@ function pairOf(lane: 'f32' | 'f64', second: 0 | 1) {
   };
 }
 
-function horizontal(lane: 'f32' | 'f64', kernel: Kernel): SlotFn {
-  return pairwise(lane, () => kernel, pairOf(lane, 0), pairOf(lane, 1));
+function horizontal(kernel: Kernel) {
+  return (lane: 'f32' | 'f64', words: number): SlotFn =>
+    pairwise(lane, words, () => kernel, pairOf(lane, 0), pairOf(lane, 1));
 }
 
-function addSub(lane: 'f32' | 'f64'): SlotFn {
+function addSub(lane: 'f32' | 'f64', words: number): SlotFn {
   const at = laneOf(lane === 'f32' ? 1 : 2);
   return pairwise(
     lane,
+    words,
     alternate,
     (a, _b, i) => at(a, i),
     (_a, b, i) => at(b, i),
@@ -324,14 +336,13 @@ function addSub(lane: 'f32' | 'f64'): SlotFn {
 
 const SLOW = {
   ...SLOW_ARITH,
-  'vfaddsub.f32x4': addSub('f32'),
-  'vfaddsub.f64x2': addSub('f64'),
-  'vfhadd.f32x4': horizontal('f32', addKernel),
-  'vfhadd.f64x2': horizontal('f64', addKernel),
-  'vfhsub.f32x4': horizontal('f32', subKernel),
-  'vfhsub.f64x2': horizontal('f64', subKernel),
-  'vfdot.f32x4': dotProduct('f32'),
-  'vfdot.f64x2': dotProduct('f64'),
+  ...FMA_FNS,
+  ...packedForms('faddsub', addSub),
+  ...packedForms('fhadd', horizontal(addKernel)),
+  ...packedForms('fhsub', horizontal(subKernel)),
+  'vfdot.f32x4': dotProduct('f32', 4),
+  'vfdot.f32x8': dotProduct('f32', 8),
+  'vfdot.f64x2': dotProduct('f64', 4),
   'fcom.f32': compareFlags('f32'),
   'fcom.f64': compareFlags('f64'),
   'cvt.f32.f64': convertFormat('f64', 'f32', 1, 1),
@@ -350,6 +361,16 @@ const SLOW = {
   'vcvt.i32x2.f64x2': convertToInt('f64', 32, 2, 4),
   'vcvt.f32x2.f64x2': convertFormat('f64', 'f32', 2, 4),
   'vcvt.f64x2.f32x2': convertFormat('f32', 'f64', 2, 4),
+  'vcvt.f32x8.i32x8': convertFromInt(1, 'f32', 8, 8),
+  'vcvt.i32x8.f32x8': convertToInt('f32', 32, 8, 8),
+  'vcvt.f64x4.i32x4': convertFromInt(1, 'f64', 4, 8),
+  'vcvt.i32x4.f64x4': convertToInt('f64', 32, 4, 4),
+  'vcvt.f32x4.f64x4': convertFormat('f64', 'f32', 4, 4),
+  'vcvt.f64x4.f32x4': convertFormat('f32', 'f64', 4, 8),
+  'vcvt.f32x4.f16x4': convertFromHalf(4),
+  'vcvt.f32x8.f16x8': convertFromHalf(8),
+  'vcvt.f16x4.f32x4': convertToHalf(4),
+  'vcvt.f16x8.f32x8': convertToHalf(8),
 };
 
 export const FP_FNS: Record<(typeof FP_OPS)[number]['name'], SlotFn> = {

@@ -217,6 +217,20 @@ const SHUFFLES = {
     for (let i = 16; i < 32; i++) bytes[i] = bytes[i]! & 0x80 ? 0 : bytes[bytes[i]! & 15]!;
     return put(I32, d, words[4]!, words[5]!, words[6]!, words[7]!);
   },
+  'vpermil.i32x4': ({ I32 }, d, a, b) => {
+    const lane = (i: number): number => I32[a + (I32[b + i]! & 3)]!;
+    return put(I32, d, lane(0), lane(1), lane(2), lane(3));
+  },
+  'vpermil.i64x2': ({ I32 }, d, a, b) => {
+    const x = a + (I32[b]! & 2);
+    const y = a + (I32[b + 2]! & 2);
+    return put(I32, d, I32[x]!, I32[x + 1]!, I32[y]!, I32[y + 1]!);
+  },
+  'vshuf.i64x2': ({ I32 }, d, a, _b, _c, imm) => {
+    const x = a + ((imm & 1) << 1);
+    const y = a + (imm & 2);
+    return put(I32, d, I32[x]!, I32[x + 1]!, I32[y]!, I32[y + 1]!);
+  },
   'vperm2.i32x4': ({ I32 }, d, a, b, c) => {
     const lane = (i: number): number => {
       const at = I32[c + i]!;

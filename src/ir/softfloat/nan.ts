@@ -27,6 +27,18 @@ export function nanSse(x: Num, y: Num, r: Num): boolean {
   return true;
 }
 
+/**
+ * Fused multiply-add: the first of x, y and z that is a NaN (SDM vol. 1, table 14-17).
+ * @returns true if one was: then `r` is the result
+ */
+export function nanFma(x: Num, y: Num, z: Num, r: Num): boolean {
+  const nan = [x, y, z].find((n) => n[CLS]! >= QNAN);
+  if (nan === undefined) return false;
+  if (x[CLS] === SNAN || y[CLS] === SNAN || z[CLS] === SNAN) raiseFlags(IE);
+  quiet(nan, r);
+  return true;
+}
+
 /** x87: the NaN with the larger significand; of an SNaN and a QNaN the QNaN. */
 export function nanX87(x: Num, y: Num, r: Num): boolean {
   const xc = x[CLS]!;

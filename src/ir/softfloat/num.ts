@@ -40,6 +40,7 @@ export interface Format {
   readonly wrap: number;
 }
 
+export const F16: Format = { prec: 11, emin: -14, emax: 15, wrap: 0 };
 export const F32: Format = { prec: 24, emin: -126, emax: 127, wrap: 0 };
 export const F64: Format = { prec: 53, emin: -1022, emax: 1023, wrap: 0 };
 export const F80: Format = { prec: 64, emin: -16382, emax: 16383, wrap: 24576 };
@@ -126,6 +127,21 @@ function setFraction(r: Num, hi: number, lo: number): void {
   r[EXT] = 0;
 }
 
+/** @param bits the low 16 bits */
+export function loadF16(bits: number, r: Num): void {
+  const e = (bits >>> 10) & 0x1f;
+  const frac = bits & 0x3ff;
+  r[SIGN] = (bits >>> 15) & 1;
+  r[DENORMAL] = 0;
+  setFraction(r, 0x80000000 | (frac << 21), 0);
+  if (e === 0x1f) {
+    r[CLS] = frac === 0 ? INF : frac & 0x200 ? QNAN : SNAN;
+  } else if (e !== 0) {
+    r[CLS] = FINITE;
+    r[EXP] = e - 15;
+  } else loadDenormal(r, frac << 21, 0, -14);
+}
+
 export function loadF32(bits: number, r: Num): void {
   const e = (bits >>> 23) & 0xff;
   const frac = bits & 0x7fffff;
@@ -187,6 +203,17 @@ export function flushDenormal(r: Num): void {
   if (r[DENORMAL] === 0) return;
   setSpecial(r, ZERO, r[SIGN]!);
   r[DENORMAL] = 0;
+}
+
+/** Packs a number that `round` has fitted to f16: 16 bits. */
+export function packF16(r: Num): number {
+  const sign = r[SIGN]! << 15;
+  const cls = r[CLS]!;
+  if (cls === ZERO) return sign;
+  if (cls === INF) return sign | 0x7c00;
+  const frac = (r[HI]! >>> 21) & 0x3ff;
+  if (cls !== FINITE) return sign | 0x7c00 | frac;
+  return r[HI]! < 0 ? sign | ((r[EXP]! + 15) << 10) | frac : sign | frac;
 }
 
 /** Packs a number that `round` has fitted to f32. */

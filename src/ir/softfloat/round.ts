@@ -49,7 +49,7 @@ function remainder(r: Num, prec: number): number {
   if (prec === 64) return ext;
   const lo = r[LO]!;
   if (prec === 53) return (lo << 21) | (ext !== 0 ? 1 : 0);
-  return (r[HI]! << 24) | ((lo | ext) !== 0 ? 1 : 0);
+  return (r[HI]! << prec) | ((lo | ext) !== 0 ? 1 : 0);
 }
 
 function increments(rem: number, lsb: number, sign: number, rc: number): boolean {
@@ -63,16 +63,18 @@ function roundBits(r: Num, prec: number, rc: number): boolean {
   const rem = remainder(r, prec);
   let hi = r[HI]!;
   let lo = r[LO]!;
-  const lsb = prec === 64 ? lo & 1 : prec === 53 ? lo & 0x800 : hi & 0x100;
+  // With up to 32 bits of precision: the lowest one kept.
+  const unit = 1 << (32 - prec);
+  const lsb = prec === 64 ? lo & 1 : prec === 53 ? lo & 0x800 : hi & unit;
   if (prec === 53) lo &= ~0x7ff;
-  else if (prec === 24) {
-    hi &= ~0xff;
+  else if (prec <= 32) {
+    hi &= -unit;
     lo = 0;
   }
   roundedUp = increments(rem, lsb, r[SIGN]!, rc);
   if (roundedUp) {
     const wasTop = hi < 0;
-    if (prec === 24) hi = (hi + 0x100) | 0;
+    if (prec <= 32) hi = (hi + unit) | 0;
     else {
       const sum = (lo >>> 0) + (prec === 64 ? 1 : 0x800);
       lo = sum | 0;
@@ -111,7 +113,7 @@ function overflow(r: Num, f: Format, rc: number): void {
     return;
   }
   r[EXP] = f.emax;
-  r[HI] = f.prec === 24 ? 0xffffff00 : 0xffffffff;
+  r[HI] = f.prec <= 32 ? -(1 << (32 - f.prec)) : 0xffffffff;
   r[LO] = f.prec === 64 ? 0xffffffff : f.prec === 53 ? 0xfffff800 : 0;
 }
 
