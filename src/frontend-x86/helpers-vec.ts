@@ -3,6 +3,7 @@
  * VMASKMOV, VPGATHERDD). They find their vector registers by number in `how` (vectorHow).
  */
 
+import { PAGE_SIZE } from '../common/layout.ts';
 import type { HelperEnv, HelperFn, HelperRow } from '../ir/helpers.ts';
 import type { Field } from '../ir/ops.ts';
 import { YMM_BASE } from './state.ts';
@@ -146,6 +147,19 @@ const gather: HelperFn = (env, _d, a, b, c) => {
   return 0;
 };
 
+/** probeWrite(address, bytes): faults where a store would, so that flags can be set before it. */
+const probeWrite: HelperFn = (env, _d, a, b) => {
+  const { I32, mem } = env;
+  const lo = I32[a]!;
+  const hi = I32[a + 1]!;
+  const first = mem.writable(lo, hi, 1);
+  if (first < 0) return first;
+  const last = (lo >>> 0) + I32[b]! - 1;
+  if (last >>> 12 === lo >>> 12 && last <= 0xffffffff) return 0;
+  const second = mem.writable(last & -PAGE_SIZE, (hi + (last > 0xffffffff ? 1 : 0)) | 0, 1);
+  return second < 0 ? second : 0;
+};
+
 const row = (name: string, args: readonly Field[], fn: HelperFn): HelperRow => ({
   name,
   result: null,
@@ -159,5 +173,6 @@ const row = (name: string, args: readonly Field[], fn: HelperFn): HelperRow => (
 export const VEC_HELPERS: readonly HelperRow[] = [
   row('maskload', ['i64', 'i32'], maskload),
   row('maskstore', ['i64', 'i32'], maskstore),
+  row('probeWrite', ['i64', 'i32'], probeWrite),
   row('gather', ['i64', 'i32', 'i64'], gather),
 ];

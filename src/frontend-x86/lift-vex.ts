@@ -103,11 +103,14 @@ export function vexUnary(op: SlotOpName): LiftFn {
   };
 }
 
-/** dst = op(src, imm), `imm` or imm8. */
-export function vexUnaryImm(op: SlotOpName, imm?: number): LiftFn {
+/** dst = op(src, imm); `immOf` picks what of imm8 is for a half. */
+export function vexUnaryImm(
+  op: SlotOpName,
+  immOf: (imm: number, half: 0 | 1) => number = (imm) => imm,
+): LiftFn {
   return (cx) => {
     const a = source(cx, 1);
-    eachHalf(cx, (half, d) => cx.b.opTo(d, op, halfOf(a, half), NONE, NONE, imm ?? cx.imm8));
+    eachHalf(cx, (half, d) => cx.b.opTo(d, op, halfOf(a, half), NONE, NONE, immOf(cx.imm8, half)));
   };
 }
 

@@ -52,6 +52,24 @@ const SSE2_ALIGNED = { feature: 'sse2', aligned: true } as const;
 const SSE3_ALIGNED = { feature: 'sse3', aligned: true } as const;
 const COMPARES = { flags: 'w:oszapc' };
 
+/** Mnemonic, opcode, IR op: arithmetic with four forms, here and with VEX (rows-vex-fp.ts). */
+export const ARITH = [
+  ['add', '58', 'fadd'],
+  ['mul', '59', 'fmul'],
+  ['sub', '5C', 'fsub'],
+  ['min', '5D', 'fmin'],
+  ['div', '5E', 'fdiv'],
+  ['max', '5F', 'fmax'],
+] as const;
+
+/** Mnemonic, opcode, IR op, whether it is zero for equal operands. */
+export const BITWISE = [
+  ['and', '54', 'vand', false],
+  ['andn', '55', 'vandn', true],
+  ['or', '56', 'vor', false],
+  ['xor', '57', 'vxor', true],
+] as const;
+
 /** The four forms of an arithmetic instruction. */
 function arith(name: string, opcode: string, op: string): InsnRow[] {
   const o = (form: string): SlotOpName => form as SlotOpName;
@@ -72,7 +90,7 @@ function bitwise(name: string, opcode: string, op: SlotOpName, zero: boolean): I
   ];
 }
 
-const APPROXIMATE = 'the SDM bounds the error; the bits depend on the CPU model';
+export const APPROXIMATE = 'the SDM bounds the error; the bits depend on the CPU model';
 
 const MOVES: readonly InsnRow[] = [
   insn('movups Vps,Wps', 'NP 0F 10 /r', move128(false), SSE),
@@ -122,16 +140,8 @@ const MOVES: readonly InsnRow[] = [
 ];
 
 const ARITHMETIC: readonly InsnRow[] = [
-  ...arith('add', '58', 'fadd'),
-  ...arith('mul', '59', 'fmul'),
-  ...arith('sub', '5C', 'fsub'),
-  ...arith('min', '5D', 'fmin'),
-  ...arith('div', '5E', 'fdiv'),
-  ...arith('max', '5F', 'fmax'),
-  ...bitwise('and', '54', 'vand', false),
-  ...bitwise('andn', '55', 'vandn', true),
-  ...bitwise('or', '56', 'vor', false),
-  ...bitwise('xor', '57', 'vxor', true),
+  ...ARITH.flatMap(([name, opcode, op]) => arith(name, opcode, op)),
+  ...BITWISE.flatMap(([name, opcode, op, zero]) => bitwise(name, opcode, op, zero)),
   insn('sqrtps Vps,Wps', 'NP 0F 51 /r', unary('vfsqrt.f32x4'), SSE_ALIGNED),
   insn('sqrtpd Vpd,Wpd', '66 0F 51 /r', unary('vfsqrt.f64x2'), SSE2_ALIGNED),
   insn('sqrtss Vss,Wss', 'F3 0F 51 /r', scalarUnary('fsqrt.f32', 4), SSE),

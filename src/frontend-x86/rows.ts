@@ -6,7 +6,7 @@ import { CONTROL_ROWS } from './rows-control.ts';
 import { MOVE_ROWS } from './rows-move.ts';
 import { SHIFT_ROWS } from './rows-shift.ts';
 import { SSE_ROWS } from './rows-sse.ts';
-import { VEX_ROWS } from './rows-vex.ts';
+import { VEX_FP_ROWS } from './rows-vex-fp.ts';
 import { VEX_INT_ROWS } from './rows-vex-int.ts';
 import { VEX_MOVE_ROWS } from './rows-vex-move.ts';
 import { X87_ROWS } from './rows-x87.ts';
@@ -22,5 +22,5 @@ export const ROWS: readonly InsnRow[] = [
   ...X87_ROWS,
   ...VEX_MOVE_ROWS,
   ...VEX_INT_ROWS,
-  ...VEX_ROWS,
+  ...VEX_FP_ROWS,
 ];
