@@ -65,6 +65,7 @@ function boot(options: RunOptions): NodeGuest {
       volumes: options.volume,
       ...(options.memory === undefined ? {} : { memory: options.memory }),
       engine: options.engine,
+      cpuLevel: options.cpu ?? 2,
     });
   } catch (e) {
     const known = e instanceof BootError || e instanceof Ext4ImageError || e instanceof TarError;

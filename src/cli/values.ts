@@ -1,6 +1,6 @@
 /** Values of command-line options: each parser returns the value or throws a UserError. */
 
-import type { Engine } from '../machine/cpu.ts';
+import type { CpuLevel, Engine } from '../machine/cpu.ts';
 import { UserError } from './errors.ts';
 
 const MiB = 1024 * 1024;
@@ -72,12 +72,10 @@ export function parseEngine(text: string): Engine {
   throw new UserError(`--engine ${text}: choose one of ${ENGINES.join(', ')}`);
 }
 
-export function parseCpu(text: string): string {
-  if (text === 'x86-64-v2') return text;
-  if (text === 'x86-64-v3') {
-    throw new UserError('--cpu x86-64-v3 is not available in this version; use x86-64-v2');
-  }
-  throw new UserError(`--cpu ${text}: choose x86-64-v2`);
+export function parseCpu(text: string): CpuLevel {
+  if (text === 'x86-64-v2') return 2;
+  if (text === 'x86-64-v3') return 3;
+  throw new UserError(`--cpu ${text}: choose x86-64-v2 or x86-64-v3`);
 }
 
 /** K=V, or K alone: the host's value, as docker does. @returns null if the host has none */

@@ -79,6 +79,8 @@ export const ENG_FAULT_LO = ENGINE_WORD + 5;
 export const ENG_FAULT_HI = ENGINE_WORD + 6;
 /** Non-zero: the scheduler wants the engine back at the next block boundary. */
 export const ENG_STOP = ENGINE_WORD + 7;
+/** x86-64 microarchitecture level that CPUID announces: 2 or 3 (0: 2). */
+export const ENG_CPU_LEVEL = ENGINE_WORD + 8;
 /** Windows of the region that is running (backend-js/windows.ts): five words each. */
 export const ENG_WINDOW_COUNT = 3;
 export const ENG_WINDOWS = ENGINE_WORD + 16;

@@ -4,6 +4,8 @@
  * the rows here follow the SDM; family 6, model 0x3a, and a brand string that says what it is.
  */
 
+import { SUPPORTED, XSAVE_SIZE, YMM_HIGH, YMM_HIGH_SIZE } from './xsave.ts';
+
 export interface CpuidResult {
   eax: number;
   ebx: number;
@@ -13,15 +15,20 @@ export interface CpuidResult {
 
 type Reg = 'ebx' | 'ecx' | 'edx';
 
-/** feature, leaf, register, bit. Leaf 7 is subleaf 0. */
-const FEATURES: readonly (readonly [string, number, Reg, number])[] = [
+/** feature, leaf, register, bit; the level it begins at, if not 2. Leaf 7 is subleaf 0. */
+const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['sse3', 1, 'ecx', 0],
   ['ssse3', 1, 'ecx', 9],
+  ['fma', 1, 'ecx', 12, 3],
   ['cx16', 1, 'ecx', 13],
   ['sse4.1', 1, 'ecx', 19],
   ['sse4.2', 1, 'ecx', 20],
   ['movbe', 1, 'ecx', 22],
   ['popcnt', 1, 'ecx', 23],
+  ['xsave', 1, 'ecx', 26, 3],
+  ['osxsave', 1, 'ecx', 27, 3],
+  ['avx', 1, 'ecx', 28, 3],
+  ['f16c', 1, 'ecx', 29, 3],
   // Runs under a hypervisor: what kernels and runtimes conclude from it (no MSRs, coarse TSC) is true.
   ['hypervisor', 1, 'ecx', 31],
   ['fpu', 1, 'edx', 0],
@@ -35,6 +42,7 @@ const FEATURES: readonly (readonly [string, number, Reg, number])[] = [
   ['sse2', 1, 'edx', 26],
   ['fsgsbase', 7, 'ebx', 0],
   ['bmi1', 7, 'ebx', 3],
+  ['avx2', 7, 'ebx', 5, 3],
   ['bmi2', 7, 'ebx', 8],
   ['erms', 7, 'ebx', 9],
   ['adx', 7, 'ebx', 19],
@@ -49,10 +57,49 @@ const FEATURES: readonly (readonly [string, number, Reg, number])[] = [
   ['lm', 0x80000001, 'edx', 29],
 ];
 
-/** Names of the features that CPUID reports. */
-export const CPU_FEATURES: ReadonlySet<string> = new Set(FEATURES.map((f) => f[0]));
+/** x86-64 microarchitecture levels that can be asked for (System V ABI, 3.1.1). */
+export type CpuLevel = 2 | 3;
 
-const BRAND = 'kevlar-jit virtual x86-64-v2 CPU'.padEnd(48, '\0');
+/** Names of the features that CPUID reports at a level. */
+export function cpuFeatures(level: CpuLevel): ReadonlySet<string> {
+  return new Set(FEATURES.filter((f) => (f[4] ?? 2) <= level).map((f) => f[0]));
+}
+
+/** Names in /proc/cpuinfo where they differ; '': it has none. */
+const LINUX_NAMES: Readonly<Record<string, string>> = {
+  sse3: 'pni',
+  'sse4.1': 'sse4_1',
+  'sse4.2': 'sse4_2',
+  lahf: 'lahf_lm',
+  lzcnt: 'abm',
+  prefetchw: '3dnowprefetch',
+  sha: 'sha_ni',
+  osxsave: '',
+};
+
+export function linuxName(feature: string): string {
+  return LINUX_NAMES[feature] ?? feature;
+}
+
+/** The flags of /proc/cpuinfo, in Linux's order (arch/x86/include/asm/cpufeatures.h), with those it makes up. */
+export function linuxFlags(level: CpuLevel): string[] {
+  const words = ['1 edx', '2147483649 edx', '1 ecx', '2147483649 ecx', '7 ebx', '7 edx'];
+  const reported = cpuFeatures(level);
+  const flags = words.flatMap((word) =>
+    FEATURES.filter(([name, leaf, reg]) => `${leaf} ${reg}` === word && reported.has(name))
+      .map(([name]) => linuxName(name))
+      .filter((name) => name !== ''),
+  );
+  return [...flags, 'rep_good', 'nopl', 'cpuid'];
+}
+
+/** Features that a level of 2 lacks: their instructions raise #UD there. */
+export const LEVEL_3_FEATURES: ReadonlySet<string> = new Set(
+  FEATURES.filter((f) => f[4] === 3).map((f) => f[0]),
+);
+
+const brandOf = (level: CpuLevel): string =>
+  `kevlar-jit virtual x86-64-v${level} CPU`.padEnd(48, '\0');
 
 function word(s: string, at: number): number {
   let v = 0;
@@ -65,17 +112,18 @@ const SIGNATURE = 0x000306a9;
 /** CLFLUSH line of 8 quadwords, one logical processor. */
 const LEAF1_EBX = 0x00010800;
 
-function addFeatures(r: CpuidResult, leaf: number): void {
-  for (const [, l, reg, bit] of FEATURES) {
-    if (l === leaf) r[reg] |= 1 << bit;
+function addFeatures(r: CpuidResult, leaf: number, level: CpuLevel): void {
+  for (const [, l, reg, bit, from = 2] of FEATURES) {
+    if (l === leaf && from <= level) r[reg] |= 1 << bit;
   }
 }
 
-function brand(r: CpuidResult, part: number): void {
-  r.eax = word(BRAND, part * 16);
-  r.ebx = word(BRAND, part * 16 + 4);
-  r.ecx = word(BRAND, part * 16 + 8);
-  r.edx = word(BRAND, part * 16 + 12);
+function brand(r: CpuidResult, part: number, level: CpuLevel): void {
+  const text = brandOf(level);
+  r.eax = word(text, part * 16);
+  r.ebx = word(text, part * 16 + 4);
+  r.ecx = word(text, part * 16 + 8);
+  r.edx = word(text, part * 16 + 12);
 }
 
 /** Deterministic cache parameters: type, level, ways, line 64, sets. */
@@ -95,6 +143,21 @@ function cacheLeaf(r: CpuidResult, index: number): void {
   r.ecx = sets - 1;
 }
 
+/** Leaf 0xd: XSAVE's state components and sizes. */
+function stateLeaf(r: CpuidResult, index: number): void {
+  if (index === 0) {
+    r.eax = SUPPORTED;
+    r.ebx = XSAVE_SIZE;
+    r.ecx = XSAVE_SIZE;
+  } else if (index === 1) {
+    // XSAVEOPT and XSAVEC.
+    r.eax = 3;
+  } else if (index === 2) {
+    r.eax = YMM_HIGH_SIZE;
+    r.ebx = YMM_HIGH;
+  }
+}
+
 const MAX_BASIC = 0x16;
 const MAX_EXTENDED = 0x80000008 | 0;
 
@@ -105,7 +168,7 @@ function vendor(r: CpuidResult): void {
 }
 
 /** @returns a fresh result: CPUID is rare */
-export function cpuid(leaf: number, subleaf: number): CpuidResult {
+export function cpuid(leaf: number, subleaf: number, level: CpuLevel = 2): CpuidResult {
   const r: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   const n = leaf >>> 0;
   switch (n) {
@@ -116,7 +179,7 @@ export function cpuid(leaf: number, subleaf: number): CpuidResult {
     case 1:
       r.eax = SIGNATURE;
       r.ebx = LEAF1_EBX;
-      addFeatures(r, 1);
+      addFeatures(r, 1, level);
       break;
     case 2:
       // One round of descriptors, of which FF says: see leaf 4.
@@ -126,7 +189,10 @@ export function cpuid(leaf: number, subleaf: number): CpuidResult {
       cacheLeaf(r, subleaf);
       break;
     case 7:
-      if (subleaf === 0) addFeatures(r, 7);
+      if (subleaf === 0) addFeatures(r, 7, level);
+      break;
+    case 0xd:
+      if (level >= 3) stateLeaf(r, subleaf);
       break;
     case 0x15:
       // TSC / crystal = 1 / 1 at 1 GHz.
@@ -143,12 +209,12 @@ export function cpuid(leaf: number, subleaf: number): CpuidResult {
       r.eax = MAX_EXTENDED;
       break;
     case 0x80000001:
-      addFeatures(r, n);
+      addFeatures(r, n, level);
       break;
     case 0x80000002:
     case 0x80000003:
     case 0x80000004:
-      brand(r, n - 0x80000002);
+      brand(r, n - 0x80000002, level);
       break;
     case 0x80000006:
       // L2: 256 KiB, 8 ways, line 64.

@@ -1,6 +1,6 @@
 /** Helpers for exceptions, EFLAGS, CPUID and the time-stamp counter. */
 
-import { ENG_FAULT_HI, ENG_FAULT_LO } from '../common/layout.ts';
+import { ENG_CPU_LEVEL, ENG_FAULT_HI, ENG_FAULT_LO } from '../common/layout.ts';
 import type { HelperEnv, HelperRow } from '../ir/helpers.ts';
 import type { Field } from '../ir/ops.ts';
 import { cpuid } from './cpuid.ts';
@@ -116,7 +116,7 @@ function popf(env: HelperEnv, _d: number, a: number, b: number): number {
 
 function cpuidHelper(env: HelperEnv): number {
   const { I32 } = env;
-  const r = cpuid(I32[RAX] as number, I32[RCX] as number);
+  const r = cpuid(I32[RAX] as number, I32[RCX] as number, I32[ENG_CPU_LEVEL] === 3 ? 3 : 2);
   setWord(I32, RAX, r.eax);
   setWord(I32, RBX, r.ebx);
   setWord(I32, RCX, r.ecx);

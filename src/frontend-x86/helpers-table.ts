@@ -6,6 +6,7 @@ import { INT_HELPERS } from './helpers-int.ts';
 import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
 import { VEC_HELPERS } from './helpers-vec.ts';
+import { XSAVE_HELPERS } from './helpers-xsave.ts';
 
 export const HELPERS: readonly HelperRow[] = [
   ...SYSTEM_HELPERS,
@@ -13,6 +14,7 @@ export const HELPERS: readonly HelperRow[] = [
   ...STRING_HELPERS,
   ...FP_HELPERS,
   ...VEC_HELPERS,
+  ...XSAVE_HELPERS,
 ];
 
 /** Helper numbers by name. */

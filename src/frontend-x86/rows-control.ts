@@ -1,5 +1,6 @@
 /** Control transfer, system, string and flag instructions. */
 
+import { XSAVE_COMPACTED } from './helpers-xsave.ts';
 import {
   liftCall,
   liftCallIndirect,
@@ -33,6 +34,7 @@ import {
   liftUd,
   liftWriteBase,
 } from './lift-control.ts';
+import { liftXgetbv, liftXrstor, liftXsave } from './lift-xsave.ts';
 import { CONDITIONS } from './rows-move.ts';
 import { type InsnRow, insn } from './table-format.ts';
 
@@ -85,6 +87,8 @@ const STRINGS: readonly InsnRow[] = [
   insn('scas rAX,Yv', 'AF', liftScas, { flags: 'w:oszapc' }),
 ];
 
+const XSTATE = 'the image depends on which states the CPU has, and which are in use';
+
 const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('syscall', '0F 05', liftSyscall, { noFuzz: SYSTEM }),
   insn('int3', 'CC', liftInt3, { noFuzz: SYSTEM }),
@@ -100,7 +104,11 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('rdgsbase Ry', 'F3 0F AE /1', liftReadBase, { feature: 'fsgsbase', noFuzz: SYSTEM }),
   insn('wrfsbase Ry', 'F3 0F AE /2', liftWriteBase, { feature: 'fsgsbase', noFuzz: SYSTEM }),
   insn('wrgsbase Ry', 'F3 0F AE /3', liftWriteBase, { feature: 'fsgsbase', noFuzz: SYSTEM }),
-  insn('xgetbv', 'NP 0F 01 D0', 'todo', { feature: 'xsave' }),
+  insn('xgetbv', 'NP 0F 01 D0', liftXgetbv, { feature: 'xsave', noFuzz: SYSTEM }),
+  insn('xsave M', 'NP 0F AE /4', liftXsave(0), { feature: 'xsave', noFuzz: XSTATE }),
+  insn('xrstor M', 'NP 0F AE /5', liftXrstor, { feature: 'xsave', noFuzz: XSTATE }),
+  insn('xsaveopt M', 'NP 0F AE /6', liftXsave(0), { feature: 'xsave', noFuzz: XSTATE }),
+  insn('xsavec M', 'NP 0F C7 /4', liftXsave(XSAVE_COMPACTED), { feature: 'xsave', noFuzz: XSTATE }),
   insn('rdrand Rv', '0F C7 /6', 'todo', { feature: 'rdrand' }),
   insn('rdseed Rv', '0F C7 /7', 'todo', { feature: 'rdseed' }),
   insn('rdpid Rq', 'F3 0F C7 /7', 'todo', { feature: 'rdpid' }),

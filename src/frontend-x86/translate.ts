@@ -11,6 +11,7 @@ import { ENG_ERROR, PAGE_SIZE } from '../common/layout.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { EXIT, JUMP, OP } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
+import { type CpuLevel, LEVEL_3_FEATURES } from './cpuid.ts';
 import { DECODE, decode, MAX_INSN_LENGTH } from './decode.ts';
 import type { Decoded } from './decoded.ts';
 import { Lift, VECTOR } from './lift-context.ts';
@@ -24,6 +25,8 @@ export interface CodeSource {
    * the engine words hold the fault.
    */
   fetch(lo: number, hi: number): number;
+  /** Instructions of higher levels raise #UD; default 3. */
+  readonly level?: CpuLevel;
 }
 
 export interface TranslateOptions {
@@ -92,10 +95,11 @@ function liftFetchFault(): void {
 }
 
 /** Lifts the decoded instruction, or the exception that decoding it means. */
-function liftInsn(status: number): void {
+function liftInsn(status: number, level: CpuLevel): void {
   const row = cx.d.row;
   if (status === DECODE.tooLong) cx.raise(VECTOR.GP);
   else if (status !== DECODE.ok || row === null || row.lift === null) cx.raise(VECTOR.UD);
+  else if (level < 3 && LEVEL_3_FEATURES.has(row.options.feature ?? '')) cx.raise(VECTOR.UD);
   else {
     cx.startInsn(row);
     row.lift(cx);
@@ -114,6 +118,7 @@ export function translateBlock(
   options: TranslateOptions = {},
 ): IrBlock {
   const d = cx.d;
+  const level = code.level ?? 3;
   const maxInsns = options.singleStep ? 1 : (options.maxInsns ?? MAX_BLOCK_INSNS);
   cx.startBlock(pcLo, pcHi, options.ccIn ?? -1, options.singleStep ?? false);
   const pageHost = code.fetch(pcLo, pcHi);
@@ -139,7 +144,7 @@ export function translateBlock(
       return cx.b.finish(0, 0);
     }
     markInsn(offset, d.length);
-    liftInsn(status);
+    liftInsn(status, level);
     offset += d.length;
     count++;
     if (!cx.ended && (count >= maxInsns || offset >= inPage)) fallThrough();

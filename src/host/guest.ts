@@ -9,7 +9,7 @@ import type { SpawnOptions } from '../kernel/kernel.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import type { Process } from '../kernel/process/process.ts';
 import type { FileSystem, OpenFile } from '../kernel/vfs/types.ts';
-import type { Engine } from '../machine/cpu.ts';
+import type { CpuLevel, Engine } from '../machine/cpu.ts';
 import { Machine } from '../machine/machine.ts';
 import { GuestFiles } from './files.ts';
 import { GuestLoop, type Ticker } from './loop.ts';
@@ -25,6 +25,8 @@ export interface GuestOptions {
   /** Bytes of guest RAM. */
   readonly memory?: number;
   readonly engine?: Engine;
+  /** x86-64 microarchitecture level of the CPU, 2 or 3 (AVX2, FMA and others); default 2. */
+  readonly cpuLevel?: CpuLevel;
   readonly hostname?: string;
   /** See MachineOptions. In Node the environment may say so: KEVLAR_AUDIT=1. */
   readonly audit?: boolean;
@@ -95,6 +97,7 @@ export class Guest {
       memory: options.memory ?? DEFAULT_MEMORY,
       engine: options.engine ?? 'auto',
       host: options.host,
+      ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       ...(options.audit === undefined ? {} : { audit: options.audit }),
     });
@@ -210,4 +213,4 @@ function outputStream(guest: Guest): [HostWriter, ReadableStream<Uint8Array>] {
   return [writer, stream];
 }
 
-export type { Engine, RootSource };
+export type { CpuLevel, Engine, RootSource };

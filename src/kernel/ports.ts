@@ -61,6 +61,8 @@ export interface CpuPort {
   /** CPUID.1:EDX, for AT_HWCAP; AT_HWCAP2: bit 1 FSGSBASE. */
   readonly hwcap: number;
   readonly hwcap2: number;
+  /** Features as /proc/cpuinfo names them. */
+  readonly flags: readonly string[];
 
   /** Bytes of a task's saved state. */
   readonly stateSize: number;

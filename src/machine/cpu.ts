@@ -9,6 +9,7 @@
 import {
   ENG_BUDGET,
   ENG_CODE_GEN,
+  ENG_CPU_LEVEL,
   ENG_ERROR,
   ENG_FAULT_HI,
   ENG_FAULT_LO,
@@ -18,12 +19,13 @@ import {
 } from '../common/layout.ts';
 import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
-import { CPU_FEATURES, cpuid } from '../frontend-x86/cpuid.ts';
+import { type CpuLevel, cpuFeatures, cpuid, linuxFlags } from '../frontend-x86/cpuid.ts';
 import { readEflags, writeEflags } from '../frontend-x86/flags.ts';
 import { fxrstor, fxsave } from '../frontend-x86/fxsave.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { GPR_NAMES, GUEST_STATE_SIZE, stateWord, X86_STATE } from '../frontend-x86/state.ts';
 import { type CodeSource, translateBlock } from '../frontend-x86/translate.ts';
+import { SUPPORTED, writeImage, XSAVE_SIZE, xrstor } from '../frontend-x86/xsave.ts';
 import type { IrBlock } from '../ir/block.ts';
 import type { HelperEnv } from '../ir/helpers.ts';
 import { EXIT_LINK, EXIT_REGION, Interpreter } from '../ir/interp.ts';
@@ -42,6 +44,8 @@ export interface TranslationObserver {
   /** It was entered into the cache. */
   translated(tb: Tb): void;
 }
+
+export type { CpuLevel };
 
 export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
 
@@ -75,10 +79,12 @@ export class Cpu implements CpuPort, LockstepHost {
   readonly cache: CodeCache;
   readonly interp: Interpreter;
   readonly stateSize: number = GUEST_STATE_SIZE;
-  readonly xstateSize: number = FXSAVE_SIZE;
+  readonly xstateSize: number;
   readonly hwcap: number = cpuid(1, 0).edx >>> 0;
   /** Bit 1: RDFSBASE and friends work. */
-  readonly hwcap2: number = CPU_FEATURES.has('fsgsbase') ? 2 : 0;
+  readonly hwcap2: number = cpuFeatures(2).has('fsgsbase') ? 2 : 0;
+  /** Names in /proc/cpuinfo. */
+  readonly flags: readonly string[];
   /** Guest instructions executed. */
   instructions = 0;
   /** Blocks lifted (again for each known kind of condition codes in a region). */
@@ -98,7 +104,11 @@ export class Cpu implements CpuPort, LockstepHost {
   readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
 
-  constructor(mem: LinearMemory, mmu: Mmu, engine: Engine) {
+  /** @param level see MachineOptions */
+  constructor(mem: LinearMemory, mmu: Mmu, engine: Engine, level: CpuLevel = 2) {
+    mem.I32[ENG_CPU_LEVEL] = level;
+    this.flags = linuxFlags(level);
+    this.xstateSize = level >= 3 ? XSAVE_SIZE : FXSAVE_SIZE;
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
@@ -110,7 +120,7 @@ export class Cpu implements CpuPort, LockstepHost {
     });
     this.cache = new CodeCache(this.interp, mmu);
     mmu.paging.tracker = this.cache;
-    this.code = { U8: mem.U8, I32: mem.I32, fetch: (lo, hi) => mmu.fetch(lo, hi) };
+    this.code = { U8: mem.U8, I32: mem.I32, fetch: (lo, hi) => mmu.fetch(lo, hi), level };
   }
 
   /** Gives the dispatcher the tier above the interpreter. */
@@ -513,12 +523,14 @@ export class Cpu implements CpuPort, LockstepHost {
   }
 
   saveXstate(dst: Uint8Array): void {
-    fxsave(this.mem, SCRATCH_FX);
-    dst.set(this.mem.U8.subarray(SCRATCH_FX, SCRATCH_FX + FXSAVE_SIZE));
+    if (this.xstateSize > FXSAVE_SIZE) writeImage(this.mem, SCRATCH_FX, SUPPORTED, false, 0);
+    else fxsave(this.mem, SCRATCH_FX);
+    dst.set(this.mem.U8.subarray(SCRATCH_FX, SCRATCH_FX + this.xstateSize));
   }
 
   restoreXstate(src: Uint8Array): boolean {
-    this.mem.U8.set(src.subarray(0, FXSAVE_SIZE), SCRATCH_FX);
+    this.mem.U8.set(src.subarray(0, this.xstateSize), SCRATCH_FX);
+    if (this.xstateSize > FXSAVE_SIZE) return xrstor(this.mem, SCRATCH_FX, SUPPORTED);
     const mxcsr = this.mem.I32[(SCRATCH_FX + 24) >> 2] as number;
     if ((mxcsr & ~0xffff) !== 0) return false;
     fxrstor(this.mem, SCRATCH_FX);

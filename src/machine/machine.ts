@@ -4,6 +4,7 @@
 
 import { RAM_BASE } from '../common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../common/memory.ts';
+import type { CpuLevel } from '../frontend-x86/cpuid.ts';
 import { pcNumber } from '../ir/cfg/region.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { HostPort } from '../kernel/ports.ts';
@@ -19,6 +20,8 @@ export interface MachineOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 4 MiB. */
   readonly memory: number;
   readonly engine: Engine;
+  /** x86-64 microarchitecture level of the CPU (with 3: AVX2, FMA and others); default 2. */
+  readonly cpuLevel?: CpuLevel;
   readonly host: HostPort;
   readonly hostname?: string;
   /** Check memory maps after every system call that changes them (machine-audit.ts): for tests. */
@@ -38,7 +41,7 @@ export class Machine {
     this.memory = createLinearMemory(RAM_BASE + options.memory);
     const frames = options.audit === true ? new WatchedFrames(this.memory) : null;
     this.mmu = new Mmu(frames === null ? new Paging(this.memory) : new Paging(this.memory, frames));
-    this.cpu = new Cpu(this.memory, this.mmu, options.engine);
+    this.cpu = new Cpu(this.memory, this.mmu, options.engine, options.cpuLevel);
     this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
     this.cpu.symbolize = (pc) => this.symbolAt(pc);
     if (this.regions !== null) {

@@ -1,7 +1,7 @@
 /** Blocks, faults, traps and the instructions that the differential test leaves out. */
 
 import { ENG_ERROR, ENG_FAULT_LO, ENG_VECTOR } from '../../src/common/layout.ts';
-import { CPU_FEATURES, cpuid } from '../../src/frontend-x86/cpuid.ts';
+import { cpuFeatures, cpuid } from '../../src/frontend-x86/cpuid.ts';
 import { readEflags, writeEflags } from '../../src/frontend-x86/flags.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { ROWS } from '../../src/frontend-x86/rows.ts';
@@ -194,11 +194,22 @@ test('EFLAGS round trip; a program cannot clear IF or set IOPL', () => {
 
 test('CPUID reports what rows need, and nothing else that rows could miss', () => {
   assert.is(cpuid(1, 0).edx & (1 << 26), 1 << 26);
-  assert.is(cpuid(1, 0).ecx & (1 << 28), 0, 'no AVX');
-  assert.is(cpuid(1, 0).ecx & (1 << 27), 0, 'no OSXSAVE');
+  for (const [bit, name] of [
+    [12, 'FMA'],
+    [26, 'XSAVE'],
+    [27, 'OSXSAVE'],
+    [28, 'AVX'],
+    [29, 'F16C'],
+  ] as const) {
+    assert.is((cpuid(1, 0, 2).ecx >> bit) & 1, 0, `no ${name} at level 2`);
+    assert.is((cpuid(1, 0, 3).ecx >> bit) & 1, 1, `${name} at level 3`);
+  }
+  assert.equal(cpuid(0xd, 0, 2), { eax: 0, ebx: 0, ecx: 0, edx: 0 });
+  assert.equal(cpuid(0xd, 0, 3), { eax: 7, ebx: 832, ecx: 832, edx: 0 });
+  assert.equal(cpuid(0xd, 2, 3), { eax: 256, ebx: 576, ecx: 0, edx: 0 });
   for (const r of ROWS) {
     const feature = r.options.feature;
-    if (feature === undefined || !CPU_FEATURES.has(feature)) continue;
+    if (feature === undefined || !cpuFeatures(3).has(feature)) continue;
     assert.ok(r.lift !== null, `CPUID reports ${feature}, but ${r.text} is not implemented`);
   }
 });

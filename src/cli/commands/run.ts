@@ -1,7 +1,7 @@
 /** `kevlar-jit run`: a guest program with the terminal or pipes of this process. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Engine } from '../../machine/cpu.ts';
+import type { CpuLevel, Engine } from '../../machine/cpu.ts';
 import { UserError } from '../errors.ts';
 import {
   parseCpu,
@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly user?: User;
   readonly memory?: number;
   readonly engine: Engine;
-  readonly cpu: string;
+  readonly cpu?: CpuLevel;
   readonly strace?: string | true;
   readonly stats?: string | true;
   readonly dump?: string;
@@ -73,7 +73,11 @@ export function withMachineOptions(command: Command): Command {
     .option('-u, --user <uid[:gid]>', 'user and group in the guest', parsed(parseUser))
     .option('-m, --memory <size>', 'guest RAM (default 1G)', parsed(parseMemory))
     .option('--engine <name>', 'auto, interp, js or lockstep', parsed(parseEngine), 'auto')
-    .option('--cpu <level>', 'x86-64-v2', parsed(parseCpu), 'x86-64-v2')
+    .option(
+      '--cpu <level>',
+      'x86-64-v2 (default), or x86-64-v3: with AVX2, FMA, F16C',
+      parsed(parseCpu),
+    )
     .option('--strace [file]', 'log system calls in the format of strace (default: standard error)')
     .option('--stats [file]', 'print what the translator did (default: standard error)');
 }

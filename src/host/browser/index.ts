@@ -16,7 +16,7 @@ export type { ExitStatus, GuestProcess, ProcessOptions } from '../guest.ts';
 export type { Guest };
 
 export interface BrowserBootOptions
-  extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname' | 'audit'> {
+  extends Pick<GuestOptions, 'memory' | 'engine' | 'cpuLevel' | 'hostname' | 'audit'> {
   /** A tar archive, plain or gzipped. */
   readonly root?: Uint8Array;
   /** An ext4 image; changes stay in memory. */
@@ -49,6 +49,7 @@ export async function boot(options: BrowserBootOptions): Promise<Guest> {
     ticker: webTicker(),
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
   });

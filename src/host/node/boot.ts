@@ -31,7 +31,7 @@ export interface HostVolume {
 }
 
 export interface NodeBootOptions
-  extends Pick<GuestOptions, 'memory' | 'engine' | 'hostname' | 'audit'> {
+  extends Pick<GuestOptions, 'memory' | 'engine' | 'cpuLevel' | 'hostname' | 'audit'> {
   /** Path of an ext4 image; default: the bundled one. */
   readonly image?: string;
   /** Path of a directory (not changed) or a tarball (.tar, .tar.gz). */
@@ -148,6 +148,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     audit: options.audit ?? process.env.KEVLAR_AUDIT === '1',
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
   });
   for (const volume of options.volumes ?? []) mountVolume(guest, volume);

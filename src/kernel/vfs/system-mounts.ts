@@ -16,10 +16,6 @@ import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from './constants.ts';
 import { makeDirectory } from './names.ts';
 import type { FileSystem } from './types.ts';
 
-export interface SystemMountOptions {
-  readonly cpuinfo?: () => string;
-}
-
 /** st_dev of file systems without a device: major 0, minors in order. */
 let lastDev = 0x1f;
 
@@ -28,19 +24,16 @@ export function nextDev(): number {
 }
 
 /** Registers drivers and file system types. Call once, before anything is mounted by name. */
-export function registerSystem(kernel: Kernel, options: SystemMountOptions = {}): void {
+export function registerSystem(kernel: Kernel): void {
   const { vfs } = kernel;
   registerMemoryDevices(vfs.devices);
   registerFifos(vfs.devices);
   // Registers the terminals' devices, and devpts.
   terminalsOf(kernel);
   let dev: FileSystem | null = null;
-  const { cpuinfo } = options;
   vfs.registerFileSystem('sysfs', () => createSysFs(kernel, nextDev()));
   vfs.registerFileSystem('tmpfs', (_sys, _source, _flags, text) => mountTmpfs(kernel, text));
-  vfs.registerFileSystem('proc', () =>
-    createProcFs(kernel, nextDev(), cpuinfo === undefined ? {} : { cpuinfo }),
-  );
+  vfs.registerFileSystem('proc', () => createProcFs(kernel, nextDev()));
   // All mounts of devtmpfs show the same tree.
   vfs.registerFileSystem('devtmpfs', () => {
     dev ??= createDevFs(kernel.mmu.paging, kernel.clock, nextDev());

@@ -9,7 +9,7 @@ import { fixedDirectory, PseudoDirectory, PseudoFs, PseudoLink, PseudoText } fro
 import { processDirectory } from './process-directory.ts';
 import { sysctlDirectory } from './sysctl.ts';
 import {
-  defaultCpuinfo,
+  cpuinfoText,
   devicesText,
   filesystemsText,
   loadavgText,
@@ -20,8 +20,6 @@ import {
 } from './system-texts.ts';
 
 export interface ProcFsOptions {
-  /** Content of /proc/cpuinfo; default: a plain x86-64-v2 processor. */
-  readonly cpuinfo?: () => string;
   /** Content of /proc/cmdline without the newline. */
   readonly cmdline?: string;
 }
@@ -64,7 +62,7 @@ function rootEntries(fs: PseudoFs, kernel: Kernel, options: ProcFsOptions): Map<
     mounts: new PseudoLink(fs, () => 'self/mounts'),
     net: new PseudoLink(fs, () => 'self/net'),
     cmdline: text(() => `${options.cmdline ?? 'console=tty0'}\n`),
-    cpuinfo: text(options.cpuinfo ?? defaultCpuinfo),
+    cpuinfo: text(() => cpuinfoText(kernel.cpu.flags)),
     devices: text(() => devicesText(kernel)),
     filesystems: text(() => filesystemsText(kernel)),
     loadavg: text(() => loadavgText(kernel)),

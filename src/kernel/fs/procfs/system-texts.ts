@@ -116,18 +116,13 @@ export function devicesText(kernel: Kernel): string {
   return `Character devices:\n${lines.join('')}\nBlock devices:\n`;
 }
 
-/** What x86-64-v2 promises, for when nobody says what the CPU is. */
-const BASE_FLAGS =
-  'fpu tsc msr cx8 sep cmov pat clflush mmx fxsr sse sse2 syscall nx lm rep_good nopl cpuid pni ssse3 ' +
-  'cx16 sse4_1 sse4_2 popcnt lahf_lm';
-
-export function defaultCpuinfo(): string {
+export function cpuinfoText(flags: readonly string[]): string {
   return (
     'processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 1\n' +
     'model name\t: kevlar-jit\nstepping\t: 0\ncpu MHz\t\t: 1000.000\ncache size\t: 1024 KB\n' +
     'physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\n' +
     'fpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\n' +
-    `flags\t\t: ${BASE_FLAGS}\nbugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\n` +
+    `flags\t\t: ${flags.join(' ')}\nbugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\n` +
     'cache_alignment\t: 64\naddress sizes\t: 40 bits physical, 48 bits virtual\n' +
     'power management:\n\n'
   );
