@@ -2,6 +2,7 @@
 
 import { ENG_BUDGET } from '../../src/common/layout.ts';
 import { stateWord } from '../../src/frontend-x86/state.ts';
+import { REGION_LIMITS } from '../../src/ir/cfg/region.ts';
 import type { CompiledRegion } from '../../src/machine/code-cache.ts';
 import { LockstepError } from '../../src/machine/lockstep.ts';
 import type { Machine } from '../../src/machine/machine.ts';
@@ -14,9 +15,11 @@ import { assert, suite } from '../lib/suite.ts';
 const test = suite('lockstep');
 const ENTRY = CODE_AT + HEADERS;
 const ROUNDS = 200;
+/** Instructions of the longest region. */
+const LONGEST = REGION_LIMITS.insns * REGION_LIMITS.straightTimes;
 
 /**
- * 200 rounds of stores and an call of a long function, then exit_group(7): regions that lead to each other.
+ * 200 rounds of stores and a call of a long function, then exit_group(7): regions that lead to each other.
  * With `fault`, the last round's load is from a page that is not there.
  */
 function chain(fault: boolean): Uint8Array {
@@ -35,7 +38,7 @@ function chain(fault: boolean): Uint8Array {
     ...[0xb8, 231, 0, 0, 0], //                        mov $exit_group, %eax
     ...[0x0f, 0x05], //                                syscall
     ...Array(6).fill(0x90),
-    ...Array(400).fill(0x90), //                    f: more than one region holds
+    ...Array(2 * LONGEST).fill(0x90), //            f: more than one region holds
     ...[0x83, 0x43, 8, 3], //                          addl $3, 8(%rbx)
     ...[0xc3], //                                      ret
   ]);
@@ -64,7 +67,7 @@ function run(fault: boolean, spoil: ((machine: Machine) => void) | null = null):
   };
   rig.put('/bin/program', tinyElf({ code: chain(fault) }));
   const result = rig.start(['/bin/program']);
-  assert.ok(rig.run(100_000));
+  assert.ok(rig.run(ROUNDS * 4 * LONGEST));
   return [result.status, machine];
 }
 

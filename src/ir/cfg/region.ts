@@ -55,6 +55,11 @@ export interface RegionLimits {
   insns: number;
   /** Estimated bytes of bytecode. */
   size: number;
+  /**
+   * How far straight code may go beyond `insns` and `size`, being cheap to compile: the loop of a SHA-256 is 186
+   * instructions long, and was three regions.
+   */
+  straightTimes: number;
   /** Calls followed into each other. */
   depth: number;
   /** A successor belongs to the region if it ran at least 1/coldRatio as often as the entry. */
@@ -71,16 +76,11 @@ export const REGION_LIMITS: RegionLimits = {
   blocks: 12,
   insns: 160,
   size: 6_000,
+  straightTimes: 3,
   depth: 3,
   coldRatio: 40,
   guards: 12,
 };
-
-/**
- * How far straight code may go beyond the limits, being cheap to compile: the loop of a SHA-256 is 186 instructions
- * long, and was three regions.
- */
-const STRAIGHT_TIMES = 3;
 
 /** A call site whose callee's blocks are being cloned; the root has no parent. */
 interface Context {
@@ -188,8 +188,8 @@ class RegionFormer {
     if (ir === null) return false;
     const size = estimateSize(ir);
     const first = this.blocks.length === 0;
-    const times = straight ? STRAIGHT_TIMES : 1;
-    const { insns: maxInsns, size: maxSize } = this.limits;
+    const { insns: maxInsns, size: maxSize, straightTimes } = this.limits;
+    const times = straight ? straightTimes : 1;
     const fits =
       this.insns + ir.insnCount <= maxInsns * times && this.size + size <= maxSize * times;
     if (!fits && !first) return false;
