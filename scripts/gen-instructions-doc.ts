@@ -31,6 +31,7 @@ function notes(r: InsnRow): string {
   if (o.size === 'f64') list.push('always 64-bit');
   if (o.aligned) list.push('aligned operand');
   if (o.approximate !== undefined) list.push(o.approximate);
+  if (o.vendors !== undefined) list.push(`AMD and Intel differ: ${o.vendors}`);
   return list.join(', ');
 }
 

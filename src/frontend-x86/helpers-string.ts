@@ -2,8 +2,9 @@
  * Repeated string instructions (SDM vol. 2, REP): bulk work page by page, at most WORK_LIMIT bytes a call.
  *
  * Every helper is name(how, segment base) with how = size | addr32 << 8 | repne << 9, and returns 1 if
- * the instruction is finished, 0 if it is to be executed again (work limit). rcx, rsi, rdi and the flags
- * always describe a state between two iterations: at a fault, at a store to translated code, at the limit.
+ * the instruction is finished, 0 if it is to be executed again (work limit). rcx, rsi and rdi always describe a
+ * state between two iterations: at a fault, at a store to translated code, at the limit. The flags do too, but at a
+ * fault are those of before.
  */
 
 import { PAGE_SIZE } from '../common/layout.ts';
@@ -244,6 +245,18 @@ function scasChunk(env: HelperEnv, n: number): number {
   return compareRun(env, RAX << 2, y, 0, run);
 }
 
+/** The flags' record before the repetition, which a fault brings back (SDM vol. 2, REP). */
+const FLAG_WORDS = [W_KIND, W_A, W_A + 1, W_B, W_B + 1] as const;
+const keptFlags: Int32Array = new Int32Array(FLAG_WORDS.length);
+
+function keepFlags(I32: Int32Array): void {
+  for (let i = 0; i < FLAG_WORDS.length; i++) keptFlags[i] = I32[FLAG_WORDS[i]!]!;
+}
+
+function restoreFlags(I32: Int32Array): void {
+  for (let i = 0; i < FLAG_WORDS.length; i++) I32[FLAG_WORDS[i]!] = keptFlags[i]!;
+}
+
 type Chunk = (env: HelperEnv, n: number) => number;
 
 /** The repetition around a chunk function. */
@@ -251,12 +264,16 @@ function repeat(chunk: Chunk, useSrc: boolean, useDst: boolean, compares: boolea
   return (env, d, a, b) => {
     const { I32 } = env;
     start(env, a, b);
+    if (compares) keepFlags(I32);
     let n = count(I32);
     let stop = false;
     while (n > 0 && op.budget > 0 && !stop) {
       locate(I32);
       const done = chunk(env, n);
-      if (done < 0) return done;
+      if (done < 0) {
+        if (compares) restoreFlags(I32);
+        return done;
+      }
       add(I32, RCX, -done);
       if (useSrc) add(I32, RSI, done * op.step);
       if (useDst) add(I32, RDI, done * op.step);

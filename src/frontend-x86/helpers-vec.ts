@@ -121,6 +121,15 @@ function readLane(env: HelperEnv, base: number, segment: number, how: number, i:
   return env.mem.read(linear | 0, linearHigh | 0, laneWords(how) * 4);
 }
 
+/** Each lane of a gather's mask becomes its sign: what a fault shows of it (SDM vol. 2, VPGATHERDD). */
+function extendMask(I32: Int32Array, how: number): void {
+  const words = laneWords(how);
+  for (let i = 0; i < laneCount(how); i++) {
+    const at = maskWord(how) + i * words;
+    I32.fill(I32[at + words - 1]! >> 31, at, at + words);
+  }
+}
+
 /**
  * gather(base, how, segment): loads lanes with a set mask from base + index * scale, lowest first, and clears
  * each lane's mask when it is there. A fault leaves what was loaded, and the rest to be done again.
@@ -131,6 +140,11 @@ const gather: HelperFn = (env, _d, a, b, c) => {
   const words = laneWords(how);
   const data = dataWord(how);
   const mask = maskWord(how);
+  extendMask(I32, how);
+  if ((how & 0x10000) === 0) {
+    I32.fill(0, data + 4, data + 8);
+    I32.fill(0, mask + 4, mask + 8);
+  }
   // As many lanes as there are indices and data of that size.
   const count = how & 0x8000 ? laneCount(how | 0x4000) : laneCount(how);
   for (let i = 0; i < count; i++) {

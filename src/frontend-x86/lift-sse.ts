@@ -33,9 +33,9 @@ function sourceLow(cx: Lift, i: number, size: number): Ref {
 }
 
 /** dst = op(dst, src) */
-export function binary(op: SlotOpName, aligned = true): LiftFn {
+export function binary(op: SlotOpName): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1, aligned);
+    const src = source128(cx, 1);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src);
   };
 }
@@ -50,9 +50,9 @@ export function binaryZero(op: SlotOpName): LiftFn {
 }
 
 /** dst = op(dst, src, imm8) */
-export function binaryImm(op: SlotOpName, mask = 0xff, aligned = true): LiftFn {
+export function binaryImm(op: SlotOpName, mask = 0xff): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1, aligned);
+    const src = source128(cx, 1);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src, NONE, cx.imm8 & mask);
   };
 }
@@ -86,9 +86,9 @@ export function shiftImm(op: SlotOpName): LiftFn {
 }
 
 /** dst = op(dst, src, XMM0) */
-export function withXmm0(op: SlotOpName, aligned = true): LiftFn {
+export function withXmm0(op: SlotOpName): LiftFn {
   return (cx) => {
-    const src = source128(cx, 1, aligned);
+    const src = source128(cx, 1);
     cx.b.opTo(cx.xmm(0), op, cx.xmm(0), src, XMM[0]);
   };
 }

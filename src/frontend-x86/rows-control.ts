@@ -74,17 +74,19 @@ const CONTROL: readonly InsnRow[] = [
   insn('iret', 'CF', 'todo', { noFuzz: TRANSFER }),
 ];
 
+const COMPARES = { flags: 'w:oszapc', vendors: 'flags at a fault' } as const;
+
 const STRINGS: readonly InsnRow[] = [
   insn('movs Yb,Xb', 'A4', liftMovs),
   insn('movs Yv,Xv', 'A5', liftMovs),
-  insn('cmps Xb,Yb', 'A6', liftCmps, { flags: 'w:oszapc' }),
-  insn('cmps Xv,Yv', 'A7', liftCmps, { flags: 'w:oszapc' }),
+  insn('cmps Xb,Yb', 'A6', liftCmps, COMPARES),
+  insn('cmps Xv,Yv', 'A7', liftCmps, COMPARES),
   insn('stos Yb,AL', 'AA', liftStos),
   insn('stos Yv,rAX', 'AB', liftStos),
   insn('lods AL,Xb', 'AC', liftLods),
   insn('lods rAX,Xv', 'AD', liftLods),
-  insn('scas AL,Yb', 'AE', liftScas, { flags: 'w:oszapc' }),
-  insn('scas rAX,Yv', 'AF', liftScas, { flags: 'w:oszapc' }),
+  insn('scas AL,Yb', 'AE', liftScas, COMPARES),
+  insn('scas rAX,Yv', 'AF', liftScas, COMPARES),
 ];
 
 const XSTATE = 'the image depends on which states the CPU has, and which are in use';

@@ -44,6 +44,8 @@ import { type InsnRow, insn, type LiftFn } from './table-format.ts';
 const SSE2 = { feature: 'sse2', aligned: true } as const;
 const SSE = { feature: 'sse' };
 const MMX = { feature: 'mmx' };
+const AT_FAULT = { vendors: 'TOP at a fault' } as const;
+const MMX_STORE = { ...MMX, ...AT_FAULT } as const;
 
 /** opcode, mnemonic, IR op, feature of the MMX form. VEX forms (rows-vex-int.ts) come from the same lines. */
 export type Line = readonly [opcode: string, name: string, op: SlotOpName, mmxFeature: string];
@@ -207,10 +209,10 @@ export const SIMD_INT_ROWS: readonly InsnRow[] = [
   insn('palignr Pq,Qq,Ib', 'NP 0F 3A 0F /r ib', liftPalignrMmx, { feature: 'ssse3' }),
 
   insn('movd Pq,Ey', 'NP 0F 6E /r', liftMovdToMmx, MMX),
-  insn('movd Ey,Pq', 'NP 0F 7E /r', liftMovdFromMmx, MMX),
+  insn('movd Ey,Pq', 'NP 0F 7E /r', liftMovdFromMmx, MMX_STORE),
   insn('movq Pq,Qq', 'NP 0F 6F /r', liftMovqMmx, MMX),
-  insn('movq Qq,Pq', 'NP 0F 7F /r', liftMovqMmx, MMX),
-  insn('movntq Mq,Pq', 'NP 0F E7 /r', liftMovqMmx, SSE),
+  insn('movq Qq,Pq', 'NP 0F 7F /r', liftMovqMmx, MMX_STORE),
+  insn('movntq Mq,Pq', 'NP 0F E7 /r', liftMovqMmx, { ...SSE, ...AT_FAULT }),
   insn('movq2dq Vdq,Nq', 'F3 0F D6 /r', liftMovq2dq, { feature: 'sse2' }),
   insn('movdq2q Pq,Uq', 'F2 0F D6 /r', liftMovdq2q, { feature: 'sse2' }),
   insn('pshufw Pq,Qq,Ib', 'NP 0F 70 /r ib', liftPshufw, SSE),

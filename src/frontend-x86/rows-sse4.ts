@@ -23,8 +23,8 @@ import { type InsnRow, insn } from './table-format.ts';
 
 const SSE41 = { feature: 'sse4.1' };
 const ALIGNED = { feature: 'sse4.1', aligned: true } as const;
-/** The processors that the rows were compared with (AMD Zen) take memory operands at any address. */
-const SHA = { feature: 'sha' } as const;
+const DOT = { ...ALIGNED, vendors: 'NaN' } as const;
+const SHA = { feature: 'sha', aligned: true, vendors: 'alignment' } as const;
 const SSE42 = { feature: 'sse4.2', flags: 'w:oszapc' };
 
 export const SSE41_BINARY: readonly (readonly [string, string, SlotOpName])[] = [
@@ -89,8 +89,8 @@ export const SSE4_ROWS: readonly InsnRow[] = [
   insn('pinsrb Vdq,Eb,Ib', '66 0F 3A 20 /r ib', insert('vset.8', 16), SSE41),
   insn('insertps Vdq,Wss,Ib', '66 0F 3A 21 /r ib', liftInsertps, SSE41),
   insn('pinsrd Vdq,Ey,Ib', '66 0F 3A 22 /r ib', liftPinsrd, SSE41),
-  insn('dpps Vps,Wps,Ib', '66 0F 3A 40 /r ib', binaryImm('vfdot.f32x4'), ALIGNED),
-  insn('dppd Vpd,Wpd,Ib', '66 0F 3A 41 /r ib', binaryImm('vfdot.f64x2'), ALIGNED),
+  insn('dpps Vps,Wps,Ib', '66 0F 3A 40 /r ib', binaryImm('vfdot.f32x4'), DOT),
+  insn('dppd Vpd,Wpd,Ib', '66 0F 3A 41 /r ib', binaryImm('vfdot.f64x2'), DOT),
   insn('mpsadbw Vdq,Wdq,Ib', '66 0F 3A 42 /r ib', binaryImm('vmpsad.i8x16', 7), ALIGNED),
 
   insn('pcmpgtq Vdq,Wdq', '66 0F 38 37 /r', binary('vcmpgts.i64x2'), {
@@ -102,11 +102,11 @@ export const SSE4_ROWS: readonly InsnRow[] = [
   insn('pcmpistrm Vdq,Wdq,Ib', '66 0F 3A 62 /r ib', stringCompare(false, true), SSE42),
   insn('pcmpistri Vdq,Wdq,Ib', '66 0F 3A 63 /r ib', stringCompare(false, false), SSE42),
 
-  insn('sha1nexte Vdq,Wdq', 'NP 0F 38 C8 /r', binary('vsha1nexte', false), SHA),
-  insn('sha1msg1 Vdq,Wdq', 'NP 0F 38 C9 /r', binary('vsha1msg1', false), SHA),
-  insn('sha1msg2 Vdq,Wdq', 'NP 0F 38 CA /r', binary('vsha1msg2', false), SHA),
-  insn('sha256rnds2 Vdq,Wdq', 'NP 0F 38 CB /r', withXmm0('vsha256rnds2', false), SHA),
-  insn('sha256msg1 Vdq,Wdq', 'NP 0F 38 CC /r', binary('vsha256msg1', false), SHA),
-  insn('sha256msg2 Vdq,Wdq', 'NP 0F 38 CD /r', binary('vsha256msg2', false), SHA),
-  insn('sha1rnds4 Vdq,Wdq,Ib', 'NP 0F 3A CC /r ib', binaryImm('vsha1rnds4', 3, false), SHA),
+  insn('sha1nexte Vdq,Wdq', 'NP 0F 38 C8 /r', binary('vsha1nexte'), SHA),
+  insn('sha1msg1 Vdq,Wdq', 'NP 0F 38 C9 /r', binary('vsha1msg1'), SHA),
+  insn('sha1msg2 Vdq,Wdq', 'NP 0F 38 CA /r', binary('vsha1msg2'), SHA),
+  insn('sha256rnds2 Vdq,Wdq', 'NP 0F 38 CB /r', withXmm0('vsha256rnds2'), SHA),
+  insn('sha256msg1 Vdq,Wdq', 'NP 0F 38 CC /r', binary('vsha256msg1'), SHA),
+  insn('sha256msg2 Vdq,Wdq', 'NP 0F 38 CD /r', binary('vsha256msg2'), SHA),
+  insn('sha1rnds4 Vdq,Wdq,Ib', 'NP 0F 3A CC /r ib', binaryImm('vsha1rnds4', 3), SHA),
 ];

@@ -34,6 +34,8 @@ import { type InsnRow, insn, type LiftFn } from './table-format.ts';
 
 const AVX = { feature: 'avx' } as const;
 const COMPARES = { feature: 'avx', flags: 'w:oszapc' } as const;
+const TO_HALF = { feature: 'f16c', vendors: 'MXCSR at a fault' } as const;
+const DOT = { feature: 'avx', vendors: 'NaN' } as const;
 const ROUGH = { feature: 'avx', approximate: APPROXIMATE } as const;
 
 const op = (name: string): SlotOpName => name as SlotOpName;
@@ -88,8 +90,8 @@ const ARITHMETIC: readonly InsnRow[] = [
   insn('vhaddpd Vx,Hx,Wx', 'VEX.Lx.66.0F.WIG 7C /r', packedBinary(double('fhadd')), AVX),
   insn('vhsubps Vx,Hx,Wx', 'VEX.Lx.F2.0F.WIG 7D /r', packedBinary(single('fhsub')), AVX),
   insn('vhsubpd Vx,Hx,Wx', 'VEX.Lx.66.0F.WIG 7D /r', packedBinary(double('fhsub')), AVX),
-  insn('vdpps Vx,Hx,Wx,Ib', 'VEX.Lx.66.0F3A.WIG 40 /r ib', packedBinaryImm(single('fdot')), AVX),
-  insn('vdppd Vx,Hx,Wx,Ib', 'VEX.128.66.0F3A.WIG 41 /r ib', packedBinaryImm(double('fdot')), AVX),
+  insn('vdpps Vx,Hx,Wx,Ib', 'VEX.Lx.66.0F3A.WIG 40 /r ib', packedBinaryImm(single('fdot')), DOT),
+  insn('vdppd Vx,Hx,Wx,Ib', 'VEX.128.66.0F3A.WIG 41 /r ib', packedBinaryImm(double('fdot')), DOT),
   insn(
     'vroundps Vx,Wx,Ib',
     'VEX.Lx.66.0F3A.WIG 08 /r ib',
@@ -201,8 +203,8 @@ const CONVERSIONS: readonly InsnRow[] = [
   insn('vcvtpd2dq Vdq,Wx', 'VEX.Lx.F2.0F.WIG E6 /r', packedNarrow(DOUBLE_TO_INT), AVX),
   insn('vcvttpd2dq Vdq,Wx', 'VEX.Lx.66.0F.WIG E6 /r', packedNarrow(DOUBLE_TO_INT, 1), AVX),
   ...widening('vcvtph2ps', '66.0F38.W0 13', HALF_TO_SINGLE, 'f16c'),
-  insn('vcvtps2ph Wq,Vdq,Ib', 'VEX.128.66.0F3A.W0 1D /r ib', liftVcvtps2ph, { feature: 'f16c' }),
-  insn('vcvtps2ph Wdq,Vqq,Ib', 'VEX.256.66.0F3A.W0 1D /r ib', liftVcvtps2ph, { feature: 'f16c' }),
+  insn('vcvtps2ph Wq,Vdq,Ib', 'VEX.128.66.0F3A.W0 1D /r ib', liftVcvtps2ph, TO_HALF),
+  insn('vcvtps2ph Wdq,Vqq,Ib', 'VEX.256.66.0F3A.W0 1D /r ib', liftVcvtps2ph, TO_HALF),
   insn('vldmxcsr Md', 'VEX.LZ.NP.0F.WIG AE /2', liftLdmxcsr, {
     feature: 'avx',
     noFuzz: 'random values have reserved bits or unmask exceptions',

@@ -85,6 +85,10 @@ function halfMoves(): InsnRow[] {
   });
 }
 
+const MASKED = { feature: 'avx', vendors: 'address of a fault' } as const;
+const MASKED2 = { ...MASKED, feature: 'avx2' } as const;
+const GATHER = { feature: 'avx2', vendors: 'gather fault' } as const;
+
 /** Opcode, index and data letters: VPGATHERDD and VGATHERDPS with W0, VPGATHERDQ and VGATHERDPD with W1. */
 function gathers(): InsnRow[] {
   const kinds = [
@@ -94,8 +98,8 @@ function gathers(): InsnRow[] {
     ['93', 'vgatherq', 8, 'ps', 'pd'],
   ] as const;
   return kinds.flatMap(([opcode, name, index, narrow, wide]) => [
-    insn(`${name}${narrow} Vx,M,Hx`, `VEX.Lx.66.0F38.W0 ${opcode} /r`, vexGather(4, index), AVX2),
-    insn(`${name}${wide} Vx,M,Hx`, `VEX.Lx.66.0F38.W1 ${opcode} /r`, vexGather(8, index), AVX2),
+    insn(`${name}${narrow} Vx,M,Hx`, `VEX.Lx.66.0F38.W0 ${opcode} /r`, vexGather(4, index), GATHER),
+    insn(`${name}${wide} Vx,M,Hx`, `VEX.Lx.66.0F38.W1 ${opcode} /r`, vexGather(8, index), GATHER),
   ]);
 }
 
@@ -155,12 +159,12 @@ export const VEX_MOVE_ROWS: readonly InsnRow[] = [
 
   insn('vmaskmovps Vx,Hx,Mx', 'VEX.Lx.66.0F38.W0 2C /r', vexMaskLoad(4), AVX),
   insn('vmaskmovpd Vx,Hx,Mx', 'VEX.Lx.66.0F38.W0 2D /r', vexMaskLoad(8), AVX),
-  insn('vmaskmovps Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 2E /r', vexMaskStore(4), AVX),
-  insn('vmaskmovpd Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 2F /r', vexMaskStore(8), AVX),
+  insn('vmaskmovps Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 2E /r', vexMaskStore(4), MASKED),
+  insn('vmaskmovpd Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 2F /r', vexMaskStore(8), MASKED),
   insn('vpmaskmovd Vx,Hx,Mx', 'VEX.Lx.66.0F38.W0 8C /r', vexMaskLoad(4), AVX2),
   insn('vpmaskmovq Vx,Hx,Mx', 'VEX.Lx.66.0F38.W1 8C /r', vexMaskLoad(8), AVX2),
-  insn('vpmaskmovd Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 8E /r', vexMaskStore(4), AVX2),
-  insn('vpmaskmovq Mx,Hx,Vx', 'VEX.Lx.66.0F38.W1 8E /r', vexMaskStore(8), AVX2),
+  insn('vpmaskmovd Mx,Hx,Vx', 'VEX.Lx.66.0F38.W0 8E /r', vexMaskStore(4), MASKED2),
+  insn('vpmaskmovq Mx,Hx,Vx', 'VEX.Lx.66.0F38.W1 8E /r', vexMaskStore(8), MASKED2),
   insn('vmaskmovdqu Vdq,Udq', 'VEX.128.66.0F.WIG F7 /r', liftMaskmovdqu, {
     feature: 'avx',
     noFuzz: 'stores to [rdi]',

@@ -29,6 +29,8 @@ import {
 import { type InsnOptions, type InsnRow, insn } from './table-format.ts';
 
 const FPU = { feature: 'fpu' };
+/** A store of more than 8 bytes. */
+const LONG = { ...FPU, vendors: 'part of a store' } as const;
 const TRANSCENDENTAL: InsnOptions = {
   ...FPU,
   approximate: 'correctly rounded here, within 1 ulp on CPUs',
@@ -90,7 +92,7 @@ const TRANSFERS: readonly InsnRow[] = [
   insn('fst ST(i)', 'DD D0+i', storeSt(0), FPU),
   insn('fstp Md', 'D9 /3', store(KIND.f32, 1), FPU),
   insn('fstp Mq', 'DD /3', store(KIND.f64, 1), FPU),
-  insn('fstp Mt', 'DB /7', store(KIND.f80, 1), FPU),
+  insn('fstp Mt', 'DB /7', store(KIND.f80, 1), LONG),
   insn('fstp ST(i)', 'DD D8+i', storeSt(1), FPU),
   insn('fild Mw', 'DF /0', load(KIND.i16), FPU),
   insn('fild Md', 'DB /0', load(KIND.i32), FPU),
@@ -104,7 +106,7 @@ const TRANSFERS: readonly InsnRow[] = [
   insn('fisttp Md', 'DB /1', store(KIND.i32, 1, true), { feature: 'sse3' }),
   insn('fisttp Mq', 'DD /1', store(KIND.i64, 1, true), { feature: 'sse3' }),
   insn('fbld Mt', 'DF /4', liftFbld, FPU),
-  insn('fbstp Mt', 'DF /6', store(KIND.bcd, 1), FPU),
+  insn('fbstp Mt', 'DF /6', store(KIND.bcd, 1), LONG),
   insn('fxch ST(i)', 'D9 C8+i', withIndex('x87Xch'), FPU),
 ];
 

@@ -34,6 +34,23 @@ import type { Lift } from './lift-context.ts';
 /** Emits the IR of one decoded instruction. */
 export type LiftFn = (cx: Lift) => void;
 
+/**
+ * alignment: AMD's take a memory operand at any address. NaN: of several NaNs, another one is the result.
+ * gather fault: AMD's leave the mask and the upper halves as they were. flags at a fault: AMD's have those of the last
+ * comparison. The others are Intel's: TOP is 0 after a store of an MMX register that faulted; a store across pages was
+ * done in part; the address of the fault is another one in the page; of a conversion whose store faults, MXCSR
+ * has the flags, or #XM comes first.
+ */
+export type VendorDifference =
+  | 'alignment'
+  | 'NaN'
+  | 'gather fault'
+  | 'flags at a fault'
+  | 'TOP at a fault'
+  | 'part of a store'
+  | 'address of a fault'
+  | 'MXCSR at a fault';
+
 export interface InsnOptions {
   /** Status flags: 'w:oszapc' written, 'r:c' read, 'u:a' left undefined; any of them, space-separated. */
   readonly flags?: string;
@@ -53,6 +70,8 @@ export interface InsnOptions {
   readonly noFuzz?: string;
   /** Result bits that real CPUs differ in: the fuzzer does not compare results of this row, only state it must not touch. */
   readonly approximate?: string;
+  /** What AMD's and Intel's processors do differently: the SDM is followed, the fuzzer accepts both. */
+  readonly vendors?: VendorDifference;
 }
 
 export interface Operand {

@@ -2,6 +2,7 @@
 
 import type { DiffCase } from './generate.ts';
 import { CODE, type CpuState, DATA, FX } from './state.ts';
+import { Vendors } from './vendors.ts';
 
 const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 
@@ -11,51 +12,64 @@ function bytesHex(b: Uint8Array): string {
   return Buffer.from(b).toString('hex');
 }
 
-/** #SS is what #GP is called when the base is rSP or rBP: Linux tells them apart by the signal's details only. */
-function vectorOf(s: CpuState): number {
-  return s.vector === 12 ? 13 : s.vector;
+const topOf = (s: CpuState): number => (s.fx16(FX.fsw) >> 11) & 7;
+
+/** The physical x87 register n: its ten bytes. */
+function physical(s: CpuState, n: number): Uint8Array {
+  const at = FX.st + ((n - topOf(s)) & 7) * 16;
+  return s.fx.subarray(at, at + 10);
 }
 
-const TOP_OF_FSW = 0x3800;
+interface How {
+  readonly approximate: boolean;
+  readonly vendors: Vendors;
+  readonly out: string[];
+}
 
 /** Differences in x87 and SSE state, as lines. */
-function compareFx(native: CpuState, ours: CpuState, approximate: boolean, out: string[]): void {
+function compareFx(native: CpuState, ours: CpuState, { approximate, vendors, out }: How): void {
   const check = (name: string, a: number, b: number): void => {
     if (a !== b) out.push(`${name}: cpu ${hex(a)} ours ${hex(b)}`);
   };
-  check('mxcsr', native.fx32(FX.mxcsr) & 0xffff, ours.fx32(FX.mxcsr) & 0xffff);
+  check(
+    'mxcsr',
+    native.fx32(FX.mxcsr) & vendors.mxcsrMask,
+    ours.fx32(FX.mxcsr) & vendors.mxcsrMask,
+  );
   check('fcw', native.fx16(FX.fcw), ours.fx16(FX.fcw));
   // How an approximate result was rounded (C1, PE) is not comparable either.
-  const fsw = approximate ? ~0x220 : ~0;
+  const fsw = (approximate ? ~0x220 : ~0) & vendors.fswMask;
   check('fsw', native.fx16(FX.fsw) & fsw, ours.fx16(FX.fsw) & fsw);
   check('ftw', native.fx[FX.ftw] as number, ours.fx[FX.ftw] as number);
   if (approximate) return;
-  const top = (native.fx16(FX.fsw) & TOP_OF_FSW) >> 11;
   const tags = native.fx[FX.ftw] as number;
-  for (let i = 0; i < 8; i++) {
+  for (let n = 0; n < 8; n++) {
     // Contents of an empty register are not observable but through FXSAVE.
-    if (((tags >> ((top + i) & 7)) & 1) === 0) continue;
-    const at = FX.st + i * 16;
-    const [a, b] = [native.fx.subarray(at, at + 10), ours.fx.subarray(at, at + 10)].map(bytesHex);
-    if (a !== b) out.push(`st${i}: cpu ${a} ours ${b}`);
+    if (((tags >> n) & 1) === 0) continue;
+    const [a, b] = [bytesHex(physical(native, n)), bytesHex(physical(ours, n))];
+    if (a !== b) out.push(`st${(n - topOf(native)) & 7}: cpu ${a} ours ${b}`);
   }
   for (let i = 0; i < 16; i++) {
     const at = FX.xmm + i * 16;
-    const [a, b] = [native.fx.subarray(at, at + 16), ours.fx.subarray(at, at + 16)].map(bytesHex);
-    if (a !== b) out.push(`xmm${i}: cpu ${a} ours ${b}`);
-    const [c, d] = [native, ours].map((s) => bytesHex(s.ymmHigh.subarray(i * 16, i * 16 + 16)));
-    if (c !== d) out.push(`high half of ymm${i}: cpu ${c} ours ${d}`);
+    const vector = (name: string, a: Uint8Array, b: Uint8Array): void => {
+      if (!vendors.sameVector(a, b))
+        out.push(`${name}${i}: cpu ${bytesHex(a)} ours ${bytesHex(b)}`);
+    };
+    vector('xmm', native.fx.subarray(at, at + 16), ours.fx.subarray(at, at + 16));
+    const high = (s: CpuState): Uint8Array => s.ymmHigh.subarray(i * 16, i * 16 + 16);
+    vector('high half of ymm', high(native), high(ours));
   }
 }
 
 /** @returns lines that say what differs; empty: equal */
 export function differences(c: DiffCase, native: CpuState, ours: CpuState): string[] {
   const out: string[] = [];
-  if (vectorOf(native) !== vectorOf(ours)) {
+  const vendors = new Vendors(c, native);
+  if (!vendors.sameException(ours.vector)) {
     out.push(`vector: cpu ${native.vector} ours ${ours.vector}`);
   }
   if (native.rip !== ours.rip) out.push(`rip: cpu ${hex(native.rip)} ours ${hex(ours.rip)}`);
-  if (native.vector === 14 && native.address !== ours.address) {
+  if (native.vector === 14 && !vendors.sameFaultAddress(ours.address)) {
     out.push(`fault address: cpu ${hex(native.address)} ours ${hex(ours.address)}`);
   }
   for (let i = 0; i < 16; i++) {
@@ -63,17 +77,14 @@ export function differences(c: DiffCase, native: CpuState, ours: CpuState): stri
     if (a !== b) out.push(`${NAMES[i]}: cpu ${hex(a)} ours ${hex(b)}`);
   }
   const mask = native.vector === 3 ? c.flags : c.faultFlags;
-  if (((native.rflags ^ ours.rflags) & mask) !== 0) {
+  if (vendors.comparesFlags && ((native.rflags ^ ours.rflags) & mask) !== 0) {
     out.push(`flags: cpu ${hex(native.rflags & mask)} ours ${hex(ours.rflags & mask)}`);
   }
-  compareFx(
-    native,
-    ours,
-    c.rows.some((r) => r.options.approximate !== undefined),
-    out,
-  );
+  const approximate = c.rows.some((r) => r.options.approximate !== undefined);
+  compareFx(native, ours, { approximate, vendors, out });
   const sameMemory = Buffer.compare(native.data, ours.data) === 0;
-  for (let i = 0; i < native.data.length && !sameMemory; i++) {
+  const [from, to] = vendors.memoryRange;
+  for (let i = from; i < to && !sameMemory; i++) {
     if (native.data[i] !== ours.data[i]) {
       const at = i & ~15;
       out.push(

@@ -70,10 +70,11 @@ function target(row: InsnRow, s: Setting, bytes: number): bigint {
   const { rng } = s;
   const k = rng.below(100);
   const alignment = row.map >= MAP.vex0F ? 31 : 15;
-  const align = row.options.aligned && rng.chance(92) ? alignment : 0;
+  const always = row.options.vendors === 'alignment';
+  const align = row.options.aligned && (always || rng.chance(92)) ? alignment : 0;
   if (k < 88) return BigInt((DATA + 0x400 + rng.below(0x800)) & ~align);
   if (k < 96 || !s.single) return BigInt((DATA + PAGE - rng.below(bytes + 4) - 1) & ~align);
-  return k < 98 ? rng.u64() : BigInt(DATA + PAGE + rng.below(64));
+  return k < 98 ? rng.u64() & ~BigInt(align) : BigInt((DATA + PAGE + rng.below(64)) & ~align);
 }
 
 function int32(n: number): number[] {

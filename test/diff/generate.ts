@@ -36,6 +36,7 @@ const SEQUENCE_ROWS: readonly InsnRow[] = FUZZ_ROWS.filter(
     !r.options.privileged &&
     // What differs from CPU to CPU must not reach an integer register or memory.
     r.options.approximate === undefined &&
+    r.options.vendors !== 'NaN' &&
     !STRING_MNEMONICS.has(r.mnemonic) &&
     !['ud1', 'ud2', 'leave', 'enter', 'xlat', 'popf', 'pop', 'push', 'std'].includes(r.mnemonic),
 );
