@@ -47,6 +47,9 @@ const INVERSE = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8];
 
 const LOG2 = [0, 0, 1, 1, 2, 2, 2, 2, 3];
 
+/** Part of the record itself (the carry that ADC takes in): its name means something else once the record is set. */
+const isRecord = (r: Ref): boolean => r === CC_A || r === CC_B || r === CC_C;
+
 export class FlagTracker {
   private readonly cx: Lift;
   private kind = -1;
@@ -75,9 +78,9 @@ export class FlagTracker {
     const kind = op < CC_ADD ? op : op + (LOG2[size] as number);
     this.cx.b.emit(OP.ccset, NONE, a, b, c, kind);
     this.kind = kind;
-    this.a = a;
-    this.b = b;
-    this.c = c;
+    this.a = isRecord(a) ? CC_A : a;
+    this.b = isRecord(b) ? CC_B : b;
+    this.c = isRecord(c) ? CC_C : c;
   }
 
   /** Sets all six status flags from their EFLAGS positions. */

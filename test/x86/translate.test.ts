@@ -192,6 +192,15 @@ test('EFLAGS round trip; a program cannot clear IF or set IOPL', () => {
   writeEflags(mem.I32, 0);
 });
 
+test('a carry in the record of flags is not mixed up with what ADC records there', () => {
+  bench.set('r9', 0x70n);
+  bench.set('r13', 0n);
+  // bt $5, %r13; adc $0xed, %r9b; setle %al: neither zero nor less.
+  run([0x49, 0x0f, 0xba, 0xe5, 5, 0x49, 0x80, 0xd1, 0xed, 0x0f, 0x9e, 0xc0, 0xcc]);
+  assert.is(bench.get('r9'), 0x5dn);
+  assert.is(bench.get('rax') & 0xffn, 0n);
+});
+
 test('CPUID reports what rows need, and nothing else that rows could miss', () => {
   assert.is(cpuid(1, 0).edx & (1 << 26), 1 << 26);
   for (const [bit, name] of [
