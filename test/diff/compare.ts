@@ -1,10 +1,21 @@
 /** Compares an engine's result with the CPU's, and prints what differs in a form one can act on. */
 
-import type { DiffCase } from './generate.ts';
-import { CODE, type CpuState, DATA, FX } from './state.ts';
+import type { Engine } from './engine.ts';
+import type { DiffProgram } from './generate.ts';
+import {
+  CODE,
+  CODE_AT,
+  type CpuState,
+  DATA,
+  DATA_AT,
+  FX,
+  FX_AT,
+  STATE_BYTES,
+  YMM_HIGH_AT,
+} from './state.ts';
 import { Vendors } from './vendors.ts';
 
-const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
+export const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 
 const hex = (v: bigint | number): string => v.toString(16);
 
@@ -61,8 +72,31 @@ function compareFx(native: CpuState, ours: CpuState, { approximate, vendors, out
   }
 }
 
+const GPRS_END = 128;
+
+/** Whether all is the same, without a look at what need not be. */
+function identical(c: DiffProgram, native: CpuState, ours: CpuState): boolean {
+  const flags = native.vector === 3 ? c.flags : c.faultFlags;
+  return (
+    native.vector === ours.vector &&
+    native.sameBytes(ours, 0, GPRS_END) &&
+    native.rip === ours.rip &&
+    (native.vector !== 14 || native.address === ours.address) &&
+    ((native.rflags ^ ours.rflags) & flags) === 0 &&
+    native.sameBytes(ours, FX_AT, FX_AT + 5) &&
+    ((native.fx32(FX.mxcsr) ^ ours.fx32(FX.mxcsr)) & 0xffff) === 0 &&
+    native.sameBytes(ours, FX_AT + FX.st, FX_AT + FX.end) &&
+    native.sameBytes(ours, YMM_HIGH_AT, CODE_AT) &&
+    native.sameBytes(ours, DATA_AT, STATE_BYTES)
+  );
+}
+
 /** @returns lines that say what differs; empty: equal */
-export function differences(c: DiffCase, native: CpuState, ours: CpuState): string[] {
+export function differences(c: DiffProgram, native: CpuState, ours: CpuState): string[] {
+  return identical(c, native, ours) ? [] : allDifferences(c, native, ours);
+}
+
+function allDifferences(c: DiffProgram, native: CpuState, ours: CpuState): string[] {
   const out: string[] = [];
   const vendors = new Vendors(c, native);
   if (!vendors.sameException(ours.vector)) {
@@ -97,9 +131,39 @@ export function differences(c: DiffCase, native: CpuState, ours: CpuState): stri
   return out;
 }
 
-/** The case's input: code bytes, registers, flags. */
-export function describe(c: DiffCase): string {
-  const s = c.state;
+/** Where a run went another way than the CPU. */
+export interface Difference {
+  readonly state: CpuState;
+  readonly cpu: CpuState;
+  /** null: the engine threw. */
+  readonly ours: CpuState | null;
+  readonly lines: readonly string[];
+}
+
+/** Runs the program in the engine from all of its states; null: right. */
+export function firstDifference(
+  program: DiffProgram,
+  native: readonly CpuState[],
+  engine: Engine,
+): Difference | null {
+  engine.prepare(program.states[0]!);
+  for (let i = 0; i < native.length; i++) {
+    const [state, cpu] = [program.states[i]!, native[i]!];
+    let ours: CpuState | null = null;
+    let lines: string[];
+    try {
+      ours = engine.run(state);
+      lines = differences(program, cpu, ours);
+    } catch (e) {
+      lines = [(e as Error).stack ?? String(e)];
+    }
+    if (lines.length > 0) return { state, cpu, ours, lines };
+  }
+  return null;
+}
+
+/** What goes in: code bytes, registers, flags. */
+export function describe(c: DiffProgram, s: CpuState): string {
   const regs = NAMES.map((n, i) => `${n}=${hex(s.gpr(i))}`);
   return [
     `rows: ${c.rows.map((r) => `${r.text} [${r.encoding}]`).join(' ; ')}`,

@@ -13,6 +13,18 @@ export interface Setting {
   readonly pc: number;
   /** Registers of the state are free to be set; otherwise only ADDRESS_REGS (already set) are bases. */
   readonly single: boolean;
+  readonly pinned: Pinned;
+}
+
+/** What the instruction addresses memory with, which must not change: registers by number, the data page. */
+export interface Pinned {
+  readonly gprs: Set<number>;
+  readonly vectors: Set<number>;
+  data: boolean;
+}
+
+export function newPinned(): Pinned {
+  return { gprs: new Set(), vectors: new Set(), data: false };
 }
 
 /** In sequences these hold addresses in the data page and are never operands. */
@@ -99,6 +111,8 @@ function gatherOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): voi
   const bytes = new Uint8Array(lanes.buffer);
   state.fx.set(bytes.subarray(0, 16), FX.xmm + 16 * index);
   state.ymmHigh.set(bytes.subarray(16), 16 * index);
+  s.pinned.gprs.add(base);
+  s.pinned.vectors.add(index);
   const disp = rng.below(200) - 100;
   parts.modrm = [0x84 | (reg << 3), (scale << 6) | ((index & 7) << 3) | (base & 7), ...int32(disp)];
   parts.rex |= (base >> 3) | ((index >> 3) << 1);
@@ -138,6 +152,8 @@ function memoryOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): voi
     if (parts.p67) value = BigInt.asUintN(32, value) | (BigInt(rng.u32()) << 32n);
     state.setGpr(base, value);
   }
+  s.pinned.gprs.add(base);
+  if (index !== 4) s.pinned.gprs.add(index);
   const rm = base & 7;
   const withSib = rm === 4 || index !== 4 || rng.chance(5);
   const short = s.single ? mod : 2;
@@ -208,13 +224,20 @@ function modrm(row: InsnRow, s: Setting, parts: Parts): void {
   parts.rex |= n >> 3;
 }
 
+/** Lets a register point into the data page. */
+function point({ state, pinned }: Setting, reg: number, offset: number): void {
+  state.setGpr(reg, BigInt(DATA + offset));
+  pinned.gprs.add(reg);
+}
+
 /** Registers and stack contents that instructions use without naming them. */
 const PREPARE: Record<string, (s: Setting) => void> = {
-  xlat: ({ rng, state }) => state.setGpr(3, BigInt(DATA + 0x400 + rng.below(0xb80))),
-  leave: ({ rng, state }) => state.setGpr(5, BigInt(DATA + 0x400 + rng.below(0xc00))),
-  enter: ({ rng, state }) => state.setGpr(5, BigInt(DATA + 0x600 + rng.below(0x400))),
+  xlat: (s) => point(s, 3, 0x400 + s.rng.below(0xb80)),
+  leave: (s) => point(s, 5, 0x400 + s.rng.below(0xc00)),
+  enter: (s) => point(s, 5, 0x600 + s.rng.below(0x400)),
   // TF would trap, AC would check alignment.
-  popf: ({ rng, state }) => {
+  popf: ({ rng, state, pinned }) => {
+    pinned.data = true;
     const view = new DataView(state.data.buffer, state.data.byteOffset, state.data.byteLength);
     // An instruction that was asked to fault may have moved the stack away.
     const at = Number(state.gpr(4)) - DATA;
@@ -233,6 +256,7 @@ function prepareString(row: InsnRow, s: Setting): void {
   state.setGpr(6, source);
   state.setGpr(7, rng.chance(30) ? source + BigInt(rng.below(40) - 20) : at());
   state.setGpr(1, BigInt(rng.chance(90) ? rng.below(40) : rng.below(3000)));
+  for (const reg of [1, 6, 7]) s.pinned.gprs.add(reg);
 }
 
 /** Bytes of a random instruction of the row. */

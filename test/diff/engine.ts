@@ -1,4 +1,7 @@
-/** Runs test cases in the interpreter, on a bare machine with the native runner's two pages. */
+/**
+ * The engines under test, on a bare machine with the native runner's two pages. A program is prepared once
+ * (translated, compiled) and then run from many states.
+ */
 
 import {
   ENG_BUDGET,
@@ -9,6 +12,13 @@ import {
   ENG_TLB_GEN,
   ENG_VECTOR,
   STATE_BASE,
+  TLB_ADDEND,
+  TLB_HI,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+  TLB_READ,
+  TLB_WORD,
+  TLB_WRITE,
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
 import { readEflags, writeEflags } from '../../src/frontend-x86/flags.ts';
@@ -21,14 +31,19 @@ import {
   X87_BASE,
   YMM_BASE,
 } from '../../src/frontend-x86/state.ts';
-import { type CodeSource, translateBlock } from '../../src/frontend-x86/translate.ts';
+import {
+  type CodeSource,
+  type TranslateOptions,
+  translateBlock,
+} from '../../src/frontend-x86/translate.ts';
 import type { IrBlock } from '../../src/ir/block.ts';
-import type { GuestAccess } from '../../src/ir/helpers.ts';
-import { EXIT_LINK, Interpreter } from '../../src/ir/interp.ts';
+import { pcNumber } from '../../src/ir/cfg/region.ts';
+import type { GuestAccess, HelperEnv } from '../../src/ir/helpers.ts';
+import { EXIT_LINK } from '../../src/ir/interp.ts';
 import { EXIT } from '../../src/ir/ops.ts';
 import { runPasses } from '../../src/ir/passes/index.ts';
 import { verifyBlock } from '../../src/ir/verify.ts';
-import { CODE, CpuState, DATA, FX, PAGE } from './state.ts';
+import { CODE, CpuState, DATA, FX, FX_AT, PAGE, YMM_HIGH_AT } from './state.ts';
 
 const RIP = stateWord('rip');
 const GPRS = GPR_NAMES.map(stateWord);
@@ -39,6 +54,16 @@ const [FPCW, FPSW, FPTOP, FPTAGS] = ['fpCw', 'fpSw', 'fpTop', 'fpTags'].map(stat
   number,
   number,
 ];
+
+/** From now on the data page is found without asking: the checks in emitted code hit. */
+function fillTlb(I32: Int32Array): void {
+  const e = ((DATA >>> TLB_INDEX_SHIFT) & TLB_INDEX_MASK) + TLB_WORD;
+  const tag = DATA | (I32[ENG_TLB_GEN] as number);
+  I32[e + TLB_READ] = tag;
+  I32[e + TLB_WRITE] = tag;
+  I32[e + TLB_HI] = 0;
+  I32[e + TLB_ADDEND] = 0;
+}
 
 /** Guest address = host offset; only the code and the data page exist. */
 function twoPages(mem: LinearMemory): GuestAccess {
@@ -55,6 +80,7 @@ function twoPages(mem: LinearMemory): GuestAccess {
   };
   const at = (lo: number, hi: number, size: number, write: number): number => {
     if (!mapped(lo, hi)) return pageFault(lo, hi, write);
+    if (lo >>> 12 === DATA >>> 12) fillTlb(I32);
     const last = lo + size - 1;
     return last >>> 12 === lo >>> 12 ? lo : pageFault(last & -PAGE, hi, write);
   };
@@ -103,40 +129,71 @@ function verify(ir: IrBlock): void {
 
 /** A case that never ends is a bug. */
 const MAX_BLOCKS = 10_000;
+const BUDGET = 1_000_000;
 
-export class DiffEngine {
-  readonly mem: LinearMemory = createLinearMemory(0x400000);
-  private readonly interp: Interpreter;
-  private readonly code: CodeSource;
-  private readonly passes: boolean;
+/** Whether the engine goes on at the new rip. */
+function goesOn(exit: number): boolean {
+  if (exit === EXIT.next || exit >= EXIT_LINK) return true;
+  if (exit === EXIT.exception) return false;
+  throw new Error(`engine exit ${exit}`);
+}
 
-  constructor(passes: boolean) {
+export abstract class Engine {
+  abstract readonly name: string;
+  protected readonly mem: LinearMemory = createLinearMemory(0x400000);
+  protected readonly env: HelperEnv;
+  protected readonly code: CodeSource;
+
+  constructor() {
     const { mem } = this;
-    this.passes = passes;
     const access = twoPages(mem);
-    const env = { ...mem, mem: access };
-    this.interp = new Interpreter(env, X86_STATE, HELPERS, { arenaWords: 1 << 20 });
+    this.env = { ...mem, mem: access };
     const fetch = (lo: number, hi: number): number => access.read(lo, hi, 1);
     this.code = { U8: mem.U8, I32: mem.I32, fetch };
     mem.I32[ENG_CODE_GEN] = 1;
     mem.I32[ENG_TLB_GEN] = 1;
   }
 
+  /** Gets ready for states with this code; what was prepared before is gone. */
+  prepare(c: CpuState): void {
+    const { U8, I32 } = this.mem;
+    U8.fill(0xcc, CODE, CODE + PAGE);
+    U8.set(c.code.subarray(0, PAGE - c.codeOffset), CODE + c.codeOffset);
+    I32[ENG_TLB_GEN] = ((I32[ENG_TLB_GEN] as number) % 4095) + 1;
+    this.forget();
+  }
+
+  /** Runs the prepared code until it faults, as all does at last. */
   run(c: CpuState): CpuState {
     this.load(c);
-    const { I32 } = this.mem;
-    this.interp.clear();
     for (let i = 0; i < MAX_BLOCKS; i++) {
-      I32[ENG_BUDGET] = 1_000_000;
-      const ir = translateBlock(this.code, I32[RIP] as number, I32[RIP + 1] as number);
-      verify(ir);
-      if (this.passes) runPasses(ir, X86_STATE, HELPERS);
-      if (this.interp.full) this.interp.clear();
-      const r = this.interp.enter(this.interp.add(ir));
-      if (r === EXIT.exception) return this.save();
-      if (r !== EXIT.next && r !== EXIT_LINK) throw new Error(`engine exit ${r}`);
+      this.mem.I32[ENG_BUDGET] = BUDGET;
+      if (!goesOn(this.step())) return this.save();
     }
     throw new Error('the case does not end');
+  }
+
+  /** What a person needs to see of the translation of `c`, which differs. */
+  abstract explain(c: CpuState): string;
+  protected abstract forget(): void;
+  /** Runs some code at rip. @returns the exit */
+  protected abstract step(): number;
+
+  protected pc(): number {
+    const { I32 } = this.mem;
+    return pcNumber(I32[RIP] as number, I32[RIP + 1] as number);
+  }
+
+  protected translate(passes: boolean, options: TranslateOptions = {}): IrBlock {
+    const { I32 } = this.mem;
+    return this.lift(I32[RIP] as number, I32[RIP + 1] as number, passes, options);
+  }
+
+  protected lift(lo: number, hi: number, passes: boolean, options: TranslateOptions): IrBlock {
+    const ir = translateBlock(this.code, lo, hi, options);
+    verify(ir);
+    if (passes) runPasses(ir, X86_STATE, HELPERS);
+    return ir;
   }
 
   private load(c: CpuState): void {
@@ -147,9 +204,8 @@ export class DiffEngine {
     });
     writeEflags(I32, c.rflags);
     I32[RIP] = CODE + c.codeOffset;
+    I32[RIP + 1] = 0;
     loadFx(this.mem, c);
-    U8.fill(0xcc, CODE, CODE + PAGE);
-    U8.set(c.code.subarray(0, PAGE - c.codeOffset), CODE + c.codeOffset);
     U8.set(c.data, DATA);
   }
 
@@ -170,40 +226,54 @@ export class DiffEngine {
   }
 }
 
-function loadFx(mem: LinearMemory, c: CpuState): void {
-  const { U8, I32 } = mem;
-  const fx = c.fx;
+/** Physical x87 register n is `at` words into X87_BASE; in an FXSAVE image they are relative to TOP. */
+const X87_WORD = X87_BASE >> 2;
+const YMM_WORD = YMM_BASE >> 2;
+
+function loadFx({ I32 }: LinearMemory, c: CpuState): void {
+  const { view } = c;
   const fsw = c.fx16(FX.fsw);
   const top = (fsw >> 11) & 7;
   I32[FPCW] = c.fx16(FX.fcw);
   I32[FPSW] = fsw & ~0x3800;
   I32[FPTOP] = top;
-  I32[FPTAGS] = fx[FX.ftw] as number;
+  I32[FPTAGS] = c.fx[FX.ftw] as number;
   I32[MXCSR] = c.fx32(FX.mxcsr);
   for (let i = 0; i < 8; i++) {
-    U8.set(fx.subarray(FX.st + i * 16, FX.st + i * 16 + 10), X87_BASE + ((top + i) & 7) * 16);
+    const to = X87_WORD + ((top + i) & 7) * 4;
+    const from = FX_AT + FX.st + i * 16;
+    I32[to] = view.getInt32(from, true);
+    I32[to + 1] = view.getInt32(from + 4, true);
+    I32[to + 2] = view.getUint16(from + 8, true);
   }
   for (let i = 0; i < 16; i++) {
-    U8.set(fx.subarray(FX.xmm + i * 16, FX.xmm + i * 16 + 16), YMM_BASE + i * 32);
-    U8.set(c.ymmHigh.subarray(i * 16, i * 16 + 16), YMM_BASE + i * 32 + 16);
+    for (let k = 0; k < 4; k++) {
+      const at = i * 16 + k * 4;
+      I32[YMM_WORD + i * 8 + k] = view.getInt32(FX_AT + FX.xmm + at, true);
+      I32[YMM_WORD + i * 8 + 4 + k] = view.getInt32(YMM_HIGH_AT + at, true);
+    }
   }
 }
 
-function saveFx(mem: LinearMemory, c: CpuState): void {
-  const { U8, I32 } = mem;
-  const fx = c.fx;
-  const view = new DataView(fx.buffer, fx.byteOffset, 512);
+function saveFx({ I32 }: LinearMemory, c: CpuState): void {
+  const { view } = c;
   const top = I32[FPTOP] as number;
-  view.setUint16(FX.fcw, I32[FPCW] as number, true);
-  view.setUint16(FX.fsw, ((I32[FPSW] as number) & ~0x3800) | (top << 11), true);
-  fx[FX.ftw] = I32[FPTAGS] as number;
-  view.setInt32(FX.mxcsr, I32[MXCSR] as number, true);
+  view.setUint16(FX_AT + FX.fcw, I32[FPCW] as number, true);
+  view.setUint16(FX_AT + FX.fsw, ((I32[FPSW] as number) & ~0x3800) | (top << 11), true);
+  c.fx[FX.ftw] = I32[FPTAGS] as number;
+  view.setInt32(FX_AT + FX.mxcsr, I32[MXCSR] as number, true);
   for (let i = 0; i < 8; i++) {
-    const at = X87_BASE + ((top + i) & 7) * 16;
-    fx.set(U8.subarray(at, at + 10), FX.st + i * 16);
+    const from = X87_WORD + ((top + i) & 7) * 4;
+    const to = FX_AT + FX.st + i * 16;
+    view.setInt32(to, I32[from] as number, true);
+    view.setInt32(to + 4, I32[from + 1] as number, true);
+    view.setUint16(to + 8, I32[from + 2] as number, true);
   }
   for (let i = 0; i < 16; i++) {
-    fx.set(U8.subarray(YMM_BASE + i * 32, YMM_BASE + i * 32 + 16), FX.xmm + i * 16);
-    c.ymmHigh.set(U8.subarray(YMM_BASE + i * 32 + 16, YMM_BASE + i * 32 + 32), i * 16);
+    for (let k = 0; k < 4; k++) {
+      const at = i * 16 + k * 4;
+      view.setInt32(FX_AT + FX.xmm + at, I32[YMM_WORD + i * 8 + k] as number, true);
+      view.setInt32(YMM_HIGH_AT + at, I32[YMM_WORD + i * 8 + 4 + k] as number, true);
+    }
   }
 }

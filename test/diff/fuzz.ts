@@ -1,53 +1,97 @@
-/** The loop of the differential tests: generate, run on both sides, compare. */
+/** The loop of the differential tests: generate, run on the CPU and in every engine, compare, count. */
 
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
-import { describe, differences } from './compare.ts';
-import { DiffEngine } from './engine.ts';
-import type { DiffCase } from './generate.ts';
+import { firstDifference } from './compare.ts';
+import type { Engine } from './engine.ts';
+import { InterpEngine, JsEngine } from './engines.ts';
+import { type DiffProgram, type Plan, programFor } from './generate.ts';
 import { buildRunner, runNative } from './native.ts';
+import type { Random } from './random.ts';
+import { minimized, report } from './report.ts';
+import { CODE, type CpuState } from './state.ts';
+
+/** Programs of which the CPU runs all states at once. */
+const BATCH = 64;
 
 export interface Failure {
-  readonly row: string;
+  readonly program: DiffProgram;
   readonly text: string;
 }
 
-const BATCH = 1000;
-
 export interface FuzzResult {
-  readonly cases: number;
+  instructions: number;
   readonly failures: Failure[];
-  /** Rows with at least one case that completed without a fault. */
+  /** Rows of which an instruction completed without a fault. */
   readonly completed: Set<InsnRow>;
 }
 
-function check(c: DiffCase, native: DiffCase['state'], engine: DiffEngine): Failure | null {
-  const row = c.rows.map((r) => r.text).join('; ');
-  try {
-    const lines = differences(c, native, engine.run(c.state));
-    if (lines.length === 0) return null;
-    return { row, text: `${describe(c)}\n    ${lines.join('\n    ')}` };
-  } catch (e) {
-    return { row, text: `${describe(c)}\n    ${(e as Error).stack}` };
-  }
+export interface FuzzOptions {
+  readonly rng: Random;
+  readonly plan: Plan;
+  /** Ends after so many instructions, each counted once however many engines execute it … */
+  readonly instructions: number;
+  /** … or at this time (Date.now). */
+  readonly until?: number;
+  readonly maxFailures?: number;
 }
 
-/** Runs `count` cases that `make` generates. */
-export function fuzz(count: number, make: (i: number) => DiffCase, maxFailures = 20): FuzzResult {
+/** Every engine there is. */
+export function allEngines(): Engine[] {
+  return [new InterpEngine(false), new InterpEngine(true), new JsEngine(false), new JsEngine(true)];
+}
+
+const BREAKPOINT = 3;
+
+/** Counts the instructions that were executed, or were the ones to fault. @returns how many */
+function count(
+  { insns }: DiffProgram,
+  state: CpuState,
+  cpu: CpuState,
+  plan: Plan,
+  completed: Set<InsnRow>,
+): number {
+  const whole = cpu.vector === BREAKPOINT;
+  const end = whole ? Number.POSITIVE_INFINITY : Number(cpu.rip) - CODE - state.codeOffset;
+  let n = 0;
+  for (const { row, at } of insns) {
+    if (at > end) break;
+    plan.count(row, 1);
+    if (at < end) completed.add(row);
+    n++;
+  }
+  return n;
+}
+
+/** Half of the programs run without passes, and half of the emitted code is lean. */
+function* enginesFor(i: number, engines: readonly Engine[]): Generator<Engine> {
+  yield engines[i & 1]!;
+  yield engines[2 + ((i >> 1) & 1)]!;
+}
+
+export function fuzz(options: FuzzOptions): FuzzResult {
+  const { rng, plan, instructions, until = Number.POSITIVE_INFINITY, maxFailures = 20 } = options;
   const runner = buildRunner();
-  const engines = [new DiffEngine(false), new DiffEngine(true)];
-  const result: FuzzResult = { cases: count, failures: [], completed: new Set() };
-  for (let from = 0; from < count && result.failures.length < maxFailures; from += BATCH) {
-    const cases = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => make(from + i));
-    const native = runNative(
-      runner,
-      cases.map((c) => c.state),
-    );
-    cases.forEach((c, i) => {
-      const cpu = native[i] as DiffCase['state'];
-      if (cpu.vector === 3) for (const r of c.rows) result.completed.add(r);
-      const failure = check(c, cpu, engines[i & 1] as DiffEngine);
-      if (failure !== null) result.failures.push(failure);
-    });
+  const engines = allEngines();
+  const result: FuzzResult = { instructions: 0, failures: [], completed: new Set() };
+  const { failures } = result;
+  while (result.instructions < instructions && Date.now() < until) {
+    const programs: DiffProgram[] = [];
+    for (let i = 0; i < BATCH; i++) programs.push(programFor(rng, plan, plan.rarest(rng)));
+    const states = programs.flatMap((p) => p.states);
+    const native = runNative(runner, states);
+    let at = 0;
+    for (const [i, program] of programs.entries()) {
+      const cpu = native.slice(at, (at += program.states.length));
+      program.states.forEach((s, k) => {
+        result.instructions += count(program, s, cpu[k]!, plan, result.completed);
+      });
+      for (const engine of enginesFor(i, engines)) {
+        if (firstDifference(program, cpu, engine) === null) continue;
+        const smallest = minimized(program, cpu, engine, runner);
+        failures.push({ program: smallest.program, text: report(smallest, engine) });
+        if (failures.length >= maxFailures) return result;
+      }
+    }
   }
   return result;
 }

@@ -6,19 +6,28 @@
 
 import { ROWS } from '../../src/frontend-x86/rows.ts';
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
-import { ADDRESS_REGS, encodeRow, STRING_MNEMONICS } from './encode.ts';
+import { ADDRESS_REGS, encodeRow, newPinned, type Pinned, STRING_MNEMONICS } from './encode.ts';
 import { hostHas } from './host-features.ts';
 import type { Random } from './random.ts';
 import { CODE, CpuState, DATA, FX, FX_AT, MAX_CODE, YMM_HIGH_AT } from './state.ts';
 
-export interface DiffCase {
-  readonly state: CpuState;
+export interface DiffInsn {
+  readonly row: InsnRow;
+  /** Where in the program's code. */
+  readonly at: number;
+  readonly length: number;
+}
+
+/** A few instructions, and states to run them from. */
+export interface DiffProgram {
+  readonly insns: readonly DiffInsn[];
   readonly rows: readonly InsnRow[];
   readonly length: number;
   /** EFLAGS bits to compare. */
   readonly flags: number;
-  /** The same if the case ends in a fault somewhere on the way. */
+  /** The same if it ends in a fault somewhere on the way. */
   readonly faultFlags: number;
+  readonly states: readonly CpuState[];
 }
 
 export const STATUS_AND_DF = 0xcd5;
@@ -44,16 +53,48 @@ const JUMPS: readonly InsnRow[] = FUZZ_ROWS.filter(
   (r) => r.mnemonic.startsWith('j') && r.flagsRead !== 0,
 );
 
-/** What sequences are made of. */
-export interface SequencePlan {
-  readonly rows: readonly InsnRow[];
-  readonly readers: readonly InsnRow[];
-}
+export const SEQUENCE_SET: ReadonlySet<InsnRow> = new Set(SEQUENCE_ROWS);
 
-export function sequencePlan(from: readonly InsnRow[]): SequencePlan {
-  const rows = SEQUENCE_ROWS.filter((r) => from.includes(r));
-  const readers = rows.filter((r) => r.flagsRead !== 0);
-  return { rows, readers: readers.length > 0 ? readers : rows };
+/** Which rows to draw from: those that the host has, each as often as the others. */
+export class Plan {
+  /** Times that each row was executed, counted by the caller. */
+  readonly counts = new Map<InsnRow, number>();
+  readonly rows: readonly InsnRow[];
+  private readonly inSequences: readonly InsnRow[];
+  private readonly readers: readonly InsnRow[];
+
+  constructor(rows: readonly InsnRow[]) {
+    this.rows = rows;
+    for (const row of rows) this.counts.set(row, 0);
+    this.inSequences = rows.filter((r) => SEQUENCE_SET.has(r));
+    this.readers = this.inSequences.filter((r) => r.flagsRead !== 0);
+  }
+
+  count(row: InsnRow, n: number): void {
+    this.counts.set(row, (this.counts.get(row) ?? 0) + n);
+  }
+
+  /** The row that was executed least. */
+  rarest(rng: Random): InsnRow {
+    let best = rng.pick(this.rows);
+    let least = this.counts.get(best) as number;
+    for (const row of this.rows) {
+      const n = this.counts.get(row) as number;
+      if (n < least) [best, least] = [row, n];
+    }
+    return best;
+  }
+
+  /** Any row that may stand in a sequence, rather a rare one; after flags were written, often one that reads them. */
+  next(rng: Random, flagsWritten: boolean): InsnRow {
+    const from = flagsWritten && this.readers.length > 0 ? this.readers : this.inSequences;
+    let best = rng.pick(from);
+    for (let i = 0; i < 3; i++) {
+      const other = rng.pick(from);
+      if ((this.counts.get(other) as number) < (this.counts.get(best) as number)) best = other;
+    }
+    return best;
+  }
 }
 
 /** Registers, flags, data and floating-point state. */
@@ -61,13 +102,35 @@ function randomState(rng: Random): CpuState {
   const s = new CpuState();
   for (let i = 0; i < 16; i++) s.setGpr(i, rng.value());
   s.setGpr(4, BigInt(DATA + 0x800 + rng.below(0x200)));
-  s.rflags = (rng.u32() & 0x8d5) | 2 | (rng.chance(25) ? 0x400 : 0);
-  for (let at = 0x3c0; at < 0xc40; at += 8) {
-    new DataView(s.data.buffer, s.data.byteOffset).setBigUint64(at, rng.lane(), true);
-  }
-  for (let at = 0; at < 64; at++) s.data[s.data.length - 1 - at] = rng.below(256);
+  s.rflags = randomFlags(rng);
+  randomData(rng, s);
   randomFx(rng, s);
   s.codeOffset = rng.chance(97) ? rng.below(256) : 4096 - 40 + rng.below(30);
+  return s;
+}
+
+function randomFlags(rng: Random): number {
+  return (rng.u32() & 0x8d5) | 2 | (rng.chance(25) ? 0x400 : 0);
+}
+
+function randomData(rng: Random, s: CpuState): void {
+  const view = new DataView(s.data.buffer, s.data.byteOffset, s.data.byteLength);
+  for (let at = 0x3c0; at < 0xc40; at += 8) rng.lane(view, at);
+  for (let at = 0; at < 64; at++) s.data[s.data.length - 1 - at] = rng.below(256);
+}
+
+/** Another state for the same code: what the code addresses memory with stays. */
+function variation(rng: Random, first: CpuState, pinned: Pinned): CpuState {
+  const s = new CpuState(first.bytes.slice());
+  for (let i = 0; i < 16; i++) if (i !== 4 && !pinned.gprs.has(i)) s.setGpr(i, rng.value());
+  s.rflags = randomFlags(rng);
+  if (!pinned.data) randomData(rng, s);
+  randomFx(rng, s);
+  for (const n of pinned.vectors) {
+    const at = FX.xmm + 16 * n;
+    s.fx.set(first.fx.subarray(at, at + 16), at);
+    s.ymmHigh.set(first.ymmHigh.subarray(16 * n, 16 * n + 16), 16 * n);
+  }
   return s;
 }
 
@@ -93,12 +156,12 @@ function randomFx(rng: Random, s: CpuState): void {
     view.setUint16(FX.st + i * 16 + 8, exponent, true);
   }
   for (let i = 0; i < 16; i++) {
-    view.setBigUint64(FX.xmm + i * 16, rng.lane(), true);
-    view.setBigUint64(FX.xmm + i * 16 + 8, rng.lane(), true);
+    rng.lane(view, FX.xmm + i * 16);
+    rng.lane(view, FX.xmm + i * 16 + 8);
   }
   // Without AVX the CPU cannot load them.
   const high = new DataView(s.bytes.buffer, s.bytes.byteOffset + YMM_HIGH_AT, 256);
-  for (let at = 0; at < 256 && hostHas('avx'); at += 8) high.setBigUint64(at, rng.lane(), true);
+  for (let at = 0; at < 256 && hostHas('avx'); at += 8) rng.lane(high, at);
 }
 
 /** An 80-bit number: mostly normal, some zeros, infinities, NaNs, denormals and unnormals. */
@@ -120,15 +183,43 @@ function randomExtended(rng: Random): [bigint, number] {
   }
 }
 
-/** One instruction of `row`. */
-export function singleCase(rng: Random, row: InsnRow): DiffCase {
-  const state = randomState(rng);
-  const bytes = encodeRow(row, { rng, state, pc: CODE + state.codeOffset, single: true });
-  defineCount(row, state, bytes);
+/** States of a program. */
+const STATES = 8;
+
+interface Parts {
+  readonly insns: readonly DiffInsn[];
+  readonly bytes: readonly number[];
+  readonly flags: number;
+  readonly faultFlags: number;
+}
+
+function finish(rng: Random, state: CpuState, pinned: Pinned, parts: Parts): DiffProgram {
   state.code.fill(0xcc);
-  state.code.set(bytes);
+  state.code.set(parts.bytes);
+  const states = [state];
+  while (states.length < STATES) states.push(variation(rng, state, pinned));
+  const { insns, bytes, flags, faultFlags } = parts;
+  return { insns, rows: insns.map((i) => i.row), length: bytes.length, flags, faultFlags, states };
+}
+
+/** A program around `row`: alone where it must be, else often among others. */
+export function programFor(rng: Random, plan: Plan, row: InsnRow): DiffProgram {
+  if (SEQUENCE_SET.has(row) && rng.chance(75)) return sequence(rng, plan, row);
+  return single(rng, row);
+}
+
+/** One instruction of `row`. */
+export function single(rng: Random, row: InsnRow): DiffProgram {
+  const state = randomState(rng);
+  const pinned = newPinned();
+  const pc = CODE + state.codeOffset;
+  const bytes = encodeRow(row, { rng, state, pc, single: true, pinned });
+  defineCount(row, state, bytes);
+  // The count says which flags are defined.
+  if (row.options.flagsKeptAtZero) pinned.gprs.add(1);
   const flags = STATUS_AND_DF & ~undefinedFlags(row, state, bytes);
-  return { state, rows: [row], length: bytes.length, flags, faultFlags: flags };
+  const insns = [{ row, at: 0, length: bytes.length }];
+  return finish(rng, state, pinned, { insns, bytes, flags, faultFlags: flags });
 }
 
 /** A 16-bit SHLD or SHRD, which by more than 16 has no defined result. */
@@ -152,38 +243,48 @@ function undefinedFlags(row: InsnRow, state: CpuState, bytes: readonly number[])
   return (count & 63) === 0 ? 0 : row.flagsUndefined;
 }
 
-/** A few instructions in a row; a flag reader or a conditional jump at the end, often. */
-export function sequenceCase(rng: Random, plan: SequencePlan): DiffCase {
+/** A few instructions in a row, one of them of `row`; a flag reader or a conditional jump at the end, often. */
+function sequence(rng: Random, plan: Plan, row: InsnRow): DiffProgram {
   const state = randomState(rng);
+  const pinned = newPinned();
   for (const r of ADDRESS_REGS) state.setGpr(r, BigInt(DATA + 0x600 + rng.below(0x400)));
-  const used: InsnRow[] = [];
+  for (const r of ADDRESS_REGS) pinned.gprs.add(r);
+  const insns: DiffInsn[] = [];
   const bytes: number[] = [];
   let tainted = 0;
   let everTainted = 0;
-  const n = 2 + rng.below(5);
-  for (let i = 0; i < n; i++) {
-    const last = i === n - 1;
-    const from = last && rng.chance(50) ? JUMPS : rng.chance(35) ? plan.readers : plan.rows;
-    const row = rng.pick(from);
-    if ((row.flagsRead & tainted) !== 0) continue;
+  let written = 0;
+  const add = (r: InsnRow): boolean => {
+    if ((r.flagsRead & tainted) !== 0) return true;
     const pc = CODE + state.codeOffset + bytes.length;
-    const next = encodeRow(row, { rng, state, pc, single: false });
-    if (bytes.length + next.length > MAX_CODE - 2) break;
-    if (hasUndefinedResult(row, next)) continue;
+    const next = encodeRow(r, { rng, state, pc, single: false, pinned });
+    if (bytes.length + next.length > MAX_CODE - 2) return false;
+    if (hasUndefinedResult(r, next)) return true;
+    insns.push({ row: r, at: bytes.length, length: next.length });
     bytes.push(...next);
-    used.push(row);
     // An undefined flag may also be kept, so it stays tainted until it is written for sure.
-    if (!row.options.flagsKeptAtZero) tainted &= ~row.flagsWritten;
-    tainted |= row.flagsUndefined;
+    if (!r.options.flagsKeptAtZero) tainted &= ~r.flagsWritten;
+    tainted |= r.flagsUndefined;
     everTainted |= tainted;
-  }
-  state.code.fill(0xcc);
-  state.code.set(bytes);
-  return {
-    state,
-    rows: used,
-    length: bytes.length,
-    flags: STATUS_AND_DF & ~tainted,
-    faultFlags: STATUS_AND_DF & ~everTainted,
+    written |= r.flagsWritten;
+    return true;
   };
+  const n = 2 + rng.below(6);
+  const lead = rng.below(n);
+  for (let i = 0; i < n; i++) {
+    const reads = written !== 0 && rng.chance(35);
+    if (!add(i === lead ? row : plan.next(rng, reads))) break;
+  }
+  if (rng.chance(40)) add(rng.pick(JUMPS));
+  const flags = STATUS_AND_DF & ~tainted;
+  return finish(rng, state, pinned, {
+    insns,
+    bytes,
+    flags,
+    faultFlags: STATUS_AND_DF & ~everTainted,
+  });
+}
+
+export function alwaysFaults(row: InsnRow): boolean {
+  return row.options.privileged === true || /^ud\d$/.test(row.mnemonic);
 }

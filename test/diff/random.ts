@@ -103,19 +103,25 @@ export class Random {
     return k < 7 ? v : BigInt.asUintN(64, -v);
   }
 
-  /** 64 bits of vector contents: integers, doubles, pairs of singles. */
-  lane(): bigint {
+  /** Stores 64 bits of vector contents: integers, doubles, pairs of singles. */
+  lane(view: DataView, at: number): void {
     switch (this.below(6)) {
       case 0:
-        return this.value();
+        view.setBigUint64(at, this.value(), true);
+        break;
       case 1:
-        return this.pick(DOUBLES);
+        view.setBigUint64(at, this.pick(DOUBLES), true);
+        break;
       case 2:
-        return this.u64();
+        view.setUint32(at, this.u32(), true);
+        view.setUint32(at + 4, this.u32(), true);
+        break;
       case 3:
-        return (BigInt(this.single()) << 32n) | BigInt(this.single());
+        view.setUint32(at, this.single(), true);
+        view.setUint32(at + 4, this.single(), true);
+        break;
       default:
-        return this.double();
+        this.double(view, at);
     }
   }
 
@@ -125,8 +131,9 @@ export class Random {
     return ((this.u32() & 0x807fffff) | ((100 + this.below(56)) << 23)) >>> 0;
   }
 
-  double(): bigint {
-    const exponent = BigInt(1023 - 40 + this.below(80));
-    return (this.u64() & 0x800fffffffffffffn) | (exponent << 52n);
+  private double(view: DataView, at: number): void {
+    const exponent = 1023 - 40 + this.below(80);
+    view.setUint32(at, this.u32(), true);
+    view.setUint32(at + 4, (this.u32() & 0x800fffff) | (exponent << 20), true);
   }
 }

@@ -22,7 +22,7 @@ export const DATA_AT: number = CODE_AT + MAX_CODE;
 export const STATE_BYTES: number = DATA_AT + PAGE;
 
 /** FXSAVE image: offsets (SDM vol. 1, table 10-2). */
-export const FX = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160 } as const;
+export const FX = { fcw: 0, fsw: 2, ftw: 4, mxcsr: 24, st: 32, xmm: 160, end: 416 } as const;
 
 export class CpuState {
   readonly bytes: Uint8Array;
@@ -32,6 +32,7 @@ export class CpuState {
   readonly ymmHigh: Uint8Array;
   readonly code: Uint8Array;
   readonly data: Uint8Array;
+  private readonly buffer: Buffer;
 
   constructor(bytes: Uint8Array = new Uint8Array(STATE_BYTES)) {
     this.bytes = bytes;
@@ -39,6 +40,7 @@ export class CpuState {
     this.fx = bytes.subarray(FX_AT, FX_AT + 512);
     this.ymmHigh = bytes.subarray(YMM_HIGH_AT, YMM_HIGH_AT + 256);
     this.code = bytes.subarray(CODE_AT, CODE_AT + MAX_CODE);
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.data = bytes.subarray(DATA_AT, DATA_AT + PAGE);
   }
 
@@ -96,6 +98,11 @@ export class CpuState {
 
   set codeOffset(v: number) {
     this.view.setUint32(AT.codeOffset, v, true);
+  }
+
+  /** Whether bytes `from` to `to` are the same in another state. */
+  sameBytes(other: CpuState, from: number, to: number): boolean {
+    return this.buffer.compare(other.buffer, from, to, from, to) === 0;
   }
 
   fx16(at: number): number {

@@ -4,7 +4,7 @@
  */
 
 import type { VendorDifference } from '../../src/frontend-x86/table-format.ts';
-import type { DiffCase } from './generate.ts';
+import type { DiffProgram } from './generate.ts';
 import { type CpuState, DATA, FX, PAGE } from './state.ts';
 
 /** What the int3 behind every case raises. */
@@ -34,10 +34,10 @@ function isExtended(a: Uint8Array, b: Uint8Array, lane: 4 | 8): boolean {
 const isZero = (b: Uint8Array): boolean => b.every((v) => v === 0);
 
 export class Vendors {
-  private readonly c: DiffCase;
+  private readonly c: DiffProgram;
   private readonly native: CpuState;
 
-  constructor(c: DiffCase, native: CpuState) {
+  constructor(c: DiffProgram, native: CpuState) {
     this.c = c;
     this.native = native;
   }

@@ -34,7 +34,7 @@ for (const op of Object.keys(SLOT_INLINE) as SlotOpName[]) {
       const inline = compileInline(op, imm);
       const mode = rng.pick([0x1fa0, 0x1f80, 0x7fa0, 0xffe0, 0x0fa0, 0x1fbf]);
       const d = rng.pick([64, 68, 80]);
-      for (let at = 64; at < 84; at += 2) D.setBigUint64(at * 4, rng.lane(), true);
+      for (let at = 64; at < 84; at += 2) rng.lane(D, at * 4);
       const input = I32.slice(64, 84);
       I32[FP_ENV_WORD] = mode;
       const status = SLOT_FNS[op](env, d, 64, 68, 72, imm);

@@ -9,8 +9,8 @@ import { fxrstor, fxsave, MXCSR_MASK, resetFpState } from '../../src/frontend-x8
 import { SSE_ROWS } from '../../src/frontend-x86/rows-sse.ts';
 import { GUEST_STATE_SIZE } from '../../src/frontend-x86/state.ts';
 import { differences } from '../diff/compare.ts';
-import { DiffEngine } from '../diff/engine.ts';
-import { type DiffCase, singleCase } from '../diff/generate.ts';
+import { InterpEngine } from '../diff/engines.ts';
+import { type DiffProgram, single } from '../diff/generate.ts';
 import { buildRunner, runNative, whyNoNative } from '../diff/native.ts';
 import { Random } from '../diff/random.ts';
 import { DATA } from '../diff/state.ts';
@@ -77,9 +77,9 @@ const SEQUENCES: readonly Sequence[] = [
   { name: 'mmx, emms, x87', code: 'dbe3 0f6ec8 0f62c9 0f77 d9e8 dec1' },
 ];
 
-function prepare(s: Sequence, seed: number): DiffCase {
-  const c = singleCase(new Random(seed), SSE_ROWS[0]!);
-  const { state } = c;
+function prepare(s: Sequence, seed: number): DiffProgram {
+  const c = single(new Random(seed), SSE_ROWS[0]!);
+  const state = c.states[0]!;
   state.codeOffset = 0;
   state.setGpr(3, BigInt(DATA + 0x800));
   state.setGpr(7, BigInt(DATA + 0x800));
@@ -90,7 +90,7 @@ function prepare(s: Sequence, seed: number): DiffCase {
   s.data?.forEach((w, i) => {
     view.setUint32(0x800 + 4 * i, w, true);
   });
-  return { ...c, rows: [], length: bytes.length, flags: 0, faultFlags: 0 };
+  return { ...c, states: [state], rows: [], length: bytes.length, flags: 0, faultFlags: 0 };
 }
 
 const reason = whyNoNative();
@@ -103,11 +103,12 @@ for (const s of SEQUENCES) {
     const cases = [1, 2, 3, 4].map((seed) => prepare(s, seed));
     const native = runNative(
       buildRunner(),
-      cases.map((c) => c.state),
+      cases.map((c) => c.states[0]!),
     );
-    const engine = new DiffEngine(true);
+    const engine = new InterpEngine(true);
     cases.forEach((c, i) => {
-      const lines = differences(c, native[i]!, engine.run(c.state)).filter(
+      engine.prepare(c.states[0]!);
+      const lines = differences(c, native[i]!, engine.run(c.states[0]!)).filter(
         (l) => !(s.ignoreMemory && /^memory|^ +ours/.test(l)),
       );
       assert.is(lines.join('\n'), '', `case ${i + 1}`);

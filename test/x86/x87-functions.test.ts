@@ -8,8 +8,8 @@ import { SSE_ROWS } from '../../src/frontend-x86/rows-sse.ts';
 import { X87_ROWS } from '../../src/frontend-x86/rows-x87.ts';
 import type { HelperEnv } from '../../src/ir/helpers.ts';
 import { SLOT_FNS } from '../../src/ir/slot-ops.ts';
-import { DiffEngine } from '../diff/engine.ts';
-import { singleCase } from '../diff/generate.ts';
+import { InterpEngine } from '../diff/engines.ts';
+import { single } from '../diff/generate.ts';
 import { buildRunner, runNative, whyNoNative } from '../diff/native.ts';
 import { Random } from '../diff/random.ts';
 import { type CpuState, FX } from '../diff/state.ts';
@@ -43,7 +43,7 @@ function fxView(s: CpuState): DataView {
 /** Two random normal numbers on a stack with two entries and room. */
 function prepare(rng: Random, name: string, domain: Domain): CpuState {
   const row = X87_ROWS.find((r) => r.mnemonic === name)!;
-  const { state } = singleCase(rng, row);
+  const state = single(rng, row).states[0]!;
   const v = fxView(state);
   v.setUint16(FX.fcw, 0x37f, true);
   v.setUint16(FX.fsw, 0x3000, true); // TOP 6
@@ -76,8 +76,9 @@ for (const [name, domain] of Object.entries(DOMAINS)) {
     const rng = new Random(77);
     const cases = Array.from({ length: CASES }, () => prepare(rng, name, domain));
     const native = runNative(buildRunner(), cases);
-    const engine = new DiffEngine(false);
+    const engine = new InterpEngine(false);
     cases.forEach((c, i) => {
+      engine.prepare(c);
       const ours = engine.run(c);
       for (const at of [FX.st, FX.st + 16]) {
         const d = ordinal(ours, at) - ordinal(native[i]!, at);
