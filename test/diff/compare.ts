@@ -3,7 +3,6 @@
 import type { Engine } from './engine.ts';
 import type { DiffProgram } from './generate.ts';
 import {
-  CODE,
   CODE_AT,
   type CpuState,
   DATA,
@@ -160,16 +159,4 @@ export function firstDifference(
     if (lines.length > 0) return { state, cpu, ours, lines };
   }
   return null;
-}
-
-/** What goes in: code bytes, registers, flags. */
-export function describe(c: DiffProgram, s: CpuState): string {
-  const regs = NAMES.map((n, i) => `${n}=${hex(s.gpr(i))}`);
-  return [
-    `rows: ${c.rows.map((r) => `${r.text} [${r.encoding}]`).join(' ; ')}`,
-    `code at ${hex(CODE + s.codeOffset)}: ${bytesHex(s.code.subarray(0, c.length))}`,
-    `${regs.slice(0, 8).join(' ')}`,
-    `${regs.slice(8).join(' ')}`,
-    `rflags=${hex(s.rflags)} mxcsr=${hex(s.fx32(FX.mxcsr))} fcw=${hex(s.fx16(FX.fcw))} fsw=${hex(s.fx16(FX.fsw))} ftw=${hex(s.fx[FX.ftw] as number)}`,
-  ].join('\n    ');
 }

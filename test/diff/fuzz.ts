@@ -5,6 +5,7 @@ import { firstDifference } from './compare.ts';
 import type { Engine } from './engine.ts';
 import { InterpEngine, JsEngine } from './engines.ts';
 import { type DiffProgram, type Plan, programFor } from './generate.ts';
+import { hostHas } from './host-features.ts';
 import { buildRunner, runNative } from './native.ts';
 import type { Random } from './random.ts';
 import { minimized, report } from './report.ts';
@@ -78,6 +79,8 @@ export function fuzz(options: FuzzOptions): FuzzResult {
     const programs: DiffProgram[] = [];
     for (let i = 0; i < BATCH; i++) programs.push(programFor(rng, plan, plan.rarest(rng)));
     const states = programs.flatMap((p) => p.states);
+    // Without AVX the CPU cannot load them.
+    if (!hostHas('avx')) for (const s of states) s.ymmHigh.fill(0);
     const native = runNative(runner, states);
     let at = 0;
     for (const [i, program] of programs.entries()) {
