@@ -10,6 +10,7 @@ import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
 import { FP_ENV_WORD } from '../ir/fp-env.ts';
 import { stateWord, X87_BASE, YMM_BASE } from './state.ts';
+import { setControl } from './x87-state.ts';
 
 const CW = stateWord('fpCw');
 const SW = stateWord('fpSw');
@@ -76,8 +77,8 @@ export function fxrstor(m: LinearMemory, from: number): boolean {
   if (mxcsr & ~MXCSR_MASK) return false;
   const sw = D.getUint16(from + 2, true);
   const top = (sw >> 11) & 7;
-  I32[CW] = D.getUint16(from, true);
   I32[SW] = sw & ~0x3800;
+  setControl(I32, D.getUint16(from, true));
   I32[TOP] = top;
   I32[TAGS] = U8[from + 4]!;
   I32[OPCODE] = D.getUint16(from + 6, true) & 0x7ff;

@@ -19,6 +19,7 @@ import {
   push,
   SW,
   setCodes,
+  setControl,
   setTag,
   TAGS,
   TOP,
@@ -66,12 +67,6 @@ export const emms: HelperFn = (env) => {
   env.I32[TAGS] = 0;
   return 0;
 };
-
-/** The control word's reserved bits: bit 6 reads as 1, bits 13 to 15 and 7 as 0. */
-function setControl(I32: Int32Array, cw: number): void {
-  I32[CW] = (cw & 0x1f3f) | 0x40;
-  updateSummary(I32);
-}
 
 /** x87Ldcw(value) */
 export const x87Ldcw: HelperFn = (env, _d, a) => {

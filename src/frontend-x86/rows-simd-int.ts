@@ -221,7 +221,6 @@ export const SIMD_INT_ROWS: readonly InsnRow[] = [
   insn('pmovmskb Gd,Nq', 'NP 0F D7 /r', liftPmovmskbMmx, SSE),
   insn('maskmovq Pq,Nq', 'NP 0F F7 /r', liftMaskmovq, {
     feature: 'sse',
-    noFuzz: 'stores to [rdi]',
   }),
   insn('cvtpi2ps Vps,Qq', 'NP 0F 2A /r', liftCvtpi2ps, SSE),
   insn('cvtpi2pd Vpd,Qq', '66 0F 2A /r', liftCvtpi2pd, { feature: 'sse2' }),

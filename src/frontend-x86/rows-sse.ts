@@ -133,7 +133,6 @@ const MOVES: readonly InsnRow[] = [
   insn('movq Wq,Vq', '66 0F D6 /r', liftMovq, SSE2),
   insn('maskmovdqu Vdq,Udq', '66 0F F7 /r', liftMaskmovdqu, {
     feature: 'sse2',
-    noFuzz: 'stores to [rdi]',
   }),
   insn('movmskps Gd,Ups', 'NP 0F 50 /r', signMask('vmsk.i32x4'), SSE),
   insn('movmskpd Gd,Upd', '66 0F 50 /r', signMask('vmsk.i64x2'), SSE2),
@@ -207,16 +206,13 @@ const STATE: readonly InsnRow[] = [
   insn('fxsave M512', 'NP 0F AE /0', liftFxsave, {
     feature: 'fxsr',
     aligned: true,
-    noFuzz: 'MXCSR_MASK in the image depends on the CPU',
   }),
   insn('fxrstor M512', 'NP 0F AE /1', liftFxrstor, {
     feature: 'fxsr',
     aligned: true,
-    noFuzz: 'random images have reserved MXCSR bits',
   }),
   insn('ldmxcsr Md', 'NP 0F AE /2', liftLdmxcsr, {
     feature: 'sse',
-    noFuzz: 'random values have reserved bits or unmask exceptions',
   }),
   insn('stmxcsr Md', 'NP 0F AE /3', liftStmxcsr, SSE),
 ];

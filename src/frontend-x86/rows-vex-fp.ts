@@ -207,7 +207,6 @@ const CONVERSIONS: readonly InsnRow[] = [
   insn('vcvtps2ph Wdq,Vqq,Ib', 'VEX.256.66.0F3A.W0 1D /r ib', liftVcvtps2ph, TO_HALF),
   insn('vldmxcsr Md', 'VEX.LZ.NP.0F.WIG AE /2', liftLdmxcsr, {
     feature: 'avx',
-    noFuzz: 'random values have reserved bits or unmask exceptions',
   }),
   insn('vstmxcsr Md', 'VEX.LZ.NP.0F.WIG AE /3', liftStmxcsr, AVX),
 ];

@@ -167,7 +167,6 @@ export const VEX_MOVE_ROWS: readonly InsnRow[] = [
   insn('vpmaskmovq Mx,Hx,Vx', 'VEX.Lx.66.0F38.W1 8E /r', vexMaskStore(8), MASKED2),
   insn('vmaskmovdqu Vdq,Udq', 'VEX.128.66.0F.WIG F7 /r', liftMaskmovdqu, {
     feature: 'avx',
-    noFuzz: 'stores to [rdi]',
   }),
   ...gathers(),
 ];

@@ -35,11 +35,6 @@ const TRANSCENDENTAL: InsnOptions = {
   ...FPU,
   approximate: 'correctly rounded here, within 1 ulp on CPUs',
 };
-const POINTERS: InsnOptions = {
-  ...FPU,
-  noFuzz: 'instruction pointers in the image are not tracked',
-};
-const RESTORE: InsnOptions = { ...FPU, noFuzz: 'random images unmask exceptions' };
 const EFLAGS_OUT: InsnOptions = { ...FPU, flags: 'w:oszapc' };
 
 /** mnemonic, operation, digit of the memory forms, modrm bases of D8 and DC/DE. */
@@ -153,7 +148,7 @@ const UNARY: readonly InsnRow[] = [
 ];
 
 const CONTROL: readonly InsnRow[] = [
-  insn('fldcw Mw', 'D9 /5', liftFldcw, { ...FPU, noFuzz: 'random values unmask exceptions' }),
+  insn('fldcw Mw', 'D9 /5', liftFldcw, FPU),
   insn('fnstcw Mw', 'D9 /7', liftFnstcw, FPU),
   insn('fnstsw Mw', 'DD /7', liftFnstsw, FPU),
   insn('fnstsw AX', 'DF E0', liftFnstswAx, FPU),
@@ -168,10 +163,10 @@ const CONTROL: readonly InsnRow[] = [
   insn('fdecstp', 'D9 F6', rotate(0), FPU),
   insn('fnop', 'D9 D0', liftFnop, FPU),
   insn('fwait', '9B', liftFnop, FPU),
-  insn('fnstenv M28', 'D9 /6', environment('x87Stenv'), POINTERS),
-  insn('fldenv M28', 'D9 /4', environment('x87Ldenv'), RESTORE),
-  insn('fnsave M108', 'DD /6', environment('x87Save'), POINTERS),
-  insn('frstor M108', 'DD /4', environment('x87Rstor'), RESTORE),
+  insn('fnstenv M28', 'D9 /6', environment('x87Stenv'), FPU),
+  insn('fldenv M28', 'D9 /4', environment('x87Ldenv'), FPU),
+  insn('fnsave M108', 'DD /6', environment('x87Save'), FPU),
+  insn('frstor M108', 'DD /4', environment('x87Rstor'), FPU),
 ];
 
 export const X87_ROWS: readonly InsnRow[] = [

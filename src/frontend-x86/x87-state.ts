@@ -105,6 +105,12 @@ export function updateSummary(I32: Int32Array): void {
   I32[SW] = sw & 0x3f & ~I32[CW]! ? sw | ES_B : sw;
 }
 
+/** The control word's reserved bits: bit 6 reads as 1, bits 13 to 15 and 7 as 0. */
+export function setControl(I32: Int32Array, cw: number): void {
+  I32[CW] = (cw & 0x1f3f) | 0x40;
+  updateSummary(I32);
+}
+
 /** Replaces condition codes: `mask` which, `bits` their values. */
 export function setCodes(I32: Int32Array, mask: number, bits: number): void {
   I32[SW] = (I32[SW]! & ~mask) | bits;

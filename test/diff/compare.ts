@@ -117,8 +117,9 @@ function allDifferences(c: DiffProgram, native: CpuState, ours: CpuState): strin
   compareFx(native, ours, { approximate, vendors, out });
   const sameMemory = Buffer.compare(native.data, ours.data) === 0;
   const [from, to] = vendors.memoryRange;
+  const compared = (i: number): boolean => !c.ignored.some(([f, t]) => i >= f && i < t);
   for (let i = from; i < to && !sameMemory; i++) {
-    if (native.data[i] !== ours.data[i]) {
+    if (native.data[i] !== ours.data[i] && compared(i)) {
       const at = i & ~15;
       out.push(
         `memory ${hex(DATA + at)}: cpu ${bytesHex(native.data.subarray(at, at + 32))}`,

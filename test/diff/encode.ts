@@ -3,7 +3,7 @@
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
 import { IMM, MAP, PFX } from '../../src/frontend-x86/table-format.ts';
 import type { Random } from './random.ts';
-import { type CpuState, DATA, FX, PAGE } from './state.ts';
+import { CODE, type CpuState, DATA, FX, PAGE } from './state.ts';
 
 /** What the generator may do with the state. */
 export interface Setting {
@@ -21,10 +21,12 @@ export interface Pinned {
   readonly gprs: Set<number>;
   readonly vectors: Set<number>;
   data: boolean;
+  /** Bytes of the data page that are not compared: from, to. */
+  readonly ignored: (readonly [number, number])[];
 }
 
 export function newPinned(): Pinned {
-  return { gprs: new Set(), vectors: new Set(), data: false };
+  return { gprs: new Set(), vectors: new Set(), data: false, ignored: [] };
 }
 
 /** In sequences these hold addresses in the data page and are never operands. */
@@ -80,6 +82,7 @@ function byteRegister(s: Setting, parts: Parts, n: number): number {
 /** Where a memory operand should be. */
 function target(row: InsnRow, s: Setting, bytes: number): bigint {
   const { rng } = s;
+  if (row.mnemonic in OPERANDS) return BigInt((DATA + 0x400 + rng.below(0x600)) & ~15);
   const k = rng.below(100);
   const alignment = row.map >= MAP.vex0F ? 31 : 15;
   const always = row.options.vendors === 'alignment';
@@ -118,6 +121,60 @@ function gatherOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): voi
   parts.rex |= (base >> 3) | ((index >> 3) << 1);
 }
 
+const dataView = ({ state }: Setting): DataView =>
+  new DataView(state.data.buffer, state.data.byteOffset, state.data.byteLength);
+
+/** Somewhere in the code page, which is full of INT3. */
+const codeAddress = (rng: Random): bigint => BigInt(CODE + 0x400 + rng.below(0xb00));
+
+function jumpTarget(s: Setting, at: number): void {
+  dataView(s).setBigUint64(at, codeAddress(s.rng), true);
+}
+
+/** A control word: the exceptions masked but for one case in four. */
+function controlWord(s: Setting, at: number): void {
+  dataView(s).setUint16(at, s.rng.u32() | (s.rng.chance(75) ? 0x3f : 0), true);
+}
+
+/** MXCSR, rarely with reserved bits. */
+function mxcsr(s: Setting, at: number): void {
+  const { rng } = s;
+  const bits = rng.u32() & (rng.chance(90) ? 0xffff : -1);
+  dataView(s).setUint32(at, bits | (rng.chance(75) ? 0x1f80 : 0), true);
+}
+
+/** The last instruction's address and operand, which are not kept. */
+const ignore =
+  (from: number, to: number) =>
+  ({ pinned }: Setting, at: number): void => {
+    pinned.ignored.push([at + from, at + to]);
+  };
+
+/** By mnemonic: what a memory operand must hold, or what it holds afterwards that is not compared. */
+const OPERANDS: Readonly<Record<string, (s: Setting, at: number) => void>> = {
+  jmp: jumpTarget,
+  call: jumpTarget,
+  fldcw: controlWord,
+  fldenv: controlWord,
+  frstor: controlWord,
+  ldmxcsr: mxcsr,
+  vldmxcsr: mxcsr,
+  fxrstor: (s, at) => {
+    controlWord(s, at);
+    mxcsr(s, at + 24);
+  },
+  fnstenv: ignore(12, 28),
+  fnsave: ignore(12, 28),
+  fxsave: (s, at) => {
+    ignore(6, 24)(s, at);
+    ignore(28, 32)(s, at); // MXCSR_MASK depends on the CPU.
+  },
+};
+
+/** Rows that need the data page or registers for themselves. */
+export const prepares = (row: InsnRow): boolean =>
+  row.mnemonic in OPERANDS || row.mnemonic in PREPARE;
+
 /** ModRM bytes of a memory operand; sets a base register where it may. */
 function memoryOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): void {
   const { rng, state } = s;
@@ -126,6 +183,10 @@ function memoryOperand(row: InsnRow, s: Setting, parts: Parts, reg: number): voi
     return;
   }
   const at = target(row, s, 16);
+  if (row.mnemonic in OPERANDS) {
+    OPERANDS[row.mnemonic]?.(s, Number(at) - DATA);
+    s.pinned.data = true;
+  }
   const low = Number(at & 0xffffffffn);
   const near = at < 0x100000000n;
   const form = rng.below(10);
@@ -220,6 +281,12 @@ function modrm(row: InsnRow, s: Setting, parts: Parts): void {
   const rmOperand = row.operands.find((o) => 'EWQRUN'.includes(o.letter));
   let n = rmOperand === undefined ? rng.below(8) : registerFor(rmOperand.letter, s);
   if (rmOperand?.letter === 'E' && rmOperand.size === 1) n = byteRegister(s, parts, n);
+  if (rmOperand?.letter === 'E' && (row.mnemonic === 'jmp' || row.mnemonic === 'call')) {
+    // A call would push to where rSP leads.
+    if (n === 4) n = 3;
+    s.state.setGpr(n, codeAddress(rng));
+    s.pinned.gprs.add(n);
+  }
   parts.modrm = [0xc0 | (reg << 3) | (n & 7)];
   parts.rex |= n >> 3;
 }
@@ -234,6 +301,13 @@ function point({ state, pinned }: Setting, reg: number, offset: number): void {
 const PREPARE: Record<string, (s: Setting) => void> = {
   xlat: (s) => point(s, 3, 0x400 + s.rng.below(0xb80)),
   leave: (s) => point(s, 5, 0x400 + s.rng.below(0xc00)),
+  maskmovq: (s) => point(s, 7, 0x400 + s.rng.below(0x800)),
+  maskmovdqu: (s) => point(s, 7, 0x400 + s.rng.below(0x800)),
+  vmaskmovdqu: (s) => point(s, 7, 0x400 + s.rng.below(0x800)),
+  ret: (s) => {
+    s.pinned.data = true;
+    jumpTarget(s, Number(s.state.gpr(4)) - DATA);
+  },
   enter: (s) => point(s, 5, 0x600 + s.rng.below(0x400)),
   // TF would trap, AC would check alignment.
   popf: ({ rng, state, pinned }) => {

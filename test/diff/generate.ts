@@ -6,7 +6,14 @@
 
 import { ROWS } from '../../src/frontend-x86/rows.ts';
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
-import { ADDRESS_REGS, encodeRow, newPinned, type Pinned, STRING_MNEMONICS } from './encode.ts';
+import {
+  ADDRESS_REGS,
+  encodeRow,
+  newPinned,
+  type Pinned,
+  prepares,
+  STRING_MNEMONICS,
+} from './encode.ts';
 import type { Random } from './random.ts';
 import { CODE, CpuState, DATA, FX, FX_AT, MAX_CODE, YMM_HIGH_AT } from './state.ts';
 
@@ -27,6 +34,8 @@ export interface DiffProgram {
   /** The same if it ends in a fault somewhere on the way. */
   readonly faultFlags: number;
   readonly states: readonly CpuState[];
+  /** Bytes of the data page that are not compared: from, to. */
+  readonly ignored: readonly (readonly [number, number])[];
 }
 
 export const STATUS_AND_DF = 0xcd5;
@@ -46,7 +55,8 @@ const SEQUENCE_ROWS: readonly InsnRow[] = FUZZ_ROWS.filter(
     r.options.approximate === undefined &&
     r.options.vendors !== 'NaN' &&
     !STRING_MNEMONICS.has(r.mnemonic) &&
-    !['ud1', 'ud2', 'leave', 'enter', 'xlat', 'popf', 'pop', 'push', 'std'].includes(r.mnemonic),
+    !prepares(r) &&
+    !['ud1', 'ud2', 'int3', 'int1', 'pop', 'push', 'std'].includes(r.mnemonic),
 );
 const JUMPS: readonly InsnRow[] = FUZZ_ROWS.filter(
   (r) => r.mnemonic.startsWith('j') && r.flagsRead !== 0,
@@ -197,7 +207,9 @@ function finish(rng: Random, state: CpuState, pinned: Pinned, parts: Parts): Dif
   const states = [state];
   while (states.length < STATES) states.push(variation(rng, state, pinned));
   const { insns, bytes, flags, faultFlags } = parts;
-  return { insns, rows: insns.map((i) => i.row), length: bytes.length, flags, faultFlags, states };
+  const rows = insns.map((i) => i.row);
+  const { ignored } = pinned;
+  return { insns, rows, length: bytes.length, flags, faultFlags, states, ignored };
 }
 
 /** A program around `row`: alone where it must be, else often among others. */

@@ -122,6 +122,9 @@ test('an FXSAVE image restores the state it was made from', () => {
   const rng = new Random(5);
   const image = 0x8000;
   for (let i = 0; i < 416; i++) m.U8[image + i] = rng.below(256);
+  // What the CPU would change: reserved bits of FCW, and in FSW the summary of unmasked exceptions.
+  m.D.setUint16(image, 0xc7f, true);
+  m.D.setUint16(image + 2, rng.below(0x10000) & 0x7f7f, true);
   m.D.setInt32(image + 24, 0x1f80, true);
   m.D.setInt32(image + 28, MXCSR_MASK, true);
   m.D.setUint16(image + 6, 0x123, true);
