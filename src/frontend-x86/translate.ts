@@ -78,6 +78,12 @@ function decodeCrossing(
   return decode(d, crossing, 0, left + MAX_INSN_LENGTH);
 }
 
+/** Decodes the instruction at hi:lo anew. @returns whether it could be fetched and exists */
+export function decodeInsn(code: CodeSource, d: Decoded, lo: number, hi: number): boolean {
+  const at = code.fetch(lo, hi);
+  return at >= 0 && decodeAt(code, d, lo, hi, at) === DECODE.ok;
+}
+
 function setFault(code: CodeSource, lo: number, hi: number): void {
   fault.lo = lo;
   fault.hi = hi;

@@ -30,10 +30,15 @@ export const CPU_STOP = { syscall: 1, exception: 2, budget: 3 } as const;
 export interface CpuPort {
   /** Runs the loaded task for about `budget` instructions. @returns a CPU_STOP */
   run(budget: number): number;
-  /** Exception vector (SDM vol. 3 table 6-1), error code and CR2 of a CPU_STOP.exception. */
+  /**
+   * Exception vector (SDM vol. 3 table 6-1), error code and CR2 of a CPU_STOP.exception. Addresses of the
+   * kernel's half are negative, and so exact.
+   */
   readonly vector: number;
   readonly errorCode: number;
   readonly faultAddress: number;
+  /** #DB is that of EFLAGS.TF, not of INT1. */
+  readonly singleStepped: boolean;
   /** A short text for the log: opcode bytes and symbol at rip, e.g. for #UD. */
   describeFault(): string;
 

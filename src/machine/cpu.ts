@@ -20,11 +20,13 @@ import {
 import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
 import { type CpuLevel, cpuFeatures, cpuid, linuxFlags } from '../frontend-x86/cpuid.ts';
+import { Decoded } from '../frontend-x86/decoded.ts';
+import { readsToWrite, usesStackSegment } from '../frontend-x86/fault-detail.ts';
 import { readEflags, writeEflags } from '../frontend-x86/flags.ts';
 import { fxrstor, fxsave } from '../frontend-x86/fxsave.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { GPR_NAMES, GUEST_STATE_SIZE, stateWord, X86_STATE } from '../frontend-x86/state.ts';
-import { type CodeSource, translateBlock } from '../frontend-x86/translate.ts';
+import { type CodeSource, decodeInsn, translateBlock } from '../frontend-x86/translate.ts';
 import { SUPPORTED, writeImage, XSAVE_SIZE, xrstor } from '../frontend-x86/xsave.ts';
 import type { IrBlock } from '../ir/block.ts';
 import type { HelperEnv } from '../ir/helpers.ts';
@@ -64,6 +66,11 @@ const INSNS_PER_SLOW_EXIT = 4000;
  */
 const HOT: Readonly<Record<Engine, number>> = { auto: 30_000, interp: 0, js: 100, lockstep: 20 };
 const EFLAGS_TF = 0x100;
+const VECTOR_SS = 12;
+const VECTOR_PF = 14;
+/** #PF error code: a write; an instruction fetch. */
+const PF_WRITE = 2;
+const PF_FETCH = 16;
 const FXSAVE_SIZE = 512;
 
 const W_RIP = stateWord('rip');
@@ -103,6 +110,9 @@ export class Cpu implements CpuPort, LockstepHost {
   /** Compares every run of a region with the interpreter, with that engine. */
   readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
+  singleStepped = false;
+  /** The instruction that faulted. */
+  private readonly faulting = new Decoded();
 
   /** @param level see MachineOptions */
   constructor(mem: LinearMemory, mmu: Mmu, engine: Engine, level: CpuLevel = 2) {
@@ -143,6 +153,7 @@ export class Cpu implements CpuPort, LockstepHost {
     const { I32, interp, cache } = this;
     let site = 0;
     let epoch = cache.epoch;
+    this.singleStepped = false;
     for (;;) {
       if (((I32[W_REST] as number) & EFLAGS_TF) !== 0) return this.singleStep(true);
       const tb = this.lookup();
@@ -423,6 +434,7 @@ export class Cpu implements CpuPort, LockstepHost {
       singleStep: trap,
     });
     const block = interp.add(ir);
+    this.singleStepped = trap;
     this.mmu.allowSelfModify = true;
     const r = interp.enter(block);
     this.mmu.allowSelfModify = false;
@@ -436,18 +448,47 @@ export class Cpu implements CpuPort, LockstepHost {
   // ── CpuPort ───────────────────────────────────────────────────────────────────────────────────
 
   get vector(): number {
-    return this.I32[ENG_VECTOR] as number;
+    return this.mmu.nonCanonical && this.throughStack()
+      ? VECTOR_SS
+      : (this.I32[ENG_VECTOR] as number);
   }
 
   get errorCode(): number {
-    return this.I32[ENG_ERROR] as number;
+    const error = this.I32[ENG_ERROR] as number;
+    if (this.I32[ENG_VECTOR] !== VECTOR_PF || (error & (PF_WRITE | PF_FETCH)) !== 0) return error;
+    return this.decodeFaulting() && readsToWrite(this.faulting) ? error | PF_WRITE : error;
   }
 
   get faultAddress(): number {
     return (
-      ((this.I32[ENG_FAULT_HI] as number) >>> 0) * 0x1_0000_0000 +
+      (this.I32[ENG_FAULT_HI] as number) * 0x1_0000_0000 +
       ((this.I32[ENG_FAULT_LO] as number) >>> 0)
     );
+  }
+
+  /** Whether it was rSP's segment through which a non-canonical address was accessed. */
+  private throughStack(): boolean {
+    if (!this.decodeFaulting()) return false;
+    // POP reads at rSP, PUSH writes up to 8 bytes below it.
+    const top = this.getRegHi(4) >> 15;
+    const canonical = top === 0 || top === -1;
+    return usesStackSegment(this.faulting, canonical);
+  }
+
+  /** Decodes the instruction at rip, without changing what the engine words say of its fault. */
+  private decodeFaulting(): boolean {
+    const { I32, mmu } = this;
+    const words = [ENG_VECTOR, ENG_ERROR, ENG_FAULT_LO, ENG_FAULT_HI];
+    const saved = words.map((w) => I32[w] as number);
+    const { lastFault, nonCanonical } = mmu;
+    const lo = I32[W_RIP] as number;
+    const ok = decodeInsn(this.code, this.faulting, lo, I32[W_RIP + 1] as number);
+    words.forEach((w, i) => {
+      I32[w] = saved[i] as number;
+    });
+    mmu.lastFault = lastFault;
+    mmu.nonCanonical = nonCanonical;
+    return ok;
   }
 
   describeFault(): string {

@@ -72,6 +72,8 @@ export class Mmu {
   allowSelfModify = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
   lastFault: number = FAULT_MAPERR;
+  /** The last exception was an access to an address that is not canonical. */
+  nonCanonical = false;
 
   private readonly memory: LinearMemory;
   private readonly I32: Int32Array;
@@ -143,6 +145,7 @@ export class Mmu {
   raise(vector: number, error: number): number {
     this.memory.I32[ENG_VECTOR] = vector;
     this.memory.I32[ENG_ERROR] = error;
+    this.nonCanonical = false;
     return FAULTED;
   }
 
@@ -217,7 +220,11 @@ export class Mmu {
 
   /** Addresses beyond the user half: #GP(0) if not canonical, else the kernel's, which is never mapped. */
   private notUser(lo: number, hi: number, access: number): number {
-    if (hi >> 15 !== -1) return this.raise(VECTOR_GP, 0);
+    if (hi >> 15 !== -1) {
+      this.raise(VECTOR_GP, 0);
+      this.nonCanonical = true;
+      return FAULTED;
+    }
     // Linux reports kernel addresses as protection faults, mapped or not (arch/x86/mm/fault.c).
     return this.pageFault(lo, hi, access | FAULT_PRESENT, FAULT_MAPERR);
   }
