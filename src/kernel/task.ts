@@ -66,6 +66,8 @@ export class Task implements Waiter {
   trapNumber = 0;
   trapError = 0;
   faultAddress = 0;
+  /** It was a fault, of which no signal frame tells yet: that will have EFLAGS.RF set. */
+  faulted = false;
 
   /** set_tid_address / CLONE_CHILD_CLEARTID: zeroed and woken at exit. */
   clearChildTid = 0;

@@ -26,6 +26,7 @@ import {
   SIGKILL,
   SIGSEGV,
   SIGTRAP,
+  TRAP_BRKPT,
   TRAP_TRACE,
 } from './numbers.ts';
 import { forceSignal } from './send.ts';
@@ -48,12 +49,13 @@ export function raiseException(task: Task): void {
   const rip = cpu.getReg(REG.rip);
   task.trapNumber = cpu.vector;
   task.trapError = cpu.errorCode;
-  switch (cpu.vector) {
+  task.faulted = task.trapNumber !== VECTOR_DB && task.trapNumber !== VECTOR_BP;
+  switch (task.trapNumber) {
     case VECTOR_DE:
       fault(task, SIGFPE, FPE_INTDIV, rip);
       break;
     case VECTOR_DB:
-      fault(task, SIGTRAP, TRAP_TRACE, rip);
+      fault(task, SIGTRAP, cpu.singleStepped ? TRAP_TRACE : TRAP_BRKPT, rip);
       break;
     case VECTOR_BP:
       fault(task, SIGTRAP, SI_KERNEL, 0);
@@ -71,7 +73,7 @@ export function raiseException(task: Task): void {
       break;
     case VECTOR_MF:
     case VECTOR_XM:
-      floatingPointFault(task, cpu.vector, rip);
+      floatingPointFault(task, task.trapNumber, rip);
       break;
     case VECTOR_AC:
       fault(task, SIGBUS, BUS_ADRALN, 0);

@@ -63,6 +63,8 @@ const UC_SIGCONTEXT_SS = 2;
 const UC_STRICT_RESTORE_SS = 4;
 /** Flags that rt_sigreturn restores: AC RF OF DF TF SF ZF AF PF CF. */
 const RESTORED_FLAGS = 0x50dd5;
+/** The CPU pushes it for faults: the instruction will be executed again (SDM vol. 3, 17.3.1.1). */
+const EFLAGS_RF = 0x10000;
 /** DF, RF and TF are clear in a handler. */
 const CLEARED_FLAGS = 0x10500;
 
@@ -121,6 +123,7 @@ export function writeFrame(task: Task, signal: CaughtSignal): boolean {
     task.altStack.size = 0;
     task.altStack.flags = SS_DISABLE;
   }
+  task.faulted = false;
   enterHandler(cpu, signal, at);
   return true;
 }
@@ -145,7 +148,7 @@ function encodeFrame(task: Task, signal: CaughtSignal, fpAddress: number): void 
     d.setInt32(UC_MCONTEXT + i * 8, cpu.getRegLo(reg), true);
     d.setInt32(UC_MCONTEXT + i * 8 + 4, cpu.getRegHi(reg), true);
   }
-  d.setUint32(SC_FLAGS, cpu.getEflags(), true);
+  d.setUint32(SC_FLAGS, cpu.getEflags() | (task.faulted ? EFLAGS_RF : 0), true);
   d.setUint16(SC_SEGMENTS, USER_CS, true);
   d.setUint16(SC_SEGMENTS + 6, USER_DS, true);
   d.setUint32(SC_ERR, task.trapError, true);

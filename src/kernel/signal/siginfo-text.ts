@@ -51,6 +51,11 @@ function valueText(info: SigInfo): string {
   return `si_value={int=${info.valueLo}, ptr=${ptr}}`;
 }
 
+/** The kernel's half has negative addresses. */
+function addressText(addr: number): string {
+  return addr === 0 ? 'NULL' : `0x${BigInt.asUintN(64, BigInt(addr)).toString(16)}`;
+}
+
 function details(info: SigInfo): string {
   const sender = `, si_pid=${info.pid}, si_uid=${info.uid}`;
   switch (info.kind) {
@@ -60,7 +65,7 @@ function details(info: SigInfo): string {
       return `${sender}, si_status=${status}, si_utime=${info.utime}, si_stime=${info.stime}`;
     }
     case 'fault':
-      return info.addr === 0 ? ', si_addr=NULL' : `, si_addr=0x${info.addr.toString(16)}`;
+      return `, si_addr=${addressText(info.addr)}`;
     case 'timer':
       return `, si_timerid=${info.timerId}, si_overrun=${info.overrun}, ${valueText(info)}`;
     case 'poll':

@@ -138,7 +138,7 @@ function encodeUnion(info: SigInfo, d: DataView): void {
   }
 }
 
-/** Stores a non-negative number below 2^64 as 64 bits. */
+/** Stores a number of -2^63 to 2^64 as 64 bits. */
 export function setAddress(d: DataView, at: number, value: number): void {
   d.setUint32(at, value % 4294967296, true);
   d.setUint32(at + 4, Math.floor(value / 4294967296), true);
