@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createDevFs } from '../../../src/kernel/fs/devfs/devfs.ts';
 import { registerMemoryDevices } from '../../../src/kernel/fs/devfs/memory-devices.ts';
@@ -19,6 +19,7 @@ import { Strace } from '../../../src/kernel/syscall/strace.ts';
 import type { Sys } from '../../../src/kernel/syscall/types.ts';
 import { BaseFile } from '../../../src/kernel/vfs/file.ts';
 import type { FileSystem, IoSource } from '../../../src/kernel/vfs/types.ts';
+import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { AUDIT } from '../../lib/audit.ts';
 
@@ -57,7 +58,13 @@ export interface GuestRun {
   readonly log: readonly string[];
 }
 
-export interface GuestOptions extends SpawnOptions {
+export interface CpuOptions {
+  /** Default: the interpreter. */
+  readonly engine?: Engine;
+  readonly cpuLevel?: CpuLevel;
+}
+
+export interface GuestOptions extends SpawnOptions, CpuOptions {
   /** Files to create: path → bytes. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly env?: readonly string[];
@@ -67,10 +74,11 @@ export interface GuestOptions extends SpawnOptions {
   readonly prepare?: (machine: Machine) => void;
 }
 
-export function createMachine(log: string[] = []): Machine {
+export function createMachine(log: string[] = [], cpu: CpuOptions = {}): Machine {
   const machine = new Machine({
     memory: MEMORY,
-    engine: 'interp',
+    engine: cpu.engine ?? 'interp',
+    cpuLevel: cpu.cpuLevel ?? 2,
     host: testHost(log),
     audit: AUDIT,
   });
@@ -153,7 +161,7 @@ export function runGuest(
   options: GuestOptions = {},
 ): GuestRun {
   const log: string[] = [];
-  const machine = createMachine(log);
+  const machine = createMachine(log, options);
   putFile(machine, '/bin/program', program);
   for (const [path, bytes] of Object.entries(options.files ?? {})) putFile(machine, path, bytes);
   return runInMachine(machine, '/bin/program', argv, options, log);
@@ -213,13 +221,23 @@ export function compile(
   cc = 'musl-gcc',
   base: readonly string[] = ['-static'],
 ): string {
-  const source = join(programs, `${name}.c`);
-  const all = ['-O1', '-w', ...base, ...flags];
-  const key = createHash('sha256')
-    .update(readFileSync(source))
-    .update([cc, ...all].join(' '))
-    .digest('hex')
-    .slice(0, 16);
+  return compileSource(join(programs, `${name}.c`), ['-O1', '-w', ...base, ...flags], cc);
+}
+
+/**
+ * @param headers files that the source includes: a change of them compiles it again
+ * @returns the path of the binary
+ */
+export function compileSource(
+  source: string,
+  all: readonly string[],
+  cc: string,
+  headers: readonly string[] = [],
+): string {
+  const hash = createHash('sha256').update([cc, ...all].join(' '));
+  for (const file of [source, ...headers]) hash.update(readFileSync(file));
+  const key = hash.digest('hex').slice(0, 16);
+  const name = basename(source, '.c');
   const binary = join(cache, `${name}-${key}`);
   if (existsSync(binary)) return binary;
   mkdirSync(cache, { recursive: true });
