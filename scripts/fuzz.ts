@@ -38,8 +38,8 @@ function printRows(rows: readonly InsnRow[], counts: ReadonlyMap<InsnRow, number
   const shown = values.counts ? sorted : [...sorted.slice(0, 5), ...sorted.slice(-5)];
   for (const row of shown) console.log(`${String(counts.get(row)).padStart(10)}  ${key(row)}`);
   for (const row of ROWS.filter((r) => !rows.includes(r))) {
-    const { noFuzz, feature } = row.options;
-    console.log(`         -  ${key(row)}: ${noFuzz ?? `this CPU lacks ${feature}`}`);
+    const lacks = `this CPU lacks ${row.features.filter((f) => !hostHas(f)).join(', ')}`;
+    console.log(`         -  ${key(row)}: ${row.options.noFuzz ?? lacks}`);
   }
   return rows.filter((r) => counts.get(r) === 0);
 }
@@ -47,7 +47,7 @@ function printRows(rows: readonly InsnRow[], counts: ReadonlyMap<InsnRow, number
 function main(): number {
   const why = whyNoNative();
   if (why !== null) throw new Error(`nothing to compare with: ${why}`);
-  const rows = ROWS.filter((r) => fuzzable(r) && hostHas(r.options.feature));
+  const rows = ROWS.filter((r) => fuzzable(r) && r.features.every(hostHas));
   const counts = new Map(rows.map((r) => [r, 0]));
   const seeds = number('seeds');
   const until = Date.now() + number('seconds') * 1000;

@@ -18,6 +18,7 @@ type Reg = 'ebx' | 'ecx' | 'edx';
 /** feature, leaf, register, bit; the level it begins at, if not 2. Leaf 7 is subleaf 0. */
 const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['sse3', 1, 'ecx', 0],
+  ['pclmulqdq', 1, 'ecx', 1],
   ['ssse3', 1, 'ecx', 9],
   ['fma', 1, 'ecx', 12, 3],
   ['cx16', 1, 'ecx', 13],
@@ -25,6 +26,7 @@ const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['sse4.2', 1, 'ecx', 20],
   ['movbe', 1, 'ecx', 22],
   ['popcnt', 1, 'ecx', 23],
+  ['aes', 1, 'ecx', 25],
   ['xsave', 1, 'ecx', 26, 3],
   ['osxsave', 1, 'ecx', 27, 3],
   ['avx', 1, 'ecx', 28, 3],
@@ -47,6 +49,8 @@ const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['erms', 7, 'ebx', 9],
   ['adx', 7, 'ebx', 19],
   ['sha', 7, 'ebx', 29],
+  ['vaes', 7, 'ecx', 9, 3],
+  ['vpclmulqdq', 7, 'ecx', 10, 3],
   ['fsrm', 7, 'edx', 4],
   ['lahf', 0x80000001, 'ecx', 0],
   ['lzcnt', 0x80000001, 'ecx', 5],
@@ -83,7 +87,7 @@ export function linuxName(feature: string): string {
 
 /** The flags of /proc/cpuinfo, in Linux's order (arch/x86/include/asm/cpufeatures.h), with those it makes up. */
 export function linuxFlags(level: CpuLevel): string[] {
-  const words = ['1 edx', '2147483649 edx', '1 ecx', '2147483649 ecx', '7 ebx', '7 edx'];
+  const words = ['1 edx', '2147483649 edx', '1 ecx', '2147483649 ecx', '7 ebx', '7 ecx', '7 edx'];
   const reported = cpuFeatures(level);
   const flags = words.flatMap((word) =>
     FEATURES.filter(([name, leaf, reg]) => `${leaf} ${reg}` === word && reported.has(name))

@@ -3,6 +3,7 @@
 import { ARITH_ROWS } from './rows-arith.ts';
 import { BMI_ROWS } from './rows-bmi.ts';
 import { CONTROL_ROWS } from './rows-control.ts';
+import { CRYPTO_ROWS } from './rows-crypto.ts';
 import { MOVE_ROWS } from './rows-move.ts';
 import { SHIFT_ROWS } from './rows-shift.ts';
 import { SSE_ROWS } from './rows-sse.ts';
@@ -19,6 +20,7 @@ export const ROWS: readonly InsnRow[] = [
   ...BMI_ROWS,
   ...CONTROL_ROWS,
   ...SSE_ROWS,
+  ...CRYPTO_ROWS,
   ...X87_ROWS,
   ...VEX_MOVE_ROWS,
   ...VEX_INT_ROWS,

@@ -62,7 +62,7 @@ export interface InsnOptions {
   readonly size?: 'd64' | 'f64';
   /** Raises #GP(0) in user mode. */
   readonly privileged?: true;
-  /** CPUID feature that announces it (name in cpuid.ts). Baseline rows have none. */
+  /** CPUID features, space-separated, that announce it (names in cpuid.ts). Baseline rows have none. */
   readonly feature?: string;
   /** Memory operand of 16 bytes must be aligned (documentation and fuzzing; lifters check with MEM_ALIGN). */
   readonly aligned?: true;
@@ -129,6 +129,8 @@ export interface InsnRow {
   /** null: not implemented yet, raises #UD. */
   readonly lift: LiftFn | null;
   readonly options: InsnOptions;
+  /** All of these are needed. */
+  readonly features: readonly string[];
   /** Status-flag masks in EFLAGS bit positions. */
   readonly flagsWritten: number;
   readonly flagsRead: number;
@@ -384,6 +386,7 @@ export function insn(
     operands,
     lift: lift === 'todo' ? null : lift,
     options,
+    features: options.feature?.split(' ') ?? [],
     flagsWritten: flagMask(options.flags, 'w'),
     flagsRead: flagMask(options.flags, 'r'),
     flagsUndefined: flagMask(options.flags, 'u'),

@@ -105,7 +105,7 @@ function liftInsn(status: number, level: CpuLevel): void {
   const row = cx.d.row;
   if (status === DECODE.tooLong) cx.raise(VECTOR.GP);
   else if (status !== DECODE.ok || row === null || row.lift === null) cx.raise(VECTOR.UD);
-  else if (level < 3 && LEVEL_3_FEATURES.has(row.options.feature ?? '')) cx.raise(VECTOR.UD);
+  else if (level < 3 && row.features.some((f) => LEVEL_3_FEATURES.has(f))) cx.raise(VECTOR.UD);
   else {
     cx.startInsn(row);
     row.lift(cx);

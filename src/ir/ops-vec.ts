@@ -172,4 +172,14 @@ export const VEC_OPS = [
   vec('vsha1msg1'),
   vec('vsha1msg2'),
   vec('vsha1rnds4', VV, 'select'),
+
+  // AES rounds of state a with round key b, and carry-less multiplication (slot-aes.ts).
+  vec('vaesenc'),
+  vec('vaesenclast'),
+  vec('vaesdec'),
+  vec('vaesdeclast'),
+  vec('vaesimc', ['v128']),
+  vec('vaeskeygen', ['v128'], 'round constant'),
+  /** 64 by 64 bits: bit 0 of imm chooses the quadword of a, bit 4 that of b. */
+  vec('vclmul', VV, 'select'),
 ] as const satisfies readonly OpRow[];

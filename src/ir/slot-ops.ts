@@ -4,6 +4,7 @@
  */
 
 import type { SlotOpName } from './ops.ts';
+import { AES_FNS } from './slot-aes.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { FP_FNS, FP_INLINE } from './slot-fp.ts';
 import { SHA_FNS } from './slot-sha.ts';
@@ -21,6 +22,7 @@ export const SLOT_FNS: Record<SlotOpName, SlotFn> = {
   ...SHIFT_FNS,
   ...WIDE_FNS,
   ...SHA_FNS,
+  ...AES_FNS,
   ...FP_FNS,
 };
 

@@ -16,7 +16,7 @@ const INSTRUCTIONS = 80_000;
 const why = whyNoNative();
 if (why !== null) test.skip('all', why);
 else {
-  const rows = ROWS.filter((r) => fuzzable(r) && hostHas(r.options.feature));
+  const rows = ROWS.filter((r) => fuzzable(r) && r.features.every(hostHas));
   MUTATIONS.forEach(({ name, mnemonic, apply }, i) => {
     test(name, () => {
       const undo = apply();

@@ -10,7 +10,7 @@ function main(): void {
   const why = whyNoNative();
   if (why !== null) throw new Error(`instruction vectors cannot be recorded: ${why}`);
   const rows = ROWS.filter(fuzzable);
-  const lacking = new Set(rows.map((r) => r.options.feature).filter((f) => !hostHas(f)));
+  const lacking = new Set(rows.flatMap((r) => r.features).filter((f) => !hostHas(f)));
   if (lacking.size > 0) throw new Error(`this CPU lacks ${[...lacking].join(', ')}`);
   const runner = buildRunner();
   const vectors: Record<string, RowVectors> = {};
