@@ -9,8 +9,8 @@
  *   0x001000  CPU state: the guest's registers (layout: frontend) and the engine words below
  *   0x002000  scratch: where a page-crossing access is assembled
  *   0x004000  temps: 16 bytes per IR temp
- *   0x010000  TLB: 1,024 entries of 32 bytes
- *   0x020000  constant pool of translated code: 8 bytes per constant
+ *   0x010000  TLB: 4,096 entries of 32 bytes
+ *   0x030000  constant pool of translated code: 8 bytes per constant
  *   0x200000  guest RAM, in frames of 4 KiB
  */
 
