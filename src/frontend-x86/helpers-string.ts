@@ -1,10 +1,10 @@
 /**
  * Repeated string instructions (SDM vol. 2, REP): bulk work page by page, at most WORK_LIMIT bytes a call.
  *
- * Every helper is name(how, segment base) with how = size | addr32 << 8 | repne << 9, and returns 1 if
- * the instruction is finished, 0 if it is to be executed again (work limit). rcx, rsi and rdi always describe a
- * state between two iterations: at a fault, at a store to translated code, at the limit. The flags do too, but at a
- * fault are those of before.
+ * Every helper is name(how, segment base) with how = size | addr32 << 8 | repne << 9 | once << 10, and returns 1
+ * if the instruction is finished, 0 if it is to be executed again (work limit, or once: one iteration, after which
+ * EFLAGS.TF traps). rcx, rsi and rdi always describe a state between two iterations: at a fault, at a store to
+ * translated code, at the limit. The flags do too, but at a fault are those of before.
  */
 
 import { PAGE_SIZE } from '../common/layout.ts';
@@ -45,7 +45,7 @@ function start(env: HelperEnv, a: number, b: number): void {
   op.segLo = I32[b] as number;
   op.segHi = I32[b + 1] as number;
   op.step = I32[DF] === 0 ? op.size : -op.size;
-  op.budget = WORK_LIMIT;
+  op.budget = (how & 0x400) === 0 ? WORK_LIMIT : op.size;
 }
 
 /** Iterations left, as far as they matter for one call. */

@@ -133,7 +133,10 @@ export const liftStd: LiftFn = (cx) => cx.b.opTo(DF, 'mov.i32', cx.k(1));
 
 // ── string instructions ─────────────────────────────────────────────────────────────────────────
 
-/** One call does up to the work limit; then the block goes on here or at the next instruction. */
+/**
+ * One call does up to the work limit, or one iteration if each is traced; then the block goes on here or at the
+ * next instruction.
+ */
 function repeated(cx: Lift, helper: string, size: number): void {
   const { d } = cx;
   const repne = d.rep === 0xf2 ? 0x200 : 0;
@@ -141,7 +144,7 @@ function repeated(cx: Lift, helper: string, size: number): void {
   const done = cx.callValue(
     helper,
     'i32',
-    cx.k(size | (d.addrSize === 4 ? 0x100 : 0) | repne),
+    cx.k(size | (d.addrSize === 4 ? 0x100 : 0) | repne | (cx.singleStep ? 0x400 : 0)),
     base,
   );
   cx.branchTo(done, cx.nextPc(), cx.pc());

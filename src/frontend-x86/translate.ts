@@ -15,6 +15,7 @@ import { type CpuLevel, LEVEL_3_FEATURES } from './cpuid.ts';
 import { DECODE, decode, MAX_INSN_LENGTH } from './decode.ts';
 import type { Decoded } from './decoded.ts';
 import { Lift, VECTOR } from './lift-context.ts';
+import { MAP } from './table-format.ts';
 
 /** Guest code as the caller sees it. */
 export interface CodeSource {
@@ -112,6 +113,11 @@ function liftInsn(status: number, level: CpuLevel): void {
   }
 }
 
+/** MOV to SS inhibits the trap of EFLAGS.TF behind it (SDM vol. 3, 6.8.3). */
+function delaysTrap(d: Decoded): boolean {
+  return d.row?.map === MAP.one && d.opcode === 0x8e && (d.reg & 7) === 2;
+}
+
 /** Ends a block that has no terminator: on to the next instruction. */
 function fallThrough(): void {
   cx.jump(cx.nextPc(), JUMP.next);
@@ -125,7 +131,7 @@ export function translateBlock(
 ): IrBlock {
   const d = cx.d;
   const level = code.level ?? 3;
-  const maxInsns = options.singleStep ? 1 : (options.maxInsns ?? MAX_BLOCK_INSNS);
+  let maxInsns = options.singleStep ? 1 : (options.maxInsns ?? MAX_BLOCK_INSNS);
   cx.startBlock(pcLo, pcHi, options.ccIn ?? -1, options.singleStep ?? false);
   const pageHost = code.fetch(pcLo, pcHi);
   d.pcLo = pcLo | 0;
@@ -153,6 +159,7 @@ export function translateBlock(
     liftInsn(status, level);
     offset += d.length;
     count++;
+    if (options.singleStep && count === 1 && delaysTrap(d)) maxInsns = 2;
     if (!cx.ended && (count >= maxInsns || offset >= inPage)) fallThrough();
   }
   return cx.b.finish(offset, count);
