@@ -29,7 +29,7 @@ interface IsaProgram {
   readonly needs?: readonly string[];
 }
 
-const PROGRAMS: readonly IsaProgram[] = [{ name: 'signal-context' }];
+const PROGRAMS: readonly IsaProgram[] = [{ name: 'signal-context' }, { name: 'single-step' }];
 
 const ENGINES: readonly Engine[] = ['interp', 'js', 'lockstep'];
 

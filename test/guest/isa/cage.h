@@ -140,7 +140,7 @@ static void cage_put(uint64_t at, const uint8_t *code, size_t n) {
 }
 
 /* One line about the end: the signal, and the registers that are not as preloaded. */
-static void cage_report(const char *name, uint64_t undefined_flags) {
+__attribute__((unused)) static void cage_report(const char *name, uint64_t undefined_flags) {
   printf("%s: signal %d code %d addr %lx rip %lx trap %lu err %lx", name, end.sig, end.code, end.addr,
          end.rip, end.trap, end.err);
   if (end.trap == 14) printf(" cr2 %lx", end.cr2);
@@ -151,7 +151,7 @@ static void cage_report(const char *name, uint64_t undefined_flags) {
   printf("\n");
 }
 
-static void cage_all(void (*each)(const struct snippet *)) {
+__attribute__((unused)) static void cage_all(void (*each)(const struct snippet *)) {
   for (const struct snippet *s = __start_snippets; s < __stop_snippets; s++) {
     cage_preload();
     cage_put(CODE, s->code, s->end - s->code);
