@@ -1,19 +1,11 @@
-/** The passes: what they turn blocks into, and that random blocks do the same without them. */
+/** The passes: what they turn blocks into. That they keep the meaning: random-programs.test.ts. */
 
-import { ENG_BUDGET, STATE_BASE } from '../../src/common/layout.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
-import { GPR, GUEST_STATE_SIZE, stateWord, X86_STATE } from '../../src/frontend-x86/state.ts';
-import type { IrBlock } from '../../src/ir/block.ts';
-import { BlockBuilder } from '../../src/ir/builder.ts';
-import { COND_NAMES, EXIT, OP, OPS, type OpRow } from '../../src/ir/ops.ts';
+import { X86_STATE } from '../../src/frontend-x86/state.ts';
 import { evaluateLea, RESULT } from '../../src/ir/passes/eval.ts';
 import { PASSES, runPasses } from '../../src/ir/passes/index.ts';
-import { NONE, type Ref } from '../../src/ir/refs.ts';
 import { formatBlock, parseBlock } from '../../src/ir/text.ts';
 import { verifyBlock } from '../../src/ir/verify.ts';
-import { differences, Engines } from '../backend-js/engines.ts';
-import { Random } from '../backend-js/random.ts';
-import { GUEST_HI, GUEST_LO, GUEST_PAGES } from '../backend-js/toy-machine.ts';
 import { assert, suite } from '../lib/suite.ts';
 
 const test = suite('passes');
@@ -143,88 +135,4 @@ test('a branch on a constant becomes a jump', () => {
 test('addresses are folded modulo 2^64', () => {
   evaluateLea(-8, -1, 3, 0, 2, -4);
   assert.equal([...RESULT], [0, 0]);
-});
-
-// Random blocks.
-
-const engines = new Engines();
-const b = new BlockBuilder();
-const INT_OPS = OPS.map((r: OpRow, op) => (r.cls === 'int' ? op : -1)).filter((op) => op >= 0);
-
-function randomBlock(rng: Random): IrBlock {
-  b.reset(0x1000, 0);
-  const temps: Ref[] = [];
-  const reg = (): Ref => GPR[rng.below(6)]!;
-  const operand = (): Ref => {
-    const k = rng.below(4);
-    if (k === 0) return b.const64(rng.value32(), rng.below(2) === 0 ? 0 : rng.value32());
-    return k < 3 && temps.length > 0 ? temps[rng.below(temps.length)]! : reg();
-  };
-  const insns = 3 + rng.below(6);
-  for (let i = 0; i < insns; i++) {
-    b.emit(OP.insn, NONE, NONE, NONE, 4, i * 4);
-    if (rng.below(3) === 0) {
-      const t = b.op('ld64', GPR[13]!, NONE, NONE, rng.below(GUEST_PAGES * 4096 + 3000));
-      temps.push(t);
-    }
-    for (let k = rng.below(4); k > 0; k--) {
-      const op = INT_OPS[rng.below(INT_OPS.length)]!;
-      const row = OPS[op] as OpRow;
-      const imm =
-        row.imm === 'cond' ? rng.below(COND_NAMES.length) : row.imm === 'disp' ? rng.value32() : 0;
-      const field = (f: string | null): Ref =>
-        f === null ? NONE : f === 'int' ? rng.below(4) : operand();
-      const toTemp = rng.below(2) === 0;
-      const d = toTemp ? b.temp(row.d as 'i64') : reg();
-      b.emit(op, d, field(row.a), field(row.b), field(row.c), imm);
-      if (toTemp) temps.push(d);
-    }
-    if (rng.below(2) === 0) b.emit(OP.ccset, NONE, operand(), operand(), operand(), rng.below(40));
-  }
-  b.emit(OP.exit, NONE, b.const64(0x2000, 0), NONE, NONE, EXIT.syscall);
-  return b.finish(insns * 4, insns);
-}
-
-function copy(block: IrBlock): IrBlock {
-  return {
-    ...block,
-    code: block.code.slice(),
-    consts: block.consts.slice(),
-    tempTypes: block.tempTypes.slice(),
-    pendingCc: [],
-  };
-}
-
-test('random blocks do the same with all passes, and with each alone, in both engines', () => {
-  const rng = new Random(99);
-  const ram = new Uint8Array(GUEST_PAGES * 4096).map(() => rng.below(256));
-  const state = new Uint8Array(GUEST_STATE_SIZE);
-  const words = new Int32Array(state.buffer);
-  const names = Object.keys(PASSES);
-  const variants = [
-    [],
-    ...names.map((n) => names.filter((m) => m !== n)),
-    ...names.map((n) => [n]),
-  ];
-  for (let k = 0; k < 400; k++) {
-    for (let i = 0; i < 32; i++) words[i] = rng.value32();
-    words[stateWord('r13') - STATE_BASE / 4] = GUEST_LO;
-    words[stateWord('r13') + 1 - STATE_BASE / 4] = GUEST_HI;
-    const block = randomBlock(rng);
-    engines.restore(state, ram, 1000);
-    const want = engines.outcome(engines.interpret([block], block));
-    const without = new Set(variants[k % variants.length]);
-    const changed = copy(block);
-    runPasses(changed, X86_STATE, HELPERS, without);
-    assert.equal(verifyBlock(changed, X86_STATE, HELPERS.length), []);
-    for (const engine of ['interpret', 'compiled'] as const) {
-      engines.restore(state, ram, 1000);
-      const got = engines.outcome(engines[engine]([changed], changed, false));
-      const diff = differences(want, got);
-      if (diff.length === 0) continue;
-      const text = `${formatBlock(block, X86_STATE)}\n---\n${formatBlock(changed, X86_STATE)}`;
-      throw new Error(`${engine} without ${[...without]}: ${diff.join('\n')}\n${text}`);
-    }
-  }
-  assert.ok(engines.machine.env.I32[ENG_BUDGET] !== 0);
 });
