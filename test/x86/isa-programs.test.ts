@@ -29,7 +29,11 @@ interface IsaProgram {
   readonly needs?: readonly string[];
 }
 
-const PROGRAMS: readonly IsaProgram[] = [{ name: 'signal-context' }, { name: 'single-step' }];
+const PROGRAMS: readonly IsaProgram[] = [
+  { name: 'signal-context' },
+  { name: 'single-step' },
+  { name: 'self-modifying' },
+];
 
 const ENGINES: readonly Engine[] = ['interp', 'js', 'lockstep'];
 
