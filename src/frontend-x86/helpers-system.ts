@@ -1,4 +1,4 @@
-/** Helpers for exceptions, EFLAGS, CPUID and the time-stamp counter. */
+/** Helpers for exceptions, EFLAGS, CPUID, the time-stamp counter and random numbers. */
 
 import { ENG_CPU_LEVEL, ENG_FAULT_HI, ENG_FAULT_LO } from '../common/layout.ts';
 import type { HelperEnv, HelperRow } from '../ir/helpers.ts';
@@ -138,6 +138,13 @@ function rdtsc(env: HelperEnv): number {
   return 0;
 }
 
+/** random(): 64 bits. */
+function random(env: HelperEnv, d: number): number {
+  env.I32[d] = env.random();
+  env.I32[d + 1] = env.random();
+  return 0;
+}
+
 const vars = (...names: string[]): readonly number[] => names.map(stateVar);
 
 export const SYSTEM_HELPERS: readonly HelperRow[] = [
@@ -207,6 +214,17 @@ export const SYSTEM_HELPERS: readonly HelperRow[] = [
     reads: [],
     writes: vars('rax', 'rdx'),
     mayFault: false,
+    varies: true,
     fn: rdtsc,
+  },
+  {
+    name: 'random',
+    result: 'i64',
+    args: [],
+    reads: [],
+    writes: [],
+    mayFault: false,
+    varies: true,
+    fn: random,
   },
 ];

@@ -109,6 +109,15 @@ export const liftRdtscp: LiftFn = (cx) => {
   cx.setGpr(RCX, 4, cx.k(0));
 };
 
+/** RDPID: the same. */
+export const liftRdpid: LiftFn = (cx) => cx.setGpr(cx.regNo(0), 8, cx.b.const64(0, 0));
+
+/** RDRAND, RDSEED: there always is a number, which CF says. */
+export const liftRdrand: LiftFn = (cx) => {
+  cx.set(0, cx.callValue('random', 'i64'));
+  cx.flags.setEflags(cx.k(1));
+};
+
 /** RDFSBASE, RDGSBASE. */
 export const liftReadBase: LiftFn = (cx) => {
   cx.set(0, (cx.d.modrm & 8) === 0 ? FS_BASE : GS_BASE);

@@ -22,6 +22,8 @@ import {
   liftMovs,
   liftNop,
   liftPrivileged,
+  liftRdpid,
+  liftRdrand,
   liftRdtsc,
   liftRdtscp,
   liftReadBase,
@@ -40,6 +42,7 @@ import { type InsnRow, insn } from './table-format.ts';
 
 const TRANSFER = 'leaves the test block; covered by unit tests';
 const SYSTEM = 'depends on the machine';
+const RANDOM = { flags: 'w:oszapc', noFuzz: 'another number each time' } as const;
 const UMIP = 'allowed to user code where the host does not use UMIP';
 
 /** #GP(0) at CPL 3. */
@@ -111,9 +114,9 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('xrstor M', 'NP 0F AE /5', liftXrstor, { feature: 'xsave', noFuzz: XSTATE }),
   insn('xsaveopt M', 'NP 0F AE /6', liftXsave(0), { feature: 'xsave', noFuzz: XSTATE }),
   insn('xsavec M', 'NP 0F C7 /4', liftXsave(XSAVE_COMPACTED), { feature: 'xsave', noFuzz: XSTATE }),
-  insn('rdrand Rv', '0F C7 /6', 'todo', { feature: 'rdrand' }),
-  insn('rdseed Rv', '0F C7 /7', 'todo', { feature: 'rdseed' }),
-  insn('rdpid Rq', 'F3 0F C7 /7', 'todo', { feature: 'rdpid' }),
+  insn('rdrand Rv', '0F C7 /6', liftRdrand, { feature: 'rdrand', ...RANDOM }),
+  insn('rdseed Rv', '0F C7 /7', liftRdrand, { feature: 'rdseed', ...RANDOM }),
+  insn('rdpid Rq', 'F3 0F C7 /7', liftRdpid, { feature: 'rdpid', noFuzz: SYSTEM }),
   insn('sysenter', '0F 34', 'todo', { noFuzz: SYSTEM }),
   insn('sysexit', '0F 35', 'todo', { noFuzz: SYSTEM }),
 

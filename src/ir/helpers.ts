@@ -36,6 +36,8 @@ export interface GuestAccess {
 
 export interface HelperEnv extends LinearMemory {
   readonly mem: GuestAccess;
+  /** 32 random bits of cryptographic quality. */
+  readonly random: () => number;
 }
 
 /** 0: done. -1: exception (engine words set), -2: selfModify; then the state is that before the instruction, or, for a rep instruction, between two iterations. */
@@ -50,5 +52,7 @@ export interface HelperRow {
   readonly reads: readonly number[] | 'all';
   readonly writes: readonly number[] | 'all';
   readonly mayFault: boolean;
+  /** Its result is another one each time: engines cannot be compared over it. */
+  readonly varies?: true;
   readonly fn: HelperFn;
 }

@@ -114,8 +114,14 @@ export class Cpu implements CpuPort, LockstepHost {
   /** The instruction that faulted. */
   private readonly faulting = new Decoded();
 
-  /** @param level see MachineOptions */
-  constructor(mem: LinearMemory, mmu: Mmu, engine: Engine, level: CpuLevel = 2) {
+  /** @param random 32 random bits @param level see MachineOptions */
+  constructor(
+    mem: LinearMemory,
+    mmu: Mmu,
+    engine: Engine,
+    random: () => number,
+    level: CpuLevel = 2,
+  ) {
     mem.I32[ENG_CPU_LEVEL] = level;
     this.flags = linuxFlags(level);
     this.xstateSize = level >= 3 ? XSAVE_SIZE : FXSAVE_SIZE;
@@ -123,7 +129,7 @@ export class Cpu implements CpuPort, LockstepHost {
     this.I32 = mem.I32;
     this.mmu = mmu;
     this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu, this) : null;
-    this.env = { ...mem, mem: mmu };
+    this.env = { ...mem, mem: mmu, random };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
       hotThreshold: HOT[engine],
       train: true,

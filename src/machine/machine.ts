@@ -28,6 +28,23 @@ export interface MachineOptions {
   readonly audit?: boolean;
 }
 
+/** Random words of the host's, a KiB at a time: a call of its own for each would cost a microsecond. */
+function randomWords(host: HostPort): () => number {
+  const words = new Int32Array(256);
+  const bytes = new Uint8Array(words.buffer);
+  let next = words.length;
+  return () => {
+    if (next === words.length) {
+      host.random(bytes);
+      next = 0;
+    }
+    const w = words[next] as number;
+    // No number is left behind for whoever looks.
+    words[next++] = 0;
+    return w;
+  };
+}
+
 export class Machine {
   readonly memory: LinearMemory;
   readonly mmu: Mmu;
@@ -41,7 +58,13 @@ export class Machine {
     this.memory = createLinearMemory(RAM_BASE + options.memory);
     const frames = options.audit === true ? new WatchedFrames(this.memory) : null;
     this.mmu = new Mmu(frames === null ? new Paging(this.memory) : new Paging(this.memory, frames));
-    this.cpu = new Cpu(this.memory, this.mmu, options.engine, options.cpuLevel);
+    this.cpu = new Cpu(
+      this.memory,
+      this.mmu,
+      options.engine,
+      randomWords(options.host),
+      options.cpuLevel,
+    );
     this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
     this.cpu.symbolize = (pc) => this.symbolAt(pc);
     if (this.regions !== null) {
@@ -50,6 +73,7 @@ export class Machine {
       this.regions.keepRecords = options.engine === 'lockstep';
       // Lockstep compares whole runs: what leaves within a block has no counterpart in the interpreter.
       this.regions.leanFirst = options.engine !== 'lockstep';
+      this.regions.repeatable = options.engine === 'lockstep';
       this.cpu.useRegions(this.regions);
     }
     this.kernel = new Kernel({

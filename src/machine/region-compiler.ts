@@ -14,6 +14,7 @@ import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { formRegion, type Region, type RegionSource } from '../ir/cfg/region.ts';
 import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from '../ir/fp-env.ts';
+import { OP, STRIDE } from '../ir/ops.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
 import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
@@ -95,6 +96,9 @@ export class RegionCompiler {
   /** Compiles regions without slow paths first, until they turn out to need them. */
   leanFirst = false;
 
+  /** Only what does the same when it is repeated gets into regions: lockstep repeats them. */
+  repeatable = false;
+
   /** @returns null if no region can be made from this block */
   compile(entry: Tb): CompiledRegion | null {
     const start = this.now();
@@ -173,10 +177,18 @@ export class RegionCompiler {
 
   private block(lo: number, hi: number, ccIn: number, insns: number): IrBlock | null {
     const tb = this.cpu.peek(lo, hi);
-    if (tb === null) return null;
+    if (tb === null || (this.repeatable && varies(tb.interp.ir))) return null;
     this.members.push(tb);
     return ccIn < 0 && insns < 0 ? tb.interp.ir : this.cpu.lift(lo, hi, ccIn, insns);
   }
+}
+
+/** Whether a block reads the clock, or draws random numbers. */
+function varies(ir: IrBlock): boolean {
+  for (let at = 0; at < ir.code.length; at += STRIDE) {
+    if (ir.code[at] === OP.call && HELPERS[ir.code[at + 5]!]?.varies === true) return true;
+  }
+  return false;
 }
 
 /** Runs after which 32-bit counters are emptied: a run executes some 200,000 instructions at most. */

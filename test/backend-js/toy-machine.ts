@@ -136,5 +136,5 @@ export function toyMachine(): ToyMachine {
   const mem = createLinearMemory(RAM_BASE + GUEST_PAGES * 4096 + 65536);
   const access = new ToyAccess(mem);
   mem.I32[ENG_TLB_GEN] = 5;
-  return { env: { ...mem, mem: access }, access };
+  return { env: { ...mem, mem: access, random: () => 0 }, access };
 }

@@ -147,7 +147,7 @@ export abstract class Engine {
   constructor() {
     const { mem } = this;
     const access = twoPages(mem);
-    this.env = { ...mem, mem: access };
+    this.env = { ...mem, mem: access, random: () => 0 };
     const fetch = (lo: number, hi: number): number => access.read(lo, hi, 1);
     this.code = { U8: mem.U8, I32: mem.I32, fetch };
     mem.I32[ENG_CODE_GEN] = 1;

@@ -96,7 +96,7 @@ export function newBench(
   layout: StateLayout = TEST_LAYOUT,
 ): Bench {
   const mem = createLinearMemory(0x400000);
-  const env: HelperEnv = { ...mem, mem: flatAccess(mem) };
+  const env: HelperEnv = { ...mem, mem: flatAccess(mem), random: () => 0x89abcdef | 0 };
   const interp = new Interpreter(env, layout, helpers, { arenaWords: 1 << 18 });
   const offset = (name: string): number => {
     const v = layout.vars.find((x) => x.name === name);
