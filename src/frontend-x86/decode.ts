@@ -87,7 +87,8 @@ export function decode(d: Decoded, bytes: Uint8Array, at: number, available: num
   const row = map < 0 ? null : lookUp(d, map);
   d.row = row;
   if (row !== null) readOperands(d, row);
-  d.length = pos - at;
+  // Of one that is too long, nothing behind the 15th byte is looked at: that may be another page.
+  d.length = Math.min(pos - at, MAX_INSN_LENGTH);
   if (pos > end) return available >= MAX_INSN_LENGTH ? DECODE.tooLong : DECODE.truncated;
   if (row === null || row.lift === null) return DECODE.invalid;
   if (row.noVvvv && d.vvvv !== 0) return DECODE.invalid;
