@@ -33,6 +33,7 @@ const PROGRAMS: readonly IsaProgram[] = [
   { name: 'signal-context' },
   { name: 'single-step' },
   { name: 'self-modifying' },
+  { name: 'encoding' },
 ];
 
 const ENGINES: readonly Engine[] = ['interp', 'js', 'lockstep'];
