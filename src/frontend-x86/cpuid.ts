@@ -13,9 +13,9 @@ export interface CpuidResult {
   edx: number;
 }
 
-type Reg = 'ebx' | 'ecx' | 'edx';
+type Reg = 'eax' | 'ebx' | 'ecx' | 'edx';
 
-/** feature, leaf, register, bit; the level it begins at, if not 2. Leaf 7 is subleaf 0. */
+/** feature, leaf, register, bit; the level it begins at, if not 2. Leaf 7 is subleaf 0, leaf 0xd subleaf 1. */
 const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['sse3', 1, 'ecx', 0],
   ['pclmulqdq', 1, 'ecx', 1],
@@ -50,7 +50,13 @@ const FEATURES: readonly (readonly [string, number, Reg, number, 3?])[] = [
   ['erms', 7, 'ebx', 9],
   ['rdseed', 7, 'ebx', 18],
   ['adx', 7, 'ebx', 19],
+  ['clflushopt', 7, 'ebx', 23],
+  ['clwb', 7, 'ebx', 24],
   ['sha', 7, 'ebx', 29],
+  ['xsaveopt', 0xd, 'eax', 0, 3],
+  ['xsavec', 0xd, 'eax', 1, 3],
+  ['xgetbv1', 0xd, 'eax', 2, 3],
+  ['umip', 7, 'ecx', 2],
   ['vaes', 7, 'ecx', 9, 3],
   ['vpclmulqdq', 7, 'ecx', 10, 3],
   ['rdpid', 7, 'ecx', 22],
@@ -90,14 +96,16 @@ export function linuxName(feature: string): string {
 
 /** The flags of /proc/cpuinfo, in Linux's order (arch/x86/include/asm/cpufeatures.h), with those it makes up. */
 export function linuxFlags(level: CpuLevel): string[] {
-  const words = ['1 edx', '2147483649 edx', '1 ecx', '2147483649 ecx', '7 ebx', '7 ecx', '7 edx'];
   const reported = cpuFeatures(level);
-  const flags = words.flatMap((word) =>
-    FEATURES.filter(([name, leaf, reg]) => `${leaf} ${reg}` === word && reported.has(name))
+  const word = (leaf: number, register: Reg): string[] =>
+    FEATURES.filter(([name, l, reg]) => l === leaf && reg === register && reported.has(name))
       .map(([name]) => linuxName(name))
-      .filter((name) => name !== ''),
-  );
-  return [...flags, 'rep_good', 'nopl', 'cpuid'];
+      .filter((name) => name !== '');
+  return [
+    ...[...word(1, 'edx'), ...word(0x80000001, 'edx'), 'rep_good', 'nopl', 'cpuid'],
+    ...[...word(1, 'ecx'), ...word(0x80000001, 'ecx'), ...word(7, 'ebx'), ...word(0xd, 'eax')],
+    ...[...word(7, 'ecx'), ...word(7, 'edx')],
+  ];
 }
 
 /** Features that a level of 2 lacks: their instructions raise #UD there. */
@@ -157,8 +165,9 @@ function stateLeaf(r: CpuidResult, index: number): void {
     r.ebx = XSAVE_SIZE;
     r.ecx = XSAVE_SIZE;
   } else if (index === 1) {
-    // XSAVEOPT and XSAVEC.
-    r.eax = 3;
+    addFeatures(r, 0xd, 3);
+    // The compacted image of what XCR0 enables.
+    r.ebx = XSAVE_SIZE;
   } else if (index === 2) {
     r.eax = YMM_HIGH_SIZE;
     r.ebx = YMM_HIGH;

@@ -3,6 +3,7 @@
 import type { HelperRow } from '../ir/helpers.ts';
 import { FP_HELPERS } from './helpers-fp.ts';
 import { INT_HELPERS } from './helpers-int.ts';
+import { SEGMENT_HELPERS } from './helpers-segment.ts';
 import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
 import { VEC_HELPERS } from './helpers-vec.ts';
@@ -15,6 +16,7 @@ export const HELPERS: readonly HelperRow[] = [
   ...FP_HELPERS,
   ...VEC_HELPERS,
   ...XSAVE_HELPERS,
+  ...SEGMENT_HELPERS,
 ];
 
 /** Helper numbers by name. */

@@ -4,7 +4,15 @@ import { SCRATCH_BASE } from '../common/layout.ts';
 import type { HelperEnv, HelperFn, HelperRow } from '../ir/helpers.ts';
 import { stateVar, stateWord } from './state.ts';
 import { X87_VARS } from './x87-state.ts';
-import { componentRanges, SUPPORTED, writeImage, XSAVE_SIZE, XSTATE_BV, xrstor } from './xsave.ts';
+import {
+  componentRanges,
+  inUse,
+  SUPPORTED,
+  writeImage,
+  XSAVE_SIZE,
+  XSTATE_BV,
+  xrstor,
+} from './xsave.ts';
 
 const IMAGE = SCRATCH_BASE + 0xc00;
 const RAX = stateWord('rax');
@@ -61,15 +69,21 @@ const xrstorHelper: HelperFn = (env, _d, a) => {
 const STATE = [...X87_VARS, ...['fpOpcode', 'fpIp', 'fpDp', 'mxcsr'].map(stateVar)];
 const READS = [...STATE, stateVar('rax')];
 
-/** xgetbv(number): #GP(0) unless it is 0. */
-const xgetbv: HelperFn = (env, _d, a) => (env.I32[a] === 0 ? 0 : env.mem.raise(VECTOR_GP, 0));
+/** xgetbv(number): XCR0 for 0, the components in use for 1, else #GP(0). */
+const xgetbv: HelperFn = (env, d, a) => {
+  const n = env.I32[a]!;
+  if (n !== 0 && n !== 1) return env.mem.raise(VECTOR_GP, 0);
+  env.I32[d] = n === 0 ? SUPPORTED : inUse(env);
+  env.I32[d + 1] = 0;
+  return 0;
+};
 
 export const XSAVE_HELPERS: readonly HelperRow[] = [
   {
     name: 'xgetbv',
-    result: null,
+    result: 'i32',
     args: ['i32'],
-    reads: [],
+    reads: STATE,
     writes: [],
     mayFault: true,
     fn: xgetbv,

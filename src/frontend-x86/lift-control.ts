@@ -81,9 +81,9 @@ export const liftSyscall: LiftFn = (cx) => {
 export const liftInt3: LiftFn = (cx) => cx.trap(VECTOR.BP, cx.nextPc());
 export const liftInt1: LiftFn = (cx) => cx.trap(VECTOR.DB, cx.nextPc());
 
-/** INT n: only the gate of #BP has DPL 3 here; the error code is the gate's selector. */
+/** INT n: the gates of #BP and #OF have DPL 3; for others the error code is the gate's selector. */
 export const liftInt: LiftFn = (cx) => {
-  if (cx.imm8 === VECTOR.BP) cx.trap(VECTOR.BP, cx.nextPc());
+  if (cx.imm8 === VECTOR.BP || cx.imm8 === VECTOR.OF) cx.trap(cx.imm8, cx.nextPc());
   else cx.raise(VECTOR.GP, (cx.imm8 << 3) | 2);
 };
 
@@ -95,7 +95,7 @@ export const liftPrivileged: LiftFn = (cx) => cx.raise(VECTOR.GP);
 /** NOP, ENDBR64, PAUSE, PREFETCH and fences: no effect that a single-threaded memory could show. */
 export const liftNop: LiftFn = () => {};
 
-/** CLFLUSH only checks that its operand can be read. */
+/** CLFLUSH, CLFLUSHOPT and CLWB only check that the operand can be read. */
 export const liftClflush: LiftFn = (cx) => {
   cx.load(1);
 };

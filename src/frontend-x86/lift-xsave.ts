@@ -3,16 +3,14 @@
 import { NONE } from '../ir/refs.ts';
 import { GPR } from './state.ts';
 import type { LiftFn } from './table-format.ts';
-import { SUPPORTED } from './xsave.ts';
 
 const RAX = 0;
 const RCX = 1;
 const RDX = 2;
 
-/** XGETBV: XCR0, the only such register. Others are #GP(0), which a helper raises, as rCX is not known here. */
+/** XGETBV: XCR0, or what of it is in use. Other numbers are #GP(0), which a helper raises, as rCX is not known here. */
 export const liftXgetbv: LiftFn = (cx) => {
-  cx.call('xgetbv', NONE, GPR[RCX]);
-  cx.setGpr(RAX, 4, cx.k(SUPPORTED));
+  cx.setGpr(RAX, 4, cx.callValue('xgetbv', 'i32', GPR[RCX]));
   cx.setGpr(RDX, 4, cx.k(0));
 };
 

@@ -1,5 +1,6 @@
 /** Control transfer, system, string and flag instructions. */
 
+import { SEGMENT } from './helpers-segment.ts';
 import { XSAVE_COMPACTED } from './helpers-xsave.ts';
 import {
   liftCall,
@@ -36,6 +37,17 @@ import {
   liftUd,
   liftWriteBase,
 } from './lift-control.ts';
+import {
+  descriptorTable,
+  liftCallFar,
+  liftIret,
+  liftJmpFar,
+  liftRetFar,
+  privilegedRegister,
+  segmentCheck,
+  segmentTo,
+  systemWord,
+} from './lift-segment.ts';
 import { liftXgetbv, liftXrstor, liftXsave } from './lift-xsave.ts';
 import { CONDITIONS } from './rows-move.ts';
 import { type InsnRow, insn } from './table-format.ts';
@@ -43,7 +55,6 @@ import { type InsnRow, insn } from './table-format.ts';
 const TRANSFER = 'leaves the test block; covered by unit tests';
 const SYSTEM = 'depends on the machine';
 const RANDOM = { flags: 'w:oszapc', noFuzz: 'another number each time' } as const;
-const UMIP = 'allowed to user code where the host does not use UMIP';
 
 /** #GP(0) at CPL 3. */
 function privileged(text: string, encoding: string): InsnRow {
@@ -70,11 +81,11 @@ const CONTROL: readonly InsnRow[] = [
   insn('loop Jb', 'E2 cb', liftLoop, { size: 'f64' }),
   insn('jrcxz Jb', 'E3 cb', liftJrcxz, { size: 'f64' }),
   // Far transfers between code segments: 64-bit user code has one.
-  insn('callf Mp', 'FF /3', 'todo', { noFuzz: TRANSFER }),
-  insn('jmpf Mp', 'FF /5', 'todo', { noFuzz: TRANSFER }),
-  insn('retf Iw', 'CA iw', 'todo', { noFuzz: TRANSFER }),
-  insn('retf', 'CB', 'todo', { noFuzz: TRANSFER }),
-  insn('iret', 'CF', 'todo', { noFuzz: TRANSFER }),
+  insn('callf Mp', 'FF /3', liftCallFar, { noFuzz: TRANSFER }),
+  insn('jmpf Mp', 'FF /5', liftJmpFar, { noFuzz: TRANSFER }),
+  insn('retf Iw', 'CA iw', liftRetFar, { noFuzz: TRANSFER }),
+  insn('retf', 'CB', liftRetFar, { noFuzz: TRANSFER }),
+  insn('iret', 'CF', liftIret, { flags: 'w:oszapcd', noFuzz: TRANSFER }),
 ];
 
 const COMPARES = { flags: 'w:oszapc', vendors: 'flags at a fault' } as const;
@@ -112,13 +123,14 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('xgetbv', 'NP 0F 01 D0', liftXgetbv, { feature: 'xsave', noFuzz: SYSTEM }),
   insn('xsave M', 'NP 0F AE /4', liftXsave(0), { feature: 'xsave', noFuzz: XSTATE }),
   insn('xrstor M', 'NP 0F AE /5', liftXrstor, { feature: 'xsave', noFuzz: XSTATE }),
-  insn('xsaveopt M', 'NP 0F AE /6', liftXsave(0), { feature: 'xsave', noFuzz: XSTATE }),
-  insn('xsavec M', 'NP 0F C7 /4', liftXsave(XSAVE_COMPACTED), { feature: 'xsave', noFuzz: XSTATE }),
+  insn('xsaveopt M', 'NP 0F AE /6', liftXsave(0), { feature: 'xsaveopt', noFuzz: XSTATE }),
+  insn('xsavec M', 'NP 0F C7 /4', liftXsave(XSAVE_COMPACTED), {
+    feature: 'xsavec',
+    noFuzz: XSTATE,
+  }),
   insn('rdrand Rv', '0F C7 /6', liftRdrand, { feature: 'rdrand', ...RANDOM }),
   insn('rdseed Rv', '0F C7 /7', liftRdrand, { feature: 'rdseed', ...RANDOM }),
   insn('rdpid Rq', 'F3 0F C7 /7', liftRdpid, { feature: 'rdpid', noFuzz: SYSTEM }),
-  insn('sysenter', '0F 34', 'todo', { noFuzz: SYSTEM }),
-  insn('sysexit', '0F 35', 'todo', { noFuzz: SYSTEM }),
 
   insn('clc', 'F8', liftClc, { flags: 'w:c' }),
   insn('stc', 'F9', liftStc, { flags: 'w:c' }),
@@ -135,7 +147,13 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('mfence', 'NP 0F AE F0+i', liftNop, { feature: 'sse2' }),
   insn('sfence', 'NP 0F AE F8+i', liftNop, { feature: 'sse' }),
   insn('clflush Mb', 'NP 0F AE /7', liftClflush, { feature: 'clflush' }),
+  insn('clflushopt Mb', '66 0F AE /7', liftClflush, { feature: 'clflushopt' }),
+  insn('clwb Mb', '66 0F AE /6', liftClflush, { feature: 'clwb' }),
 ];
+
+const REGISTER = { privileged: true, noFuzz: 'not every number names a register' } as const;
+const CONTROL_REGISTERS = [0, 2, 3, 4, 8];
+const DEBUG_REGISTERS = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** A 64-bit user program gets #GP(0) from these: IOPL is 0, CPL is 3. */
 const PRIVILEGED: readonly InsnRow[] = [
@@ -154,22 +172,13 @@ const PRIVILEGED: readonly InsnRow[] = [
   privileged('ins Yz,DX', '6D'),
   privileged('outs DX,Xb', '6E'),
   privileged('outs DX,Xz', '6F'),
-  insn('mov Rq,Cd', '0F 20 /r', liftPrivileged, {
-    privileged: true,
-    noFuzz: 'not every number names a register',
-  }),
-  insn('mov Rq,Dd', '0F 21 /r', liftPrivileged, {
-    privileged: true,
-    noFuzz: 'not every number names a register',
-  }),
-  insn('mov Cd,Rq', '0F 22 /r', liftPrivileged, {
-    privileged: true,
-    noFuzz: 'not every number names a register',
-  }),
-  insn('mov Dd,Rq', '0F 23 /r', liftPrivileged, {
-    privileged: true,
-    noFuzz: 'not every number names a register',
-  }),
+  insn('mov Rq,Cd', '0F 20 /r', privilegedRegister(1, CONTROL_REGISTERS), REGISTER),
+  insn('mov Rq,Dd', '0F 21 /r', privilegedRegister(1, DEBUG_REGISTERS), REGISTER),
+  insn('mov Cd,Rq', '0F 22 /r', privilegedRegister(0, CONTROL_REGISTERS), REGISTER),
+  insn('mov Dd,Rq', '0F 23 /r', privilegedRegister(0, DEBUG_REGISTERS), REGISTER),
+  // As under a kernel without IA-32 emulation, which has no use for it.
+  insn('sysenter', '0F 34', liftPrivileged, { privileged: true, noFuzz: 'enters 32-bit code' }),
+  privileged('sysexit', '0F 35'),
   privileged('clts', '0F 06'),
   privileged('sysret', '0F 07'),
   privileged('invd', '0F 08'),
@@ -183,17 +192,23 @@ const PRIVILEGED: readonly InsnRow[] = [
   privileged('lidt M', '0F 01 /3'),
   privileged('lmsw Ew', '0F 01 /6'),
   privileged('invlpg M', '0F 01 /7'),
+  insn('xsetbv', 'NP 0F 01 D1', liftPrivileged, { privileged: true, feature: 'xsave' }),
   privileged('swapgs', '0F 01 F8'),
-  // UMIP: the kernel does not let user code read the descriptor tables.
-  insn('sldt Ev', '0F 00 /0', liftPrivileged, { privileged: true, noFuzz: UMIP }),
-  insn('str Ev', '0F 00 /1', liftPrivileged, { privileged: true, noFuzz: UMIP }),
-  insn('sgdt M', '0F 01 /0', liftPrivileged, { privileged: true, noFuzz: UMIP }),
-  insn('sidt M', '0F 01 /1', liftPrivileged, { privileged: true, noFuzz: UMIP }),
-  insn('smsw Ev', '0F 01 /4', liftPrivileged, { privileged: true, noFuzz: UMIP }),
-  insn('verr Ew', '0F 00 /4', 'todo', { flags: 'w:z' }),
-  insn('verw Ew', '0F 00 /5', 'todo', { flags: 'w:z' }),
-  insn('lar Gv,Ew', '0F 02 /r', 'todo', { flags: 'w:z' }),
-  insn('lsl Gv,Ew', '0F 03 /r', 'todo', { flags: 'w:z' }),
+];
+
+/** A program that has UMIP's #GP coming gets what Linux answers in its place. */
+const UMIP = { noFuzz: 'emulated by the kernel, if the CPU has UMIP' } as const;
+
+const SEGMENTS: readonly InsnRow[] = [
+  insn('sldt Ev', '0F 00 /0', systemWord(0), UMIP),
+  insn('str Ev', '0F 00 /1', systemWord(0x40), UMIP),
+  insn('sgdt M', '0F 01 /0', descriptorTable(0xfffe0000 | 0), UMIP),
+  insn('sidt M', '0F 01 /1', descriptorTable(0xffff0000 | 0), UMIP),
+  insn('smsw Ev', '0F 01 /4', systemWord(0x80050033 | 0), UMIP),
+  insn('verr Ew', '0F 00 /4', segmentCheck(SEGMENT.read), { flags: 'w:z' }),
+  insn('verw Ew', '0F 00 /5', segmentCheck(SEGMENT.write), { flags: 'w:z' }),
+  insn('lar Gv,Ew', '0F 02 /r', segmentTo(SEGMENT.access), { flags: 'w:z' }),
+  insn('lsl Gv,Ew', '0F 03 /r', segmentTo(SEGMENT.limit), { flags: 'w:z' }),
 ];
 
 export const CONTROL_ROWS: readonly InsnRow[] = [
@@ -201,4 +216,5 @@ export const CONTROL_ROWS: readonly InsnRow[] = [
   ...STRINGS,
   ...SYSTEM_ROWS,
   ...PRIVILEGED,
+  ...SEGMENTS,
 ];

@@ -39,7 +39,7 @@ const MXCSR_RANGE = [24, 32] as const;
 const XMM_RANGE = [160, LEGACY_SIZE] as const;
 
 /** Components that are not in their initial state (SDM vol. 1, 13.6). */
-function inUse(m: LinearMemory): number {
+export function inUse(m: LinearMemory): number {
   const { I32 } = m;
   const used = (word: number): boolean => I32[word] !== 0;
   let components = I32[CW] !== 0x37f || X87_WORDS.some(used) ? X87 : 0;

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hostHas } from '../diff/host-features.ts';
+import { hostFlags, hostHas } from '../diff/host-features.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { have, kevlar, scratch } from './cli.ts';
 import { GUEST_DIRECTORY, VOLUME } from './gcc.ts';
@@ -40,6 +40,23 @@ else {
   });
 }
 
+const system = 'system instructions, far transfers, selectors and what is not there';
+const there = ['avx2', 'umip', 'rdpid', 'rdrand', 'rdseed', 'clflushopt', 'clwb', 'prefetchw'];
+if (!have('gcc')) test.skip(system, 'no gcc here');
+else if (!there.every((f) => hostHas(f))) test.skip(system, `the host lacks one of ${there}`);
+else {
+  test(system, () => {
+    const native = spawnSync(compile('system-insns'), { encoding: 'utf8' });
+    assert.is(native.status, 0, native.stderr);
+    for (const engine of ['interp', 'js', 'lockstep']) {
+      const options = ['--engine', engine, '--cpu', 'x86-64-v3', ...VOLUME];
+      const r = kevlar(['run', ...options, '--', `${GUEST_DIRECTORY}/system-insns`]);
+      assert.equal(r.stdout.split('\n'), native.stdout.split('\n'), engine);
+      assert.is(r.status, 0, r.stderr);
+    }
+  });
+}
+
 test('/proc/cpuinfo names what the level has', () => {
   const flags = (level: string): string[] => {
     const r = kevlar(['run', '--cpu', level, '--', 'grep', '^flags', '/proc/cpuinfo']);
@@ -53,5 +70,17 @@ test('/proc/cpuinfo names what the level has', () => {
   for (const f of ['avx', 'avx2', 'fma', 'f16c', 'xsave']) {
     assert.ok(!v2.includes(f) && v3.includes(f), f);
   }
+  for (const f of ['aes', 'pclmulqdq', 'rdrand', 'rdseed', 'rdpid', 'umip', 'clflushopt', 'clwb']) {
+    assert.ok(v2.includes(f) && v3.includes(f), f);
+  }
+  for (const f of ['vaes', 'vpclmulqdq', 'xsaveopt', 'xsavec', 'xgetbv1']) {
+    assert.ok(!v2.includes(f) && v3.includes(f), f);
+  }
   assert.not(v3.includes('osxsave'));
+  // In Linux's order, which the host's list has too.
+  const host = hostFlags().filter((f) => v3.includes(f));
+  assert.equal(
+    v3.filter((f) => host.includes(f)),
+    host,
+  );
 });

@@ -1,13 +1,17 @@
-/** Whether the host CPU has the feature that a row names: rows it lacks cannot be compared with it. */
+/** What the host CPU has: rows of features that it lacks cannot be compared with it. */
 
 import { readFileSync } from 'node:fs';
 import { linuxName } from '../../src/frontend-x86/cpuid.ts';
 
 let flags: ReadonlySet<string> | null = null;
 
+/** The flags of /proc/cpuinfo, in its order. */
+export function hostFlags(): string[] {
+  const line = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1] ?? '';
+  return line.trim().split(' ');
+}
+
 export function hostHas(feature: string): boolean {
-  flags ??= new Set(
-    (/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1] ?? '').split(' '),
-  );
+  flags ??= new Set(hostFlags());
   return flags.has(linuxName(feature));
 }

@@ -1,6 +1,6 @@
 /** The instruction table itself: no row shadows another, every row can be reached and decodes. */
 
-import { DECODE, DISPATCH, decode } from '../../src/frontend-x86/decode.ts';
+import { DISPATCH, decode } from '../../src/frontend-x86/decode.ts';
 import { Decoded } from '../../src/frontend-x86/decoded.ts';
 import { buildDispatch } from '../../src/frontend-x86/dispatch.ts';
 import { ROWS } from '../../src/frontend-x86/rows.ts';
@@ -75,16 +75,15 @@ test('a row that is not fuzzed says why', () => {
   }
 });
 
-test('todo rows raise #UD and keep their length', () => {
-  const todo = ROWS.filter((r) => r.lift === null);
-  assert.ok(todo.length > 0);
-  const d = new Decoded();
-  for (const r of todo) {
-    assert.is(
-      decode(d, Uint8Array.from([...plain(r), ...new Array<number>(15).fill(0)]), 0, 15),
-      DECODE.invalid,
-    );
-  }
+test('every row is implemented', () => {
+  assert.equal(
+    ROWS.filter((r) => r.lift === null).map((r) => r.text),
+    [],
+  );
+});
+
+test('a row may be declared before it is implemented', () => {
+  assert.is(insn('add Eb,Gb', '00 /r', 'todo').lift, null);
 });
 
 test('dispatch tables are built in a few milliseconds', () => {

@@ -60,8 +60,8 @@ test('INT3 and INT1 are traps, INT n and HLT are #GP faults', () => {
   assert.equal([mem.I32[ENG_VECTOR], mem.I32[ENG_ERROR], rip()], [13, 0, CODE]);
 });
 
-test('unknown opcodes, todo rows and LOCK in the wrong place are #UD', () => {
-  for (const bytes of [[0x06], [0xf0, 0x90], [0xff, 0x18], [0x62, 0, 0, 0, 0, 0]]) {
+test('unknown opcodes, far calls of registers and LOCK in the wrong place are #UD', () => {
+  for (const bytes of [[0x06], [0xf0, 0x90], [0xff, 0xd8], [0x62, 0, 0, 0, 0, 0]]) {
     assert.is(run([0x90, ...bytes]), EXIT.exception);
     assert.equal([mem.I32[ENG_VECTOR], rip()], [6, CODE + 1]);
   }
@@ -250,4 +250,71 @@ test('RDRAND and RDSEED: 16, 32 and 64 bits, CF set and nothing else; RDPID is 0
   }
   run([0xf3, 0x0f, 0xc7, 0xf8, 0xc3]);
   assert.is(bench.get('rax'), 0n);
+});
+
+/** Puts words on the stack, which is at DATA. */
+function stack(...words: number[]): void {
+  words.forEach((w, i) => {
+    mem.D.setBigUint64(DATA + 8 * i, BigInt(w), true);
+  });
+  bench.set('rsp', BigInt(DATA));
+}
+
+test('RETF and IRET go to user mode as it is, and nowhere else', () => {
+  stack(CODE + 0x40, 0x33);
+  run([0x48, 0xcb]);
+  assert.equal([rip(), Number(bench.get('rsp'))], [CODE + 0x40, DATA + 16]);
+  stack(CODE + 0x40, 0x33, 0xcd7, 0x1234, 0x2b);
+  assert.is(run([0x48, 0xcf]), EXIT.next);
+  assert.equal([rip(), bench.get('rsp')], [CODE + 0x40, 0x1234n]);
+  assert.is(readEflags(mem.I32), 0xed7 & ~0x100);
+  for (const [cs, ss] of [
+    [0x23, 0x2b],
+    [0x31, 0x2b],
+    [0x33, 0x28],
+    [0, 0x2b],
+  ] as const) {
+    stack(CODE + 0x40, cs, 0x202, 0x1234, ss);
+    assert.is(run([0x48, 0xcf]), EXIT.exception);
+    const error = (cs === 0x33 ? ss : cs) & ~3;
+    assert.equal([mem.I32[ENG_VECTOR], mem.I32[ENG_ERROR], rip()], [13, error, CODE]);
+    assert.is(Number(bench.get('rsp')), DATA);
+  }
+});
+
+test('LAR and LSL know the segments of Linux', () => {
+  for (const [selector, access, limit] of [
+    [0x23, 0xcffb00n, 0xffffffffn],
+    [0x2b, 0xcff300n, 0xffffffffn],
+    [0x33, 0xaffb00n, 0xffffffffn],
+    [0x7b, 0x40f500n, 0n],
+    [0x10, null, null],
+    [0x37, null, null],
+  ] as const) {
+    bench.set('rax', BigInt(selector));
+    for (const [opcode, value] of [
+      [0x02, access],
+      [0x03, limit],
+    ] as const) {
+      bench.set('rcx', 0x1234567812345678n);
+      run([0x0f, opcode, 0xc8, 0xc3]);
+      assert.is(bench.get('rcx'), value ?? 0x1234567812345678n);
+      assert.is((readEflags(mem.I32) >> 6) & 1, value === null ? 0 : 1);
+    }
+  }
+});
+
+test('XGETBV: XCR0, what of it is in use, and no more', () => {
+  for (const [n, value] of [
+    [0, 7n],
+    [1, 2n],
+  ] as const) {
+    bench.set('rcx', BigInt(n));
+    bench.set('xmm3.q0', 1n);
+    run([0xdb, 0xe3, 0x0f, 0x01, 0xd0, 0xc3]);
+    assert.is(bench.get('rax'), value, `XCR${n}`);
+  }
+  bench.set('rcx', 2n);
+  assert.is(run([0x0f, 0x01, 0xd0]), EXIT.exception);
+  assert.equal([mem.I32[ENG_VECTOR], rip()], [13, CODE]);
 });

@@ -38,6 +38,7 @@ const VECTOR_BP = 3;
 const VECTOR_UD = 6;
 const VECTOR_NP = 11;
 const VECTOR_SS = 12;
+const VECTOR_GP = 13;
 const VECTOR_PF = 14;
 const VECTOR_MF = 16;
 const VECTOR_AC = 17;
@@ -79,6 +80,7 @@ export function raiseException(task: Task): void {
       fault(task, SIGBUS, BUS_ADRALN, 0);
       break;
     default:
+      if (cpu.vector === VECTOR_GP) report32Bit(task, rip);
       // #GP, #OF, #BR and whatever else user mode can cause.
       fault(task, SIGSEGV, SI_KERNEL, 0);
       break;
@@ -92,6 +94,20 @@ function reportUnknown(task: Task, rip: number): void {
   mm.mem.copyInPartial(rip, head, 0, 2);
   if (head[0] === 0x0f && (head[1] === 0x0b || head[1] === 0xb9 || head[1] === 0xff)) return;
   kernel.logOnce(`unknown instruction: ${kernel.cpu.describeFault()} (${task.comm})`);
+}
+
+/** Error code of a far transfer to Linux's 32-bit user code segment. */
+const USER32_CS = 0x20;
+
+/** One line per attempt at 32-bit code, which gets what a kernel without IA-32 emulation gives it. */
+function report32Bit(task: Task, rip: number): void {
+  const { kernel, mm } = task;
+  const head = new Uint8Array(2);
+  mm.mem.copyInPartial(rip, head, 0, 2);
+  const int80 = head[0] === 0xcd && head[1] === 0x80;
+  const sysenter = head[0] === 0x0f && head[1] === 0x34;
+  if (!int80 && !sysenter && kernel.cpu.errorCode !== USER32_CS) return;
+  kernel.logOnce(`32-bit code is not supported: ${kernel.cpu.describeFault()} (${task.comm})`);
 }
 
 function fault(task: Task, signo: number, code: number, addr: number): void {
