@@ -185,7 +185,7 @@ export class RegionCompiler {
 
 /** Whether a block reads the clock, or draws random numbers. */
 function varies(ir: IrBlock): boolean {
-  for (let at = 0; at < ir.code.length; at += STRIDE) {
+  for (let at = 0; at < ir.length; at += STRIDE) {
     if (ir.code[at] === OP.call && HELPERS[ir.code[at + 5]!]?.varies === true) return true;
   }
   return false;
