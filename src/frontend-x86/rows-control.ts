@@ -128,8 +128,11 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
     feature: 'xsavec',
     noFuzz: XSTATE,
   }),
-  insn('rdrand Rv', '0F C7 /6', liftRdrand, { feature: 'rdrand', ...RANDOM }),
-  insn('rdseed Rv', '0F C7 /7', liftRdrand, { feature: 'rdseed', ...RANDOM }),
+  // F2 and F3 make something else of them.
+  ...['NP', '66'].flatMap((prefix) => [
+    insn('rdrand Rv', `${prefix} 0F C7 /6`, liftRdrand, { feature: 'rdrand', ...RANDOM }),
+    insn('rdseed Rv', `${prefix} 0F C7 /7`, liftRdrand, { feature: 'rdseed', ...RANDOM }),
+  ]),
   insn('rdpid Rq', 'F3 0F C7 /7', liftRdpid, { feature: 'rdpid', noFuzz: SYSTEM }),
 
   insn('clc', 'F8', liftClc, { flags: 'w:c' }),
