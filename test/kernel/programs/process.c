@@ -67,9 +67,14 @@ int main(int argc, char **argv) {
   waitpid(p, &s, 0);
   status("killed", s);
 
+  // The child waits, so that it has not ended when it is asked whether it goes on.
+  int go[2];
+  char byte = 0;
+  pipe(go);
   p = fork();
   if (p == 0) {
     raise(SIGSTOP);
+    read(go[0], &byte, 1);
     _exit(5);
   }
   waitpid(p, &s, WUNTRACED);
@@ -78,8 +83,11 @@ int main(int argc, char **argv) {
   kill(p, SIGCONT);
   waitpid(p, &s, WCONTINUED);
   status("cont", s);
+  write(go[1], &byte, 1);
   waitpid(p, &s, 0);
   status("end", s);
+  close(go[0]);
+  close(go[1]);
 
   // Job control reaches a child that sleeps in a system call.
   int pipes[2];
