@@ -75,7 +75,8 @@ export function instructionsDoc(): string {
     'Flags: `w:` written, `r:` read, `u:` undefined afterwards. Status: `done`, or the exception in user mode. Speed:' +
       ' what compiled code has for the plainest form: `inline` operations, a `slot call` (a function on vectors or' +
       ' floating-point numbers in memory, some 10 to 100 ns), a `helper call` (the same, and registers are written back' +
-      ' around it), or an `exception`.',
+      ' around it), or an `exception`. Vectors: each row has twelve recorded ones (`test/golden/`), but for those that' +
+      ' say why they are not fuzzed.',
     `CPUID reports: ${[...cpuFeatures(2)].join(', ')}; with \`--cpu x86-64-v3\` also` +
       ` ${[...LEVEL_3_FEATURES].join(', ')}.`,
     ...SECTIONS.map(([title, belongs]) => section(title, byOpcode.filter(belongs))),
