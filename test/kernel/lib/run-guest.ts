@@ -242,7 +242,7 @@ export function compileSource(
   if (existsSync(binary)) return binary;
   mkdirSync(cache, { recursive: true });
   const temporary = `${binary}.${process.pid}`;
-  execFileSync(cc, [...all, '-o', temporary, source]);
+  execFileSync(cc, ['-o', temporary, source, ...all]);
   renameSync(temporary, binary);
   return binary;
 }
