@@ -1,7 +1,7 @@
 /*
  * Code that changes while it is hot: by its own stores, string instructions, another mapping, system calls,
  * another thread, or by what is mapped where it is. Each case runs code often enough to be compiled between
- * two changes, and sums up what it returned.
+ * two changes, and sums up what it returned. The argument says how often.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -21,7 +21,8 @@
 #define RX (PROT_READ | PROT_EXEC)
 #define RW (PROT_READ | PROT_WRITE)
 #define CHANGES 6
-#define CALLS 1500 /* between two changes */
+
+static int calls; /* between two changes */
 
 typedef uint64_t (*function)(uint64_t);
 
@@ -49,7 +50,7 @@ static uint8_t *anonymous(int prot) { return map_at(NULL, prot, MAP_PRIVATE | MA
 
 static uint64_t call(const void *code) {
   uint64_t sum = 0;
-  for (int i = 0; i < CALLS; i++) sum = sum * 3 + ((function)code)(i);
+  for (int i = 0; i < calls; i++) sum = sum * 3 + ((function)code)(i);
   return sum;
 }
 
@@ -91,7 +92,7 @@ static void data_beside(void) {
   uint64_t *data = (uint64_t *)(p + 2048);
   for (int i = 0; i < CHANGES; i++) {
     make(p + 512, i);
-    for (int k = 0; k < CALLS; k++) data[k % 16] += ((function)(p + 512))(k);
+    for (int k = 0; k < calls; k++) data[k % 16] += ((function)(p + 512))(k);
     for (int k = 0; k < 16; k++) note(data[k]);
   }
   done("data beside code");
@@ -155,10 +156,10 @@ __asm__(
     ".text\n");
 
 static void patches_itself(void) {
-  static const uint64_t masks[] = {0xfff, 0x1fff, 0x7ff, 0x1ff, 0};
+  static const uint64_t masks[] = {0xffff, 0x1fff, 0x7ff, 0x1ff, 0};
   for (int i = 0; i < 5; i++) {
     uint8_t *p = anonymous(RWX);
-    uint64_t rounds = i < 4 ? 20000 : 300;
+    uint64_t rounds = i < 4 ? calls * 12 : 300;
     memcpy(p, patching, patching_end - patching);
     note(((uint64_t(*)(uint64_t, uint64_t))p)(rounds, masks[i]));
     memcpy(p, jump_patching, jump_patching_end - jump_patching);
@@ -421,7 +422,8 @@ static void broken_loop(void) {
   done("a loop that another thread breaks");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  calls = argc > 1 ? atoi(argv[1]) : 1500;
   setvbuf(stdout, NULL, _IONBF, 0);
   patched_between();
   data_beside();
