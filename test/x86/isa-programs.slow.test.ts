@@ -15,7 +15,7 @@ const PROGRAMS: readonly IsaProgram[] = [
   {
     name: 'long-double',
     cc: 'musl-gcc',
-    args: ['1000'],
+    args: ['400'],
     engines: ['js', 'interp'],
     timeoutMs: 600_000,
   },
