@@ -1,4 +1,5 @@
-# Sourced by build-root.sh: build tools of the host, and the source packages.
+# Sourced by build-root.sh: build tools of the host, and the source packages. Also sourced by
+# scripts/fetch-cpython-tests.sh, for apt.
 
 # Debian package names of everything that is called below and of the compiler.
 HOST_TOOLS="gcc make perl tcl pkg-config autoconf automake libtool libltdl-dev linux-libc-dev \
@@ -32,15 +33,23 @@ host_mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed q
 }
 
-# Into $SRC: per package the upstream tarball and Debian's patches; musl's binary packages.
-# apt checks Debian's signatures, and the tarballs must have the digests of packages.list.
-fetch_sources() {
-  local key=/usr/share/keyrings/debian-archive-keyring.gpg name version tarball patches sha256 mirror
+# Makes the private apt know trixie's packages of these types (deb, deb-src).
+use_trixie() { # TYPE...
+  local key=/usr/share/keyrings/debian-archive-keyring.gpg mirror type
   mirror=${MIRROR:-$(host_mirror)}
   [ -n "$mirror" ] || die "this host's apt knows no Debian mirror: set KEVLAR_IMAGE_MIRROR"
   mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
-  printf '%s [signed-by=%s arch=amd64] %s trixie main\n' deb "$key" "$mirror" deb-src "$key" "$mirror" >"$APT/sources.list"
+  for type; do
+    printf '%s [signed-by=%s arch=amd64] %s trixie main\n' "$type" "$key" "$mirror"
+  done >"$APT/sources.list"
   private_apt apt-get update
+}
+
+# Into $SRC: per package the upstream tarball and Debian's patches; musl's binary packages.
+# apt checks Debian's signatures, and the tarballs must have the digests of packages.list.
+fetch_sources() {
+  local name version tarball patches sha256
+  use_trixie deb deb-src
   cd "$SRC"
   while read -r name version tarball patches sha256; do
     private_apt apt-get source --only-source --download-only "$name=$version"
