@@ -43,7 +43,7 @@ function alpineImage(): RootSource {
   }
 }
 
-function once<T>(make: () => T): () => T {
+export function once<T>(make: () => T): () => T {
   let made: { value: T } | null = null;
   return () => {
     made ??= { value: make() };
@@ -57,7 +57,7 @@ const LEAST_COMPARED = 0.75;
 type RootKind = 'tarball' | 'ext4';
 
 /** In lockstep: how much of the run was compared, which must not be nothing. */
-function checkCompared({ cpu }: Machine, name: string): void {
+export function checkCompared({ cpu }: Machine, name: string): void {
   const { lockstep } = cpu;
   if (lockstep === null) return;
   const { compared, regions, instructions } = lockstep;

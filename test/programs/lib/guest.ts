@@ -4,7 +4,7 @@ import { Guest } from '../../../src/host/guest.ts';
 import type { RootSource } from '../../../src/host/mounts.ts';
 import { nodeHost, nodeTicker } from '../../../src/host/node/platform.ts';
 import { HostReader, HostWriter } from '../../../src/host/stdio.ts';
-import type { Engine } from '../../../src/machine/cpu.ts';
+import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import type { Machine } from '../../../src/machine/machine.ts';
 import { putFile } from '../../kernel/lib/run-guest.ts';
 import { AUDIT } from '../../lib/audit.ts';
@@ -15,6 +15,7 @@ const MEMORY = 256 * 1024 * 1024;
 export interface GuestRun {
   readonly root: RootSource;
   readonly engine: Engine;
+  readonly cpuLevel?: CpuLevel;
   readonly argv: readonly string[];
   readonly memory?: number;
   /** Default: whether all tests are audited. */
@@ -53,6 +54,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
   const guest = Guest.boot({
     root: run.root,
     engine: run.engine,
+    cpuLevel: run.cpuLevel ?? 2,
     memory: run.memory ?? MEMORY,
     audit: run.audit ?? AUDIT,
     host: nodeHost((line) => void log.push(line)),
@@ -96,10 +98,12 @@ export function runScriptInGuest(
   root: RootSource,
   engine: Engine,
   after: (guest: Guest) => void = () => {},
+  options: Pick<GuestRun, 'cpuLevel' | 'timeoutMs'> = {},
 ): Promise<GuestOutcome> {
   return runGuest({
     root,
     engine,
+    ...options,
     argv: SCRIPT_ARGV,
     after,
     prepare: (machine) => {
