@@ -70,7 +70,7 @@ export class Machine {
     if (this.regions !== null) {
       this.regions.symbolize = (lo, hi) => this.locate(pcNumber(lo, hi))?.name ?? null;
       this.regions.now = () => options.host.clock.monotonicMs();
-      this.regions.keepRecords = options.engine === 'lockstep';
+      this.regions.describable = options.engine === 'lockstep';
       // Lockstep compares whole runs: what leaves within a block has no counterpart in the interpreter.
       this.regions.leanFirst = options.engine !== 'lockstep';
       this.regions.repeatable = options.engine === 'lockstep';

@@ -68,6 +68,9 @@ export class RegionCompiler {
   /** Counts executions in the regions whose records are kept. */
   profile = false;
   records: RegionRecord[] = [];
+  /** Lets `describe` find a region for as long as somebody has it. */
+  describable = false;
+  private readonly recordOf = new WeakMap<CompiledRegion, RegionRecord>();
   /** Called with milliseconds since some start; set by the host for --stats. */
   now: () => number = () => 0;
   private readonly cpu: Cpu;
@@ -140,7 +143,11 @@ export class RegionCompiler {
       lean: lean ? { slow: 0, instructions: 0 } : null,
     };
     const counts = counted?.counts ?? null;
-    if (this.keepRecords) this.records.push({ region, emitted, compiled, counts });
+    if (this.keepRecords || this.describable) {
+      const record = { region, emitted, compiled, counts };
+      this.recordOf.set(compiled, record);
+      if (this.keepRecords) this.records.push(record);
+    }
     return compiled;
   }
 
@@ -167,9 +174,9 @@ export class RegionCompiler {
     );
   }
 
-  /** IR and source of a region, if records are kept. */
+  /** IR and source of a region, if regions are describable or records are kept. */
   describe(region: CompiledRegion): string {
-    const record = this.records.find((r) => r.compiled === region);
+    const record = this.recordOf.get(region);
     if (record === undefined) return '';
     const blocks = record.region.blocks.map((b) => formatBlock(b.ir, X86_STATE));
     return `${blocks.join('\n')}\n${record.emitted.source}`;

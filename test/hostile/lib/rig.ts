@@ -23,6 +23,8 @@ export interface RigOptions {
   readonly memory?: number;
   /** Executions after which code is compiled (engines other than interp). */
   readonly hot?: number;
+  /** Whether the regions' sources are kept, to be checked (default: true). */
+  readonly records?: boolean;
   /** Source of /dev/urandom and the like. */
   readonly rng: Random;
 }
@@ -73,7 +75,7 @@ export class Rig {
     if (options.hot !== undefined) {
       (cpu.interp as unknown as { hotThreshold: number }).hotThreshold = options.hot;
     }
-    if (regions !== null) regions.keepRecords = true;
+    if (regions !== null && options.records !== false) regions.keepRecords = true;
     registerSystem(kernel);
     const root = new TmpFs(mmu.paging, kernel.clock, {
       dev: 1,
