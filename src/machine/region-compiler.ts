@@ -20,7 +20,7 @@ import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
 
-/** Bytes of emitted source that are kept at most; V8's code for them is a few times that. */
+/** Bytes of emitted source that are kept at most, unless asked otherwise; V8's code is a few times that. */
 const MAX_SOURCE = 48 * 1024 * 1024;
 
 /** How much more often a block is taken to run that has its own region by the time another one wants it. */
@@ -65,6 +65,8 @@ export class RegionCompiler {
   symbolize: Symbolizer = () => null;
   /** Keeps regions and their source for `dump`. */
   keepRecords = false;
+  /** Bytes of emitted source after which everything is dropped. */
+  maxSource: number = MAX_SOURCE;
   /** Counts executions in the regions whose records are kept. */
   profile = false;
   records: RegionRecord[] = [];
@@ -105,7 +107,7 @@ export class RegionCompiler {
   /** @returns null if no region can be made from this block */
   compile(entry: Tb): CompiledRegion | null {
     const start = this.now();
-    if (this.liveSource > MAX_SOURCE) {
+    if (this.liveSource > this.maxSource) {
       this.liveSource = 0;
       this.cpu.cache.flush();
       return null;

@@ -52,13 +52,18 @@ function little(n: number): number[] {
 let firstEntered: CompiledRegion | null = null;
 let spoiledName = '';
 
-function run(fault: boolean, spoil: ((machine: Machine) => void) | null = null): [number, Machine] {
+function run(
+  fault: boolean,
+  spoil: ((machine: Machine) => void) | null = null,
+  maxSource: number | null = null,
+): [number, Machine] {
   firstEntered = null;
   spoiledName = '';
   const rig = new Rig({ rng: new Random(1), engine: 'lockstep', hot: 3, records: false });
   const { machine } = rig;
   const { regions } = machine;
   assert.ok(regions !== null);
+  regions.maxSource = maxSource ?? regions.maxSource;
   const compile = regions.compile.bind(regions);
   regions.compile = (tb) => {
     const region = compile(tb);
@@ -100,6 +105,15 @@ test('right regions pass, and nearly all of the program is compared', () => {
 test('no region is kept for a report: most are dropped long before the program ends', () => {
   const [, { regions }] = run(false);
   assert.equal(regions?.records, []);
+});
+
+test('regions are dropped when they are too many, and compiled again', () => {
+  const dropped = ({ cpu }: Machine): number => cpu.cache.invalidations.get('cache full') ?? 0;
+  assert.is(dropped(run(false)[1]), 0);
+  const [status, machine] = run(false, null, 1);
+  assert.is(status, 7 << 8);
+  assert.ok(dropped(machine) > 1);
+  assert.ok((machine.cpu.lockstep?.compared ?? 0) > 0);
 });
 
 test('a fault in a region is the fault of the interpreter', () => {
