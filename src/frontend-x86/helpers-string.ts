@@ -200,39 +200,40 @@ function compareRun(env: HelperEnv, x: number, y: number, xStep: number, n: numb
   return i;
 }
 
+/** The operand at rDI is read first, as processors do: where both fault, the fault's address is its. */
 function cmpsChunk(env: HelperEnv, n: number): number {
   const { size } = op;
   const bytes = Math.min(n * size, leftInPage(src.lo), leftInPage(dst.lo), op.budget);
   const run = op.step > 0 && bytes >= size ? Math.floor(bytes / size) : 1;
-  const x = env.mem.read(src.lo, src.hi, run === 1 ? size : 1);
-  if (x < 0) return x;
+  const y = env.mem.read(dst.lo, dst.hi, run === 1 ? size : 1);
+  if (y < 0) return y;
   if (run > 1) {
-    const y = env.mem.read(dst.lo, dst.hi, 1);
-    return y < 0 ? y : compareRun(env, x, y, size, run);
+    const x = env.mem.read(src.lo, src.hi, 1);
+    return x < 0 ? x : compareRun(env, x, y, size, run);
   }
   // Both operands may cross a page, and then share the scratch that read() assembles in.
   const { U8 } = env;
-  for (let i = 0; i < size; i++) first[i] = U8[x + i] as number;
-  const y = env.mem.read(dst.lo, dst.hi, size);
-  if (y < 0) return y;
-  return compareSaved(env, y);
+  for (let i = 0; i < size; i++) second[i] = U8[y + i] as number;
+  const x = env.mem.read(src.lo, src.hi, size);
+  if (x < 0) return x;
+  return compareSaved(env, x);
 }
 
-/** The first operand of a single comparison. */
-const first = new Uint8Array(8);
-const saved = new DataView(first.buffer);
+/** The second operand of a single comparison. */
+const second = new Uint8Array(8);
+const saved = new DataView(second.buffer);
 
-function compareSaved(env: HelperEnv, y: number): number {
+function compareSaved(env: HelperEnv, x: number): number {
   const { U8, I32 } = env;
   const { size } = op;
   found = true;
-  for (let i = 0; i < size; i++) if (first[i] !== U8[y + i]) found = false;
+  for (let i = 0; i < size; i++) if (second[i] !== U8[x + i]) found = false;
   found = found === op.repne;
-  setFlags(env, y, y);
-  if (size === 1) I32[W_A] = first[0] as number;
-  else if (size === 2) I32[W_A] = saved.getUint16(0, true);
-  else I32[W_A] = saved.getInt32(0, true);
-  if (size === 8) I32[W_A + 1] = saved.getInt32(4, true);
+  setFlags(env, x, x);
+  if (size === 1) I32[W_B] = second[0] as number;
+  else if (size === 2) I32[W_B] = saved.getUint16(0, true);
+  else I32[W_B] = saved.getInt32(0, true);
+  if (size === 8) I32[W_B + 1] = saved.getInt32(4, true);
   return 1;
 }
 

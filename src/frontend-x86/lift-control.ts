@@ -214,8 +214,9 @@ export const liftLods: LiftFn = (cx) => {
 export const liftCmps: LiftFn = (cx) => {
   const size = cx.size(0);
   if (cx.d.rep !== 0) return repeated(cx, 'repCmps', size);
-  const a = loadString(cx, RSI, size);
+  // The order that processors read in shows where both fault.
   const b = loadString(cx, RDI, size);
+  const a = loadString(cx, RSI, size);
   cx.flags.set(CC_SUB, size, a, b);
   const by = stride(cx, size);
   advance(cx, RSI, by);
