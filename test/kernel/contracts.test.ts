@@ -1,0 +1,94 @@
+/**
+ * What Linux promises programs: each contract of test/guest (contract.h) prints the same in a guest as natively, in
+ * the interpreter and by JavaScript. A contract is a test for each engine; the programs run once for each.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Engine } from '../../src/machine/cpu.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { machineWithRoot } from './lib/contract-machine.ts';
+import { compileSource, haveCompiler, readBinary, runInMachine } from './lib/run-guest.ts';
+
+const ENGINES: readonly Engine[] = ['interp', 'js'];
+const CC = 'musl-gcc';
+const PROGRAM = '/bin/program';
+const TIMEOUT_MS = 120_000;
+
+const GUEST = fileURLToPath(new URL('../guest/', import.meta.url));
+const HEADER = join(GUEST, 'contract.h');
+const test = suite('kernel contracts', { timeout: TIMEOUT_MS + 30_000 });
+
+/** What each contract printed, by name. */
+type Sections = ReadonlyMap<string, string>;
+
+function sections(output: string): Sections {
+  const found = new Map<string, string>();
+  for (const part of output.split(/^== /m).slice(1)) {
+    const end = part.indexOf('\n');
+    found.set(part.slice(0, end), part.slice(end + 1));
+  }
+  return found;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function natively(binary: string): Sections {
+  const r = spawnSync(binary, { encoding: 'latin1', env: { PATH: '/bin' }, timeout: TIMEOUT_MS });
+  if (r.status !== 0) throw new Error(`natively: status ${r.status}: ${r.stderr}`);
+  return sections(r.stdout);
+}
+
+function inGuest(binary: string, engine: Engine): Sections {
+  const log: string[] = [];
+  const machine = machineWithRoot(engine, PROGRAM, readBinary(binary), log);
+  const options = { timeoutMs: TIMEOUT_MS };
+  return sections(runInMachine(machine, PROGRAM, [], options, log).output);
+}
+
+function addProgram(family: string, file: string): void {
+  const source = join(GUEST, family, file);
+  const text = readFileSync(source, 'utf8');
+  const names = [...text.matchAll(/^CONTRACT(?:_AS_ROOT)?\((\w+)\)/gm)];
+  const headers = [HEADER];
+  const binary = once(() =>
+    compileSource(source, ['-O1', '-w', '-static', '-pthread'], CC, headers),
+  );
+  const native = once(() => natively(binary()));
+  for (const engine of ENGINES) {
+    const guest = once(() => inGuest(binary(), engine));
+    for (const [declared, name = ''] of names) {
+      const title = `${family}: ${name}, ${engine}`;
+      if (declared.startsWith('CONTRACT_AS_ROOT') && process.getuid?.() !== 0) {
+        test.skip(title, 'the native run must be root’s');
+        continue;
+      }
+      test(title, () => {
+        const expected = native().get(name);
+        assert.ok(expected !== undefined, 'natively it did not run');
+        assert.is.not(expected, '-> signal 14\n', 'natively it takes too long');
+        assert.is(guest().get(name), expected);
+      });
+    }
+  }
+}
+
+const families = readdirSync(GUEST, { withFileTypes: true })
+  .filter((e) => e.isDirectory() && e.name !== 'isa')
+  .map((e) => e.name);
+
+if (!haveCompiler(CC)) test.skip('all contracts', `${CC} is not installed`);
+else {
+  for (const family of families) {
+    const files = readdirSync(join(GUEST, family)).filter((f) => f.endsWith('.c'));
+    for (const file of files.sort()) addProgram(family, file);
+  }
+}
