@@ -55,7 +55,8 @@ export class Vendors {
     const { vector } = this.native;
     if ((vector === 12 ? 13 : vector) === (ours === 12 ? 13 : ours)) return true;
     // What is wrong with both the numbers and the address of a store.
-    return vector === 19 && ours === 14 && this.atFault('MXCSR at a fault');
+    const bad = ours === 14 || ours === 13 || ours === 12;
+    return vector === 19 && bad && this.atFault('MXCSR at a fault');
   }
 
   /** Half of a vector register. */
