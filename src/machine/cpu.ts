@@ -251,6 +251,29 @@ export class Cpu implements CpuPort, LockstepHost {
     return ir;
   }
 
+  /** A block as it was lifted, before the passes; null if its code is not mapped any more. */
+  relift({ pcLo, pcHi, insnCount }: IrBlock): IrBlock | null {
+    const ir = translateBlock(this.code, pcLo, pcHi, { maxInsns: insnCount });
+    return ir.byteLength === 0 ? null : ir;
+  }
+
+  /** The bytes of a block's guest code, in hexadecimal, as far as they are mapped. */
+  codeBytes(ir: IrBlock): string {
+    const { mmu } = this;
+    let text = '';
+    for (let done = 0; done < ir.byteLength; ) {
+      const lo = (ir.pcLo + done) | 0;
+      const host = mmu.fetch(lo, ir.pcHi + (lo >>> 0 < ir.pcLo >>> 0 ? 1 : 0));
+      if (host < 0) return text;
+      const n = Math.min(ir.byteLength - done, PAGE_SIZE - (lo & (PAGE_SIZE - 1)));
+      for (let i = 0; i < n; i++) {
+        text += (this.code.U8[host + i] as number).toString(16).padStart(2, '0');
+      }
+      done += n;
+    }
+    return text;
+  }
+
   /** @returns null if not even the first instruction can be fetched whole: the fault is raised */
   private translate(lo: number, hi: number, host: number): Tb | null {
     if (this.interp.full) this.cache.flush();

@@ -8,7 +8,6 @@
 
 import { EXIT_WORDS } from '../backend-js/context.ts';
 import { sourceMap } from '../backend-js/source-map.ts';
-import { PAGE_SIZE } from '../common/layout.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
 import { pcNumber } from '../ir/cfg/region.ts';
@@ -126,27 +125,13 @@ export class TranslationRecorder implements TranslationObserver {
         consts: ir.consts.slice(),
         tempTypes: [...ir.tempTypes],
       },
-      bytes: this.bytesAt(ir),
+      bytes: this.machine.cpu.codeBytes(ir),
       symbol: this.machine.symbolAt(pc) ?? '',
     });
   }
 
   translated(tb: Tb): void {
     this.recorded.push({ ir: tb.interp.ir, executions: 0, tb });
-  }
-
-  private bytesAt(ir: IrBlock): string {
-    const { mmu, memory } = this.machine;
-    let text = '';
-    for (let done = 0; done < ir.byteLength; ) {
-      const lo = (ir.pcLo + done) | 0;
-      const host = mmu.fetch(lo, ir.pcHi + (lo >>> 0 < ir.pcLo >>> 0 ? 1 : 0));
-      if (host < 0) return text;
-      const n = Math.min(ir.byteLength - done, PAGE_SIZE - (lo & (PAGE_SIZE - 1)));
-      for (let i = 0; i < n; i++) text += byteText(memory.U8[host + i] as number);
-      done += n;
-    }
-    return text;
   }
 
   /** Reads the interpreter's counters, which are about to be used for other blocks. */
@@ -265,8 +250,4 @@ function exitKind(code: number, pc: number | null): ExitDump['kind'] {
     default:
       return pc === null ? 'indirect' : 'link';
   }
-}
-
-function byteText(b: number): string {
-  return b.toString(16).padStart(2, '0');
 }

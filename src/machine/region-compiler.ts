@@ -176,11 +176,16 @@ export class RegionCompiler {
     );
   }
 
-  /** IR and source of a region, if regions are describable or records are kept. */
+  /** Guest code, IR before and after the passes and source of a region, if regions are describable or records are kept. */
   describe(region: CompiledRegion): string {
     const record = this.recordOf.get(region);
     if (record === undefined) return '';
-    const blocks = record.region.blocks.map((b) => formatBlock(b.ir, X86_STATE));
+    const blocks = record.region.blocks.map(({ ir }) => {
+      const lifted = this.cpu.relift(ir);
+      const code = `guest code ${this.cpu.codeBytes(ir)}`;
+      const before = lifted === null ? 'is gone' : formatBlock(lifted, X86_STATE);
+      return `${code}\nIR before the passes: ${before}\nIR after the passes: ${formatBlock(ir, X86_STATE)}`;
+    });
     return `${blocks.join('\n')}\n${record.emitted.source}`;
   }
 

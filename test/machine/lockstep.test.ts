@@ -154,7 +154,9 @@ for (const [what, spoil] of Object.entries(SPOILERS)) {
     assert.ok(error instanceof LockstepError, String(error));
     assert.match(error.message, `lockstep: ${spoiledName} differs from the interpreter`);
     assert.match(error.message, `\n  ${what}`);
-    assert.match(error.message, '\nblock 0x');
+    assert.match(error.message, /\nguest code ([0-9a-f]{2})+\nIR before the passes: block 0x/);
+    assert.match(error.message, '\nIR after the passes: block 0x');
+    assert.match(error.message, '\n"use strict";');
   });
 }
 
