@@ -9,9 +9,9 @@
  * four bits of the other at a time. bench/crypto.ts: 20 ns a round, 75 ns a product.
  */
 
-import type { SlotFn } from './slot-fn.ts';
+import { put, type SlotFn } from './slot-fn.ts';
 
-/** FIPS 197, 5.1.1 and 5.3.2. */
+/** FIPS 197, 5.1.1 and 5.3.2. All tables are made when the first of these operations is executed. */
 const SBOX = new Uint8Array(256);
 const INV_SBOX = new Uint8Array(256);
 /** Row r of a column adds TABLE[r << 8 | byte] to it: SubBytes and MixColumns, and their inverses. */
@@ -54,16 +54,10 @@ function makeTable(table: Int32Array, sub: Uint8Array, factors: readonly number[
   }
 }
 
-makeSboxes();
-makeTable(ROUND, SBOX, [2, 1, 1, 3]);
-makeTable(INV_ROUND, INV_SBOX, [14, 9, 13, 11]);
-
-function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
-  I32[d] = w0;
-  I32[d + 1] = w1;
-  I32[d + 2] = w2;
-  I32[d + 3] = w3;
-  return 0;
+function makeTables(): void {
+  makeSboxes();
+  makeTable(ROUND, SBOX, [2, 1, 1, 3]);
+  makeTable(INV_ROUND, INV_SBOX, [14, 9, 13, 11]);
 }
 
 /** A column of the next state from the four columns that its rows come from. */
@@ -81,6 +75,7 @@ const substitute = (s: Uint8Array, w0: number, w1: number, w2: number, w3: numbe
   (s[w3 >>> 24]! << 24);
 
 const aesenc: SlotFn = ({ I32 }, d, a, b) => {
+  if (ROUND[0] === 0) makeTables();
   const w0 = I32[a]!;
   const w1 = I32[a + 1]!;
   const w2 = I32[a + 2]!;
@@ -96,6 +91,7 @@ const aesenc: SlotFn = ({ I32 }, d, a, b) => {
 };
 
 const aesenclast: SlotFn = ({ I32 }, d, a, b) => {
+  if (ROUND[0] === 0) makeTables();
   const w0 = I32[a]!;
   const w1 = I32[a + 1]!;
   const w2 = I32[a + 2]!;
@@ -111,6 +107,7 @@ const aesenclast: SlotFn = ({ I32 }, d, a, b) => {
 };
 
 const aesdec: SlotFn = ({ I32 }, d, a, b) => {
+  if (ROUND[0] === 0) makeTables();
   const w0 = I32[a]!;
   const w1 = I32[a + 1]!;
   const w2 = I32[a + 2]!;
@@ -126,6 +123,7 @@ const aesdec: SlotFn = ({ I32 }, d, a, b) => {
 };
 
 const aesdeclast: SlotFn = ({ I32 }, d, a, b) => {
+  if (ROUND[0] === 0) makeTables();
   const w0 = I32[a]!;
   const w1 = I32[a + 1]!;
   const w2 = I32[a + 2]!;
@@ -148,8 +146,9 @@ const inverseMix = (w: number): number => {
   return mix(INV_ROUND, s, s, s, s);
 };
 
-const aesimc: SlotFn = ({ I32 }, d, a) =>
-  put(
+const aesimc: SlotFn = ({ I32 }, d, a) => {
+  if (ROUND[0] === 0) makeTables();
+  return put(
     I32,
     d,
     inverseMix(I32[a]!),
@@ -157,9 +156,11 @@ const aesimc: SlotFn = ({ I32 }, d, a) =>
     inverseMix(I32[a + 2]!),
     inverseMix(I32[a + 3]!),
   );
+};
 
 /** SubWord of columns 1 and 3, and RotWord of it plus the round constant. */
 const aeskeygen: SlotFn = ({ I32 }, d, a, _b, _c, imm) => {
+  if (ROUND[0] === 0) makeTables();
   const s1 = subWord(I32[a + 1]!);
   const s3 = subWord(I32[a + 3]!);
   return put(I32, d, s1, rotl(s1, 24) ^ imm, s3, rotl(s3, 24) ^ imm);

@@ -17,3 +17,12 @@ export type SlotFn = (
   c: number,
   imm: number,
 ) => number;
+
+/** Writes a vector's four words. */
+export function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
+  I32[d] = w0;
+  I32[d + 1] = w1;
+  I32[d + 2] = w2;
+  I32[d + 3] = w3;
+  return 0;
+}

@@ -5,7 +5,7 @@
  * Invariant: operands are read before the destination is written, for they may be one slot.
  */
 
-import type { SlotFn } from './slot-fn.ts';
+import { put, type SlotFn } from './slot-fn.ts';
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 const rotr = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
@@ -19,14 +19,6 @@ const SIGMA0 = (x: number): number => rotr(x, 2) ^ rotr(x, 13) ^ rotr(x, 22);
 const SIGMA1 = (x: number): number => rotr(x, 6) ^ rotr(x, 11) ^ rotr(x, 25);
 const sigma0 = (x: number): number => rotr(x, 7) ^ rotr(x, 18) ^ (x >>> 3);
 const sigma1 = (x: number): number => rotr(x, 17) ^ rotr(x, 19) ^ (x >>> 10);
-
-function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
-  I32[d] = w0;
-  I32[d + 1] = w1;
-  I32[d + 2] = w2;
-  I32[d + 3] = w3;
-  return 0;
-}
 
 /** Two rounds: a holds C D G H, b holds A B E F (highest lane first), c the two words plus constants. */
 const sha256rnds2: SlotFn = ({ I32 }, d, a, b, c) => {

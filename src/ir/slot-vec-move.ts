@@ -5,7 +5,7 @@
  */
 
 import type { HelperEnv } from './helpers.ts';
-import type { SlotFn } from './slot-fn.ts';
+import { put, type SlotFn } from './slot-fn.ts';
 
 /** Copies of operands as bytes, for operations with arbitrary byte movement: a, then b. */
 const bytes: Uint8Array = new Uint8Array(32);
@@ -13,14 +13,6 @@ const words: Int32Array = new Int32Array(bytes.buffer);
 const halves: Uint16Array = new Uint16Array(bytes.buffer);
 const signed8: Int8Array = new Int8Array(bytes.buffer);
 const signed16: Int16Array = new Int16Array(bytes.buffer);
-
-function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
-  I32[d] = w0;
-  I32[d + 1] = w1;
-  I32[d + 2] = w2;
-  I32[d + 3] = w3;
-  return 0;
-}
 
 function take(I32: Int32Array, a: number, at: number): void {
   words[at] = I32[a]!;

@@ -5,19 +5,11 @@
  */
 
 import type { HelperEnv } from './helpers.ts';
-import type { SlotFn } from './slot-fn.ts';
+import { put, type SlotFn } from './slot-fn.ts';
 
 /** The 32 bytes that a whole-register shift takes 16 of. */
 const bytes: Uint8Array = new Uint8Array(32);
 const words: Int32Array = new Int32Array(bytes.buffer);
-
-function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
-  I32[d] = w0;
-  I32[d + 1] = w1;
-  I32[d + 2] = w2;
-  I32[d + 3] = w3;
-  return 0;
-}
 
 function take(I32: Int32Array, a: number, at: number): void {
   words[at] = I32[a]!;

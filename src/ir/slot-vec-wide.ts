@@ -6,15 +6,7 @@
  */
 
 import type { HelperEnv } from './helpers.ts';
-import type { SlotFn } from './slot-fn.ts';
-
-function put(I32: Int32Array, d: number, w0: number, w1: number, w2: number, w3: number): 0 {
-  I32[d] = w0;
-  I32[d + 1] = w1;
-  I32[d + 2] = w2;
-  I32[d + 3] = w3;
-  return 0;
-}
+import { put, type SlotFn } from './slot-fn.ts';
 
 function integer(I32: Int32Array, d: number, v: number): 0 {
   I32[d] = v;
