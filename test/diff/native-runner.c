@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -132,6 +133,11 @@ static void map_page(unsigned long at, int prot) {
 }
 
 int main(void) {
+  /* A segment's limit is the processor's number (LSL of selector 0x7b): the guest has number 0. */
+  cpu_set_t first;
+  CPU_ZERO(&first);
+  CPU_SET(0, &first);
+  sched_setaffinity(0, sizeof first, &first);
   __builtin_cpu_init();
   has_avx = __builtin_cpu_supports("avx");
   map_page(CODE, PROT_READ | PROT_WRITE | PROT_EXEC);
