@@ -56,13 +56,15 @@ function run(
   fault: boolean,
   spoil: ((machine: Machine) => void) | null = null,
   maxSource: number | null = null,
+  thorough = Number.POSITIVE_INFINITY,
 ): [number, Machine] {
   firstEntered = null;
   spoiledName = '';
   const rig = new Rig({ rng: new Random(1), engine: 'lockstep', hot: 3, records: false });
   const { machine } = rig;
-  const { regions } = machine;
-  assert.ok(regions !== null);
+  const { regions, cpu } = machine;
+  assert.ok(regions !== null && cpu.lockstep !== null);
+  cpu.lockstep.thorough = thorough;
   regions.maxSource = maxSource ?? regions.maxSource;
   const compile = regions.compile.bind(regions);
   regions.compile = (tb) => {
@@ -114,6 +116,16 @@ test('regions are dropped when they are too many, and compiled again', () => {
   assert.is(status, 7 << 8);
   assert.ok(dropped(machine) > 1);
   assert.ok((machine.cpu.lockstep?.compared ?? 0) > 0);
+});
+
+test('the first runs of each region are compared, and few of the others, if so wanted', () => {
+  const [, all] = run(false);
+  const [status, few] = run(false, null, null, 5);
+  assert.is(status, 7 << 8);
+  const [a, b] = [all.cpu.lockstep, few.cpu.lockstep];
+  assert.ok(a !== null && b !== null);
+  assert.ok(b.regions > 0 && b.compared >= 5 && b.compared < a.compared / 2, `${b.compared} of ${a.compared}`);
+  assert.is(few.cpu.instructions, all.cpu.instructions);
 });
 
 test('a fault in a region is the fault of the interpreter', () => {

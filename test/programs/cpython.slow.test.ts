@@ -1,0 +1,55 @@
+/**
+ * CPython's unittests of its numbers (math, float, struct, long, decimal) in the bundled image, under lockstep: each
+ * ends as natively. Of those that take less than 3 ms natively every run of every region is compared; with all the
+ * others, which would take hours so, the first 1,000 runs of each region and some of the later ones.
+ */
+
+import type { Engine } from '../../src/machine/cpu.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { checkCompared } from './lib/compare.ts';
+import { noCpythonTests, putTests, testNatively, testsArgv } from './lib/cpython.ts';
+import { bundledDevice } from './lib/golden.ts';
+import { runGuest } from './lib/guest.ts';
+
+/** Lockstep needs some minutes; the rest is for a host that is busy. */
+const TIMEOUT = 1_700_000;
+
+/** Milliseconds that no test takes. */
+const ALL = 1_000_000;
+const THOROUGH = 1000;
+
+const test = suite('CPython', { timeout: TIMEOUT + 60_000 });
+
+/** @param thorough Lockstep.thorough */
+async function compare(
+  engine: Engine,
+  ms: number,
+  thorough = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const native = testNatively(ms);
+  assert.is(native.status, 0, native.stderr);
+  const before = process.cpuUsage();
+  const outcome = await runGuest({
+    root: { kind: 'image', device: bundledDevice(), save: false },
+    engine,
+    argv: testsArgv(ms),
+    memory: 512 * 1024 * 1024,
+    prepare: (machine) => {
+      putTests(machine);
+      if (machine.cpu.lockstep !== null) machine.cpu.lockstep.thorough = thorough;
+    },
+    after: (guest) => checkCompared(guest.machine, 'CPython'),
+    timeoutMs: TIMEOUT,
+  });
+  const seconds = (process.cpuUsage(before).user / 1e6).toFixed(0);
+  console.log(`${engine}: ${seconds} s of CPU time`);
+  assert.is(outcome.stdout, native.stdout, outcome.stderr);
+  assert.is(outcome.status, native.status);
+}
+
+const missing = noCpythonTests();
+if (missing !== null) test.skip('math, float, struct, long, decimal', missing);
+else {
+  test('short ones, every region run compared', () => compare('lockstep', 3));
+  test('all of them, the first runs of each region', () => compare('lockstep', ALL, THOROUGH));
+}
