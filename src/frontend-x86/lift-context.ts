@@ -35,6 +35,8 @@ export const VECTOR = {
   MF: 16,
   AC: 17,
   XM: 19,
+  /** No vector of the processor's: a breakpoint of the machine's (machine/breakpoints.ts), which no guest sees. */
+  BREAKPOINT: 0x100,
 } as const;
 
 const LOAD_ZX: Record<number, MemOpName> = {

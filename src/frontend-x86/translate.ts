@@ -4,7 +4,8 @@
  * A block ends at a control transfer, after `maxInsns` instructions, at the end of the page it starts in
  * (an instruction that crosses it belongs to the block that it starts in), and before an instruction
  * that cannot be fetched. If that is the first one, the block consists of its page fault and has
- * byteLength 0: it must not be kept.
+ * byteLength 0: it must not be kept. It also ends before a breakpoint; a block that begins at one raises
+ * VECTOR.BREAKPOINT and does nothing else.
  */
 
 import { ENG_ERROR, PAGE_SIZE } from '../common/layout.ts';
@@ -37,6 +38,8 @@ export interface TranslateOptions {
   ccIn?: number;
   /** One instruction, then #DB (EFLAGS.TF). */
   singleStep?: boolean;
+  /** Addresses at which the machine stops before the instruction is executed. */
+  breakpoints?: ReadonlySet<number> | null;
 }
 
 export const MAX_BLOCK_INSNS = 64;
@@ -118,6 +121,10 @@ function delaysTrap(d: Decoded): boolean {
   return d.row?.map === MAP.one && d.opcode === 0x8e && (d.reg & 7) === 2;
 }
 
+function isBreakpoint(at: ReadonlySet<number>, pcLo: number, pcHi: number): boolean {
+  return at.has((pcHi >>> 0) * 4294967296 + (pcLo >>> 0));
+}
+
 /** Ends a block that has no terminator: on to the next instruction. */
 function fallThrough(): void {
   cx.jump(cx.nextPc(), JUMP.next);
@@ -141,6 +148,12 @@ export function translateBlock(
     liftFetchFault();
     return cx.b.finish(0, 0);
   }
+  const breakpoints = options.breakpoints ?? null;
+  if (breakpoints !== null && isBreakpoint(breakpoints, pcLo, pcHi)) {
+    markInsn(0, 1);
+    cx.raise(VECTOR.BREAKPOINT);
+    return cx.b.finish(1, 1);
+  }
   const inPage = PAGE_SIZE - (pcLo & (PAGE_SIZE - 1));
   let offset = 0;
   let count = 0;
@@ -160,7 +173,11 @@ export function translateBlock(
     offset += d.length;
     count++;
     if (options.singleStep && count === 1 && delaysTrap(d)) maxInsns = 2;
-    if (!cx.ended && (count >= maxInsns || offset >= inPage)) fallThrough();
+    if (cx.ended) break;
+    if (count >= maxInsns || offset >= inPage) fallThrough();
+    else if (breakpoints !== null && isBreakpoint(breakpoints, (pcLo + offset) | 0, pcHi)) {
+      fallThrough();
+    }
   }
   return cx.b.finish(offset, count);
 }

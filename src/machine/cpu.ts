@@ -25,6 +25,7 @@ import { readsToWrite, usesStackSegment } from '../frontend-x86/fault-detail.ts'
 import { readEflags, writeEflags } from '../frontend-x86/flags.ts';
 import { fxrstor, fxsave } from '../frontend-x86/fxsave.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
+import { VECTOR } from '../frontend-x86/lift-context.ts';
 import { GPR_NAMES, GUEST_STATE_SIZE, stateWord, X86_STATE } from '../frontend-x86/state.ts';
 import { type CodeSource, decodeInsn, translateBlock } from '../frontend-x86/translate.ts';
 import { SUPPORTED, writeImage, XSAVE_SIZE, xrstor } from '../frontend-x86/xsave.ts';
@@ -33,8 +34,9 @@ import type { HelperEnv } from '../ir/helpers.ts';
 import { EXIT_LINK, EXIT_REGION, Interpreter } from '../ir/interp.ts';
 import { EXIT } from '../ir/ops.ts';
 import { runPasses } from '../ir/passes/index.ts';
-import { CPU_STOP, type CpuPort } from '../kernel/ports.ts';
+import { CPU_STOP, type CpuPort, REG } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
+import type { Breakpoints } from './breakpoints.ts';
 import { CodeCache, type CompiledRegion, type LeanCounts, Tb } from './code-cache.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
@@ -100,6 +102,8 @@ export class Cpu implements CpuPort, LockstepHost {
   translationMs = 0;
   now: (() => number) | null = null;
   observer: TranslationObserver | null = null;
+  /** Where to stop; null costs nothing. */
+  breakpoints: Breakpoints | null = null;
   /** Name of the function at an address of the running program, for log lines. */
   symbolize: (pc: number) => string | null = () => null;
   private readonly mem: LinearMemory;
@@ -150,9 +154,21 @@ export class Cpu implements CpuPort, LockstepHost {
 
   run(budget: number): number {
     this.I32[ENG_BUDGET] = budget;
-    const stop = this.dispatch();
+    let stop = this.dispatch();
+    while (stop === CPU_STOP.exception && this.I32[ENG_VECTOR] === VECTOR.BREAKPOINT) {
+      stop = this.passBreakpoint();
+    }
     this.instructions += budget - (this.I32[ENG_BUDGET] as number);
     return stop;
+  }
+
+  /** Tells of the breakpoint at rip, executes the instruction there, and goes on. @returns a CPU_STOP */
+  private passBreakpoint(): number {
+    // With a used-up budget the instruction would not be executed, and the breakpoint met again.
+    if ((this.I32[ENG_BUDGET] as number) <= 0) return CPU_STOP.budget;
+    this.breakpoints?.hit(this.getReg(REG.rip));
+    const stop = this.singleStep(false);
+    return stop === 0 ? this.dispatch() : stop;
   }
 
   private dispatch(): number {
@@ -243,7 +259,11 @@ export class Cpu implements CpuPort, LockstepHost {
   /** Lifts and optimizes the block at hi:lo. */
   lift(lo: number, hi: number, ccIn: number, insns = -1): IrBlock {
     const start = this.now?.() ?? 0;
-    const ir = translateBlock(this.code, lo, hi, { maxInsns: insns < 0 ? MAX_INSNS : insns, ccIn });
+    const ir = translateBlock(this.code, lo, hi, {
+      maxInsns: insns < 0 ? MAX_INSNS : insns,
+      ccIn,
+      breakpoints: this.breakpoints?.addresses ?? null,
+    });
     this.lifted++;
     this.observer?.lifted(ir);
     runPasses(ir, X86_STATE, HELPERS);
