@@ -40,7 +40,7 @@ export async function runProgram(
   const node = boot(options);
   const { guest } = node;
 
-  const closeTrace = startTrace(node, options);
+  const closeTraces = startTraces(node, options);
   try {
     hooks?.booted(node, argv);
     if (options.stats !== undefined) startStats(guest.machine);
@@ -52,7 +52,7 @@ export async function runProgram(
     return status.code;
   } finally {
     node.close();
-    await closeTrace();
+    await closeTraces();
   }
 }
 
@@ -171,19 +171,43 @@ function openForWriting(option: string, path: string): number {
   }
 }
 
-/** Starts strace output. @returns ends it */
-function startTrace(node: NodeGuest, options: RunOptions): () => Promise<void> {
-  if (options.strace === undefined) return () => Promise.resolve();
-  if (options.strace === true) {
-    node.trace((line) => process.stderr.write(`${line}\n`));
-    return () => Promise.resolve();
+/** Where the lines of a trace go. */
+interface TraceOutput {
+  readonly sink: (line: string) => void;
+  close(): Promise<void>;
+}
+
+function traceOutput(option: string, to: string | true): TraceOutput {
+  if (to === true) {
+    const sink = (line: string): void => void process.stderr.write(`${line}\n`);
+    return { sink, close: () => Promise.resolve() };
   }
-  const file = createWriteStream(options.strace, {
-    fd: openForWriting('--strace', options.strace),
-  });
-  file.on('error', (e) => process.stderr.write(`kevlar-jit: --strace: ${e.message}\n`));
-  node.trace((line) => file.write(`${line}\n`));
-  return () => new Promise((resolve) => file.end(resolve));
+  const file = createWriteStream(to, { fd: openForWriting(option, to) });
+  file.on('error', (e) => process.stderr.write(`kevlar-jit: ${option}: ${e.message}\n`));
+  return {
+    sink: (line) => void file.write(`${line}\n`),
+    close: () => new Promise((resolve) => file.end(resolve)),
+  };
+}
+
+/** Starts the traces that were asked for. @returns ends them */
+function startTraces(node: NodeGuest, options: RunOptions): () => Promise<void> {
+  const outputs: TraceOutput[] = [];
+  const start = (
+    option: string,
+    to: string | true | undefined,
+    begin: NodeGuest['trace'],
+  ): void => {
+    if (to === undefined) return;
+    const output = traceOutput(option, to);
+    outputs.push(output);
+    begin(output.sink);
+  };
+  start('--strace', options.strace, node.trace);
+  start('--trace-ld', options.traceLd, node.traceLoader);
+  return async () => {
+    for (const output of outputs) await output.close();
+  };
 }
 
 function writeStats(guest: Guest, to: string | true): void {

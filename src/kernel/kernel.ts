@@ -70,6 +70,8 @@ export class Kernel {
   /** Pid 1, from its start to its end. */
   init: Process | null = null;
   strace: Strace | null = null;
+  /** Called when a task is about to run a new program. */
+  onProgram: ((task: Task) => void) | null = null;
   /** Called after each system call with its name and result (the audit). */
   onSyscall: ((name: string, task: Task, result: number) => void) | null = null;
   readonly aslr: boolean;

@@ -26,6 +26,7 @@ test('run', () => {
     '--engine',
     '--cpu',
     '--strace',
+    '--trace-ld',
     '--stats',
     '--dump',
   ];

@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly engine: Engine;
   readonly cpu?: CpuLevel;
   readonly strace?: string | true;
+  readonly traceLd?: string | true;
   readonly stats?: string | true;
   readonly dump?: string;
 }
@@ -79,6 +80,7 @@ export function withMachineOptions(command: Command): Command {
       parsed(parseCpu),
     )
     .option('--strace [file]', 'log system calls in the format of strace (default: standard error)')
+    .option('--trace-ld [file]', 'log what the dynamic loader does (default: standard error)')
     .option('--stats [file]', 'print what the translator did (default: standard error)');
 }
 
@@ -87,12 +89,19 @@ PROGRAM is looked up in the guest's PATH; without one, /bin/sh runs. Standard in
 and exit status are the program's own (128+N if signal N ended it). Exit status 125: kevlar-jit
 itself failed; 126: PROGRAM cannot be executed; 127: there is no such program.
 
+--trace-ld writes a line for each object that is mapped (its base, then rights and addresses of its segments),
+each table of relocations (range and counts by type), and calls of dlopen, dlsym and dlclose, with the object that
+answered:
+  [PID] map OBJECT at BASE r-x LOW..HIGH ...       [PID] reloc OBJECT RELA|RELR|JMPREL N in LOW..HIGH TYPE=N ...
+  [PID] tls OBJECT image LOW..HIGH size N align N  [PID] dlsym(HANDLE, "NAME") = ADDRESS in OBJECT+OFFSET for CALLER
+
 Examples:
   kevlar-jit run -- python3 -c 'print(6 * 7)'
   kevlar-jit run --root alpine-minirootfs.tar.gz -- cat /etc/os-release
   kevlar-jit run --image disk.ext4 --save -- apk add curl
   kevlar-jit run -v ./src:/src:ro -w /src -- sh -c 'ls | wc -l'
-  kevlar-jit run --strace=calls.txt -- ls /`;
+  kevlar-jit run --strace=calls.txt -- ls /
+  kevlar-jit run --trace-ld -- python3 -c 'import math'`;
 
 export function runCommand(): Command {
   return withMachineOptions(new Command('run'))

@@ -10,6 +10,7 @@ import type { BlockDevice } from '../../kernel/ports.ts';
 import { Strace } from '../../kernel/syscall/strace.ts';
 import { MS_RDONLY } from '../../kernel/vfs/constants.ts';
 import { nextDev } from '../../kernel/vfs/system-mounts.ts';
+import { LdTrace } from '../../machine/ld-trace/ld-trace.ts';
 import { Guest, type GuestOptions } from '../guest.ts';
 import type { RootSource } from '../mounts.ts';
 import { mountOn } from '../mounts.ts';
@@ -133,6 +134,8 @@ export interface NodeGuest {
   readonly guest: Guest;
   /** Starts strace output. */
   trace(sink: (line: string) => void): void;
+  /** Starts the trace of dynamic loaders. */
+  traceLoader(sink: (line: string) => void): void;
   /** Writes back what is to be saved, and lets go of the image. */
   close(): void;
 }
@@ -157,6 +160,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     trace: (sink) => {
       guest.machine.kernel.strace = new Strace(sink);
     },
+    traceLoader: (sink) => LdTrace.start(guest.machine, sink),
     close: () => {
       guest.stop();
       if (device instanceof FileBlockDevice) device.close();

@@ -42,6 +42,7 @@ export function startProgram(
   // The environment's pointers are behind those of the arguments.
   const envp = program.sp + 8 * (program.argc + 2);
   kernel.strace?.started(process.leader, execveText(filename, argv, envp, env.length));
+  kernel.onProgram?.(process.leader);
   kernel.scheduler.enqueue(process.leader);
   return process;
 }

@@ -72,6 +72,7 @@ function replaceProgram(task: Task, program: Program): void {
   task.robustList = 0;
   kernel.scheduler.useSpace(task.mm);
   kernel.cpu.reset(program.entry, program.sp);
+  kernel.onProgram?.(task);
 }
 
 /** de_thread(): the other threads end, and the caller takes over the leader's id. */
