@@ -19,7 +19,7 @@ import type { Machine } from '../machine.ts';
 import { CALL_NAMES, type CallName, CallStacks, type LoaderCall } from './calls.ts';
 import { DT, readDynamic } from './elf-image.ts';
 import { GuestReader, u64 } from './guest-reader.ts';
-import { type LoadedObject, ObjectList } from './objects.ts';
+import { type LoadedObject, ObjectList, relroRange } from './objects.ts';
 import { RelocationReader } from './relocations.ts';
 import {
   flagsText,
@@ -28,7 +28,6 @@ import {
   quoted,
   rangeText,
   relocationText,
-  relroRange,
   segmentsText,
 } from './text.ts';
 
@@ -165,11 +164,11 @@ export class LdTrace {
   ): void {
     if ((prot & (PROT_READ | PROT_WRITE)) !== PROT_READ) return;
     const object = traced.objects.at(start);
-    const range = object === null ? null : relroRange(object);
-    if (object === null || range === null || object.relocated) return;
+    if (object === null || object.relocated) return;
+    // Loaders leave out the page that the end of RELRO shares with other data.
+    const [low, high] = relroRange(object.image);
     const end = start + length;
-    // glibc leaves out the page that the end of RELRO shares with other data; musl rounds likewise.
-    if (start !== range[0] || end <= start || end > range[1]) return;
+    if (start !== low || end <= start || end > high) return;
     this.relocated(task, traced, object);
     this.line(task, `relro ${pathText(object.path)} ${rangeText(start, end)}`);
   }
@@ -203,8 +202,7 @@ export class LdTrace {
     const name = object.path.slice(object.path.lastIndexOf('/') + 1);
     if (object !== traced.interpreter && !C_LIBRARY.test(name)) return;
     for (const call of CALL_NAMES) {
-      const symbol = object.symbols.find(call);
-      const address = object.image.bias + (symbol?.value ?? Number.NaN);
+      const address = object.addressOf(call) ?? -1;
       if (object.contains(address) && this.arm(traced, address))
         traced.functions.set(address, call);
     }
@@ -308,14 +306,14 @@ export class LdTrace {
   private placeText(traced: TracedSpace, address: number, symbol: string | null): string {
     if (address === 0) return 'NULL';
     const object = traced.objects.at(address);
-    if (object !== null) return `${hex(address)} in ${offsetText(object, address)}`;
-    // A thread's copy of a variable lies in no object.
-    const definer = traced.objects.items.find(
-      (o) => symbol !== null && o.symbols.find(symbol)?.type === STT_TLS,
-    );
-    return definer === undefined
-      ? hex(address)
-      : `${hex(address)} in tls of ${pathText(definer.path)}`;
+    const known = symbol === null || object?.addressOf(symbol) === address;
+    if (!known) {
+      // A thread's copy of a variable lies in no object, or in what is left of one's last page.
+      const isVariable = (o: LoadedObject): boolean => o.symbols.find(symbol)?.type === STT_TLS;
+      const definer = traced.objects.items.find(isVariable);
+      if (definer !== undefined) return `${hex(address)} in tls of ${pathText(definer.path)}`;
+    }
+    return object === null ? hex(address) : `${hex(address)} in ${offsetText(object, address)}`;
   }
 
   // ── breakpoints ───────────────────────────────────────────────────────────────────────────────

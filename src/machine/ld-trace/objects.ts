@@ -4,6 +4,7 @@
  * loader's mappings from those of a program that only reads an ELF file.
  */
 
+import { PAGE_SIZE } from '../../common/layout.ts';
 import { PF_R, PF_W, PF_X } from '../../kernel/exec/elf.ts';
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../../kernel/mm/abi.ts';
 import type { AddressSpace } from '../../kernel/mm/address-space.ts';
@@ -20,14 +21,26 @@ const MAX_CANDIDATES = 16;
 export class LoadedObject {
   readonly path: string;
   readonly image: ElfImage;
-  readonly symbols: SymbolLookup;
   relocated = false;
   deferred: readonly DeferredSlot[] = [];
+  private readonly reader: GuestReader;
+  private lookup: SymbolLookup | null = null;
 
   constructor(path: string, image: ElfImage, reader: GuestReader) {
     this.path = path;
     this.image = image;
-    this.symbols = new SymbolLookup(reader, image);
+    this.reader = reader;
+  }
+
+  /** To be asked for when all segments are mapped. */
+  get symbols(): SymbolLookup {
+    this.lookup ??= new SymbolLookup(this.reader, this.image);
+    return this.lookup;
+  }
+
+  addressOf(name: string): number | null {
+    const symbol = this.symbols.find(name);
+    return symbol === null ? null : this.image.bias + symbol.value;
   }
 
   /** Address of the dynamic section: the loader's list has it. */
@@ -117,9 +130,16 @@ function protectionOf(s: Segment): number {
   return read | write | ((s.flags & PF_X) !== 0 ? PROT_EXEC : 0);
 }
 
+/** The pages that are read-only after relocation. */
+export function relroRange({ relro, bias }: ElfImage): readonly [number, number] {
+  if (relro === null) return [0, 0];
+  return [bias + pageOf(relro.vaddr), bias + pageEnd(relro.vaddr + relro.memsz)];
+}
+
 /** Whether each segment's pages are mapped from the object's file, and what is beyond the file from nothing. */
 function isLoaded(space: AddressSpace, image: ElfImage): boolean {
   const pages = space.areas.find(image.start)?.file?.pages;
+  const [relroStart, relroEnd] = relroRange(image);
   const covered = (from: number, to: number, fits: (area: Vma, at: number) => boolean): boolean => {
     if (to <= from) return true;
     if (!space.areas.covers(from, to)) return false;
@@ -129,11 +149,14 @@ function isLoaded(space: AddressSpace, image: ElfImage): boolean {
     const from = image.bias + pageOf(s.vaddr);
     const fileEnd = s.filesz === 0 ? from : image.bias + pageEnd(s.vaddr + s.filesz);
     const prot = protectionOf(s);
+    const allows = (a: Vma): boolean =>
+      a.prot === prot ||
+      (a.prot === (prot & ~PROT_WRITE) && a.start >= relroStart && a.end <= relroEnd);
     const inFile = (a: Vma, at: number): boolean =>
       a.file?.pages === pages &&
-      a.prot === prot &&
-      a.filePageAt(at) * 4096 === pageOf(s.offset) + at - from;
-    const beyond = (a: Vma): boolean => a.file === null && a.prot === prot;
+      allows(a) &&
+      a.filePageAt(at) * PAGE_SIZE === pageOf(s.offset) + at - from;
+    const beyond = (a: Vma): boolean => a.file === null && allows(a);
     return (
       covered(from, fileEnd, inFile) &&
       covered(fileEnd, image.bias + pageEnd(s.vaddr + s.memsz), beyond)

@@ -3,7 +3,6 @@
 import { PROT_EXEC, PROT_READ, PROT_WRITE } from '../../kernel/mm/abi.ts';
 import type { AddressSpace } from '../../kernel/mm/address-space.ts';
 import { hex, quote } from '../../kernel/syscall/text.ts';
-import { pageEnd, pageOf } from './elf-image.ts';
 import type { LoadedObject } from './objects.ts';
 import type { RelocationTable } from './relocations.ts';
 
@@ -67,11 +66,4 @@ function rights(prot: number): string {
 export function relocationText(table: RelocationTable): string {
   const counts = [...table.counts].map(([name, n]) => `${name}=${n}`).join(' ');
   return `${table.name} ${table.total} in ${rangeText(table.low, table.high)} ${counts}`;
-}
-
-/** The pages that are read-only after relocation. */
-export function relroRange({ image }: LoadedObject): readonly [number, number] | null {
-  const { relro, bias } = image;
-  if (relro === null) return null;
-  return [bias + pageOf(relro.vaddr), bias + pageEnd(relro.vaddr + relro.memsz)];
 }
