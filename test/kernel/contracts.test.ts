@@ -18,6 +18,8 @@ const PROGRAM = '/bin/program';
 const TIMEOUT_MS = 120_000;
 
 const GUEST = fileURLToPath(new URL('../guest/', import.meta.url));
+/** Directories of test/guest whose programs are no contracts. */
+const NO_CONTRACTS: ReadonlySet<string> = new Set(['isa', 'dlopen']);
 const HEADER = join(GUEST, 'contract.h');
 const test = suite('kernel contracts', { timeout: TIMEOUT_MS + 30_000 });
 
@@ -82,7 +84,7 @@ function addProgram(family: string, file: string): void {
 }
 
 const families = readdirSync(GUEST, { withFileTypes: true })
-  .filter((e) => e.isDirectory() && e.name !== 'isa')
+  .filter((e) => e.isDirectory() && !NO_CONTRACTS.has(e.name))
   .map((e) => e.name);
 
 if (!haveCompiler(CC)) test.skip('all contracts', `${CC} is not installed`);

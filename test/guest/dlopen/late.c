@@ -1,0 +1,1 @@
+int late_function(void) { return 41; }
