@@ -4,8 +4,8 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../diff/random.ts';
 import { assert, suite } from '../lib/suite.ts';
@@ -99,21 +99,37 @@ function readelfCounts(file: string): string[] {
   return [...counts].map(([key, n]) => `${key}=${n}`).sort();
 }
 
-function muslGcc(output: string, source: string, ...options: string[]): void {
-  const args = ['-O1', ...options, '-o', join(scratch(), output), join(FIXTURES, source)];
-  const r = spawnSync('musl-gcc', args, { encoding: 'utf8' });
-  if (r.status !== 0) throw new Error(`musl-gcc: ${r.stderr}`);
+function compile(cc: string, output: string, source: string, ...options: string[]): void {
+  const args = ['-O1', '-w', ...options, '-o', output, join(FIXTURES, source)];
+  const r = spawnSync(cc, args, { encoding: 'utf8' });
+  if (r.status !== 0) throw new Error(`${cc}: ${r.stderr}`);
 }
 
 const LIBRARIES = ['libplain.so', 'librelr.so', 'liblazy.so', 'liblate.so'];
 
-function buildLibraries(): void {
-  const shared = ['-shared', '-fPIC'];
-  muslGcc('libplain.so', 'ld-plain.c', ...shared, '-Wl,-z,relro,-z,now');
-  muslGcc('librelr.so', 'ld-plain.c', ...shared, '-Wl,-z,relro,-z,now,-z,pack-relative-relocs');
-  muslGcc('liblazy.so', 'ld-lazy.c', ...shared, '-Wl,-z,lazy');
-  muslGcc('liblate.so', 'ld-late.c', ...shared, '-Wl,--hash-style=sysv');
-  muslGcc('ld-main', 'ld-main.c');
+function build(cc: string, directory: string): void {
+  const library = (name: string, source: string, ...options: string[]): void =>
+    compile(cc, join(directory, name), source, '-shared', '-fPIC', ...options);
+  library('libplain.so', 'ld-plain.c', '-Wl,-z,relro,-z,now');
+  library('librelr.so', 'ld-plain.c', '-Wl,-z,relro,-z,now,-z,pack-relative-relocs');
+  library('liblazy.so', 'ld-lazy.c', '-Wl,-z,lazy');
+  library('liblate.so', 'ld-late.c', '-Wl,--hash-style=sysv');
+  compile(cc, join(directory, 'ld-main'), 'ld-main.c');
+}
+
+/** A root file system with glibc's loader and the programs. @returns its folder, and the path of libc there */
+function glibcRoot(): { root: string; libc: string } {
+  const root = join(scratch(), 'glibc');
+  const copy = (name: string, to: string): void => {
+    const r = spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' });
+    mkdirSync(join(root, dirname(to)), { recursive: true });
+    copyFileSync(r.stdout.trim(), join(root, to));
+  };
+  copy('ld-linux-x86-64.so.2', '/lib64/ld-linux-x86-64.so.2');
+  copy('libc.so.6', '/lib/x86_64-linux-gnu/libc.so.6');
+  mkdirSync(join(root, 'host'));
+  build('gcc', join(root, 'host'));
+  return { root, libc: '/lib/x86_64-linux-gnu/libc.so.6' };
 }
 
 test('python3 imports math: libpython, the extension, and who answered PyInit_math', () => {
@@ -147,7 +163,7 @@ test('python3 imports math: libpython, the extension, and who answered PyInit_ma
 if (!have('musl-gcc', ['-dumpversion'])) {
   test.skip('programs of our own', 'no musl-gcc here');
 } else {
-  buildLibraries();
+  build('musl-gcc', scratch());
   for (const engine of ['interp', 'js', 'auto']) {
     test(`${engine}: handles, addresses and map are those that the program has`, () => {
       const options = engine === 'auto' ? [] : ['--engine', engine];
@@ -157,7 +173,7 @@ if (!have('musl-gcc', ['-dumpversion'])) {
       assert.is(pids.length, 2);
       const parts = out.split(/^pid \d+\n/m);
       pids.forEach((pid, i) => {
-        checkCalls(new Trace(text, pid), parts[i] as string);
+        checkCalls(new Trace(text, pid), parts[i] as string, '/lib/ld-musl-x86_64.so.1');
       });
       const trace = new Trace(text, pids[1]);
       const maps = parseMaps(parts[2] as string);
@@ -185,7 +201,7 @@ if (!have('musl-gcc', ['-dumpversion'])) {
     for (let i = 0; i < 120; i++) {
       writeFileSync(join(directory, `file-${i}`), spoil(original, i));
     }
-    muslGcc('ld-hostile', 'ld-hostile.c');
+    compile('musl-gcc', join(scratch(), 'ld-hostile'), 'ld-hostile.c');
     const { out, trace } = traced(['--engine', 'interp'], ['/host/ld-hostile']);
     assert.is(out, 'end\n');
     assert.match(trace, /^\[1\] map \/host\/hostile\/file-0 /m);
@@ -193,8 +209,27 @@ if (!have('musl-gcc', ['-dumpversion'])) {
   });
 }
 
+if (!have('gcc')) test.skip('glibc', 'no gcc here');
+else {
+  test('glibc: calls, relocations of its libc, and lazy binding', () => {
+    const { root, libc } = glibcRoot();
+    const file = join(scratch(), 'trace');
+    const options = ['--engine', 'interp', '--root', root, `--trace-ld=${file}`];
+    const r = kevlar(['run', ...options, '--', '/host/ld-main']);
+    assert.is(r.status, 0, r.stderr);
+    const trace = new Trace(readFileSync(file, 'utf8'));
+    checkCalls(trace, r.stdout.split(/^pid /m)[0] as string, libc);
+    for (const path of [libc, ...LIBRARIES.map((l) => `/host/${l}`)]) {
+      trace.only(`map ${path} at `);
+      if (have('readelf')) assert.equal(traceCounts(trace, path), readelfCounts(join(root, path)));
+    }
+    trace.only('bind /host/liblazy.so "late_function" ');
+    assert.match(trace.only('start '), / \/host\/ld-main at .* objects 3$/);
+  });
+}
+
 /** What a process printed about its calls, and the trace of them. */
-function checkCalls(trace: Trace, printed: string): void {
+function checkCalls(trace: Trace, printed: string, libc: string): void {
   const values = new Map(
     [...printed.matchAll(/^(\w+) (0(?:x[0-9a-f]+)?)$/gm)].map((m) => [m[1]!, m[2]!]),
   );
@@ -216,7 +251,7 @@ function checkCalls(trace: Trace, printed: string): void {
       `dlopen("/host/liblazy.so", RTLD_LAZY|RTLD_GLOBAL) = ${values.get('lazy')} /host/liblazy.so`,
       `dlopen("/host/liblate.so", RTLD_LAZY|RTLD_GLOBAL) = ${values.get('late')} /host/liblate.so`,
       `dlsym(RTLD_DEFAULT, "lazy_function") = ${values.get('lazy_function')} in /host/liblazy.so`,
-      `dlsym(RTLD_NEXT, "printf") = ${values.get('printf')} in /lib/ld-musl-x86_64.so.1`,
+      `dlsym(RTLD_NEXT, "printf") = ${values.get('printf')} in ${libc}`,
       `dlclose(${plain}) = 0`,
     ],
   );

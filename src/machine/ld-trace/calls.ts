@@ -25,6 +25,8 @@ export interface LoaderCall {
   readonly text: string | null;
   /** dlopen: RTLD_*. */
   readonly flags: number;
+  /** What is shown of it, for afterwards a handle may stand for nothing. */
+  shown: string;
 }
 
 export class CallStacks {
@@ -45,6 +47,7 @@ export class CallStacks {
       handle: name === 'dlopen' ? 0 : first,
       text: text === 0 ? null : reader.string(text),
       flags: cpu.getRegLo(REG.rsi),
+      shown: '',
     };
     const stack = this.dropLeft(task, sp);
     if (stack.length >= MAX_DEPTH) stack.shift();

@@ -37,6 +37,10 @@ const C_LIBRARY = /^(ld-|ld\.so|libc[.-]|libdl[.-])/;
 const MAX_BREAKPOINTS = 4096;
 /** Bytes of relocation tables that are read of one address space. */
 const MAX_TABLES = 256 * 1024 * 1024;
+/** Deferred bindings, of all objects of an address space, after which no more are watched. */
+const MAX_DEFERRED = 4096;
+/** Objects with thread-local variables that are asked for one. */
+const MAX_ASKED = 256;
 /** Objects in the loader's own list that are counted. */
 const MAX_LINKS = 10_000;
 const MAPPING_CALLS: ReadonlySet<string> = new Set(['mmap', 'mprotect', 'munmap', 'brk', 'mremap']);
@@ -55,6 +59,8 @@ class TracedSpace {
   interpreter: LoadedObject | null = null;
   program: LoadedObject | null = null;
   tableBytes = 0;
+  /** Slots that were left unbound, bound later or not. */
+  deferred = 0;
 
   constructor(space: AddressSpace) {
     this.reader = new GuestReader(space);
@@ -139,7 +145,9 @@ export class LdTrace {
     if (task.dead) return;
     const traced = this.of(task);
     if (!MAPPING_CALLS.has(name)) {
-      if (!traced.started && traced.interpreter === null) this.start(task, traced);
+      // A program without a loader has relocated itself before its first system call.
+      const itself = traced.interpreter === null && name !== 'execve' && name !== 'execveat';
+      if (!traced.started && itself) this.start(task, traced);
       return;
     }
     if (result < 0) return;
@@ -184,9 +192,9 @@ export class LdTrace {
     const name = traced.functions.get(address);
     if (name === undefined) return;
     const call = this.calls.begin(task, name, cpu, traced.reader);
-    if (call !== null && !this.arm(traced, call.returnTo)) {
-      this.line(task, `${this.callText(traced, call)} = ?`);
-    }
+    if (call === null) return;
+    call.shown = this.callText(traced, call);
+    if (!this.arm(traced, call.returnTo)) this.line(task, `${call.shown} = ?`);
   }
 
   // ── lines ─────────────────────────────────────────────────────────────────────────────────────
@@ -246,7 +254,8 @@ export class LdTrace {
     const found = new RelocationReader(reader, object.image, object.symbols).read();
     traced.tableBytes += found.bytes;
     for (const table of found.tables) this.line(task, `reloc ${path} ${relocationText(table)}`);
-    object.deferred = found.deferred;
+    if (traced.deferred < MAX_DEFERRED) object.deferred = found.deferred;
+    traced.deferred += found.deferred.length;
     for (const { address, symbol } of found.deferred) {
       this.line(task, `defer ${path} ${quoted(symbol)} slot ${hex(address)}`);
     }
@@ -274,7 +283,8 @@ export class LdTrace {
 
   private returned(task: Task, traced: TracedSpace, call: LoaderCall): void {
     const value = this.kernel.cpu.getReg(REG.rax);
-    const text = this.callText(traced, call);
+    this.bindDeferred(task, traced);
+    const text = call.shown;
     if (call.name === 'dlclose') this.line(task, `${text} = ${value | 0}`);
     else if (call.name === 'dlsym') {
       const place = this.placeText(traced, value, call.text);
@@ -285,7 +295,6 @@ export class LdTrace {
       this.allRelocated(task, traced);
       this.line(task, `${text} = ${value === 0 ? 'NULL' : this.handle(traced, value)}`);
     }
-    this.bindDeferred(task, traced);
   }
 
   private callText(traced: TracedSpace, call: LoaderCall): string {
@@ -310,7 +319,8 @@ export class LdTrace {
     if (!known) {
       // A thread's copy of a variable lies in no object, or in what is left of one's last page.
       const isVariable = (o: LoadedObject): boolean => o.symbols.find(symbol)?.type === STT_TLS;
-      const definer = traced.objects.items.find(isVariable);
+      const asked = traced.objects.items.filter((o) => o.image.tls !== null);
+      const definer = asked.slice(0, MAX_ASKED).find(isVariable);
       if (definer !== undefined) return `${hex(address)} in tls of ${pathText(definer.path)}`;
     }
     return object === null ? hex(address) : `${hex(address)} in ${offsetText(object, address)}`;

@@ -17,6 +17,8 @@ import { SymbolLookup } from './symbol-lookup.ts';
 /** More are not traced. */
 const MAX_OBJECTS = 4096;
 const MAX_CANDIDATES = 16;
+/** Areas that a segment may consist of: RELRO splits one into two or three. */
+const MAX_AREAS = 16;
 
 export class LoadedObject {
   readonly path: string;
@@ -141,9 +143,15 @@ function isLoaded(space: AddressSpace, image: ElfImage): boolean {
   const pages = space.areas.find(image.start)?.file?.pages;
   const [relroStart, relroEnd] = relroRange(image);
   const covered = (from: number, to: number, fits: (area: Vma, at: number) => boolean): boolean => {
-    if (to <= from) return true;
-    if (!space.areas.covers(from, to)) return false;
-    return space.areas.within(from, to).every((a) => fits(a, Math.max(a.start, from)));
+    const { items } = space.areas;
+    let i = space.areas.indexAbove(from);
+    const last = i + MAX_AREAS;
+    for (let at = from; at < to; i++) {
+      const area = items[i];
+      if (area === undefined || area.start > at || i === last || !fits(area, at)) return false;
+      at = area.end;
+    }
+    return true;
   };
   return image.loads.every((s) => {
     const from = image.bias + pageOf(s.vaddr);

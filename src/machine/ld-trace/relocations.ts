@@ -11,8 +11,8 @@ const MAX_TABLE = 16 * 1024 * 1024;
 const RELA_SIZE = 24;
 /** A multiple of RELA_SIZE and of 8. */
 const CHUNK = 24 * 4096;
-/** Deferred bindings that are remembered of one object. */
-const MAX_DEFERRED = 1024;
+/** Deferred bindings that are shown of one object. */
+const MAX_DEFERRED = 256;
 const R_GLOB_DAT = 6;
 const R_JUMP_SLOT = 7;
 const R_RELATIVE = 8;

@@ -6,7 +6,8 @@
 import { DT, dynamicAddress, type ElfImage, readDynamic } from './elf-image.ts';
 import { type GuestReader, u64 } from './guest-reader.ts';
 
-const MAX_CHAIN = 10_000;
+/** Steps in a chain: real ones have a few dozen at most. */
+const MAX_CHAIN = 256;
 const SYMBOL_SIZE = 24;
 
 export interface DynamicSymbol {
