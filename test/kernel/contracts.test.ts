@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '../../src/machine/cpu.ts';
+import { AUDIT } from '../lib/audit.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { machineWithRoot } from './lib/contract-machine.ts';
 import { compileSource, haveCompiler, readBinary, runInMachine } from './lib/run-guest.ts';
@@ -20,7 +21,6 @@ const TIMEOUT_MS = 120_000;
 const GUEST = fileURLToPath(new URL('../guest/', import.meta.url));
 /** Directories of test/guest whose programs are no contracts. */
 const NO_CONTRACTS: ReadonlySet<string> = new Set(['isa', 'dlopen']);
-const HEADER = join(GUEST, 'contract.h');
 const test = suite('kernel contracts', { timeout: TIMEOUT_MS + 30_000 });
 
 /** What each contract printed, by name. */
@@ -49,24 +49,30 @@ function natively(binary: string): Sections {
   return sections(r.stdout);
 }
 
-function inGuest(binary: string, engine: Engine): Sections {
+function inGuest(binary: string, engine: Engine, audit: boolean): Sections {
   const log: string[] = [];
-  const machine = machineWithRoot(engine, PROGRAM, readBinary(binary), log);
+  const machine = machineWithRoot(engine, PROGRAM, readBinary(binary), log, audit);
   const options = { timeoutMs: TIMEOUT_MS };
   return sections(runInMachine(machine, PROGRAM, [], options, log).output);
+}
+
+function headersIn(folder: string): string[] {
+  const names = readdirSync(folder).filter((f) => f.endsWith('.h'));
+  return names.sort().map((f) => join(folder, f));
 }
 
 function addProgram(family: string, file: string): void {
   const source = join(GUEST, family, file);
   const text = readFileSync(source, 'utf8');
+  const audit = AUDIT && !text.includes('Audit: off');
   const names = [...text.matchAll(/^CONTRACT(?:_AS_ROOT)?\((\w+)\)/gm)];
-  const headers = [HEADER];
+  const headers = [...headersIn(GUEST), ...headersIn(join(GUEST, family))];
   const binary = once(() =>
     compileSource(source, ['-O1', '-w', '-static', '-pthread'], CC, headers),
   );
   const native = once(() => natively(binary()));
   for (const engine of ENGINES) {
-    const guest = once(() => inGuest(binary(), engine));
+    const guest = once(() => inGuest(binary(), engine, audit));
     for (const [declared, name = ''] of names) {
       const title = `${family}: ${name}, ${engine}`;
       if (declared.startsWith('CONTRACT_AS_ROOT') && process.getuid?.() !== 0) {

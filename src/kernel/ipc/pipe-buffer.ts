@@ -11,6 +11,7 @@
  * ends up whole in one slot, so it is atomic; pages are kept and reused.
  */
 
+import { EFAULT, linuxError } from '../errno.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 
 export const PIPE_BUF = 4096;
@@ -72,7 +73,10 @@ export class PipeBuffer {
     return n;
   }
 
-  /** Moves bytes out until the sink is full or nothing is left. @returns how many */
+  /**
+   * Moves bytes out until the sink is full or nothing is left. What faults half-way stays in its slot; EFAULT
+   * if that is the first one. @returns how many
+   */
   drain(to: IoSink): number {
     let done = 0;
     while (!this.empty && to.remaining > 0) {
@@ -80,6 +84,10 @@ export class PipeBuffer {
       const start = this.starts[slot] as number;
       const end = this.ends[slot] as number;
       const n = to.put(this.pages[slot] as Uint8Array, start, end);
+      if (to.faulted === true) {
+        if (done === 0) throw linuxError(EFAULT);
+        break;
+      }
       done += n;
       this.length -= n;
       this.starts[slot] = start + n;

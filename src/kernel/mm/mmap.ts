@@ -69,6 +69,10 @@ import {
 
 const PROT_BITS = PROT_READ | PROT_WRITE | PROT_EXEC;
 const MAX_FILE_PAGE = 2 ** 52;
+/** Offsets are exact up to here. Linux's limit depends on the file system: ext4's are 2^44 bytes long at most. */
+const MAX_FILE_SIZE = 2 ** 53;
+/** MAP_HUGE_2MB and MAP_HUGE_1GB. */
+const HUGE_PAGE_SIZES = (21 << 26) | (30 << 26);
 /** LEGACY_MAP_MASK (include/linux/mman.h). */
 const KNOWN_FLAGS =
   MAP_FIXED |
@@ -82,7 +86,8 @@ const KNOWN_FLAGS =
   MAP_NONBLOCK |
   MAP_STACK |
   MAP_HUGETLB |
-  MAP_32BIT;
+  MAP_32BIT |
+  HUGE_PAGE_SIZES;
 
 export interface MmapRequest {
   readonly addr: number;
@@ -155,6 +160,7 @@ function checkType(r: MmapRequest): void {
     if (growsDown && type === MAP_SHARED) throw linuxError(EINVAL);
     return;
   }
+  if (r.offset + pageUp(r.length) > MAX_FILE_SIZE) throw linuxError(EOVERFLOW);
   if (type === 0 || type > MAP_SHARED_VALIDATE) throw linuxError(EINVAL);
   const unknown = ~(KNOWN_FLAGS | MAP_TYPE);
   if (type === MAP_SHARED_VALIDATE && (r.flags & unknown) !== 0) throw linuxError(EOPNOTSUPP);

@@ -3,7 +3,7 @@
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
-import { Enum, Fd, Flags, type FlagTable, Hex, Int, OutBuf, Ptr, Size } from '../syscall/args.ts';
+import { Enum, Fd, Flags, type FlagTable, Hex, Int, Length, OutBuf, Ptr } from '../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import {
   F_SEAL_FUTURE_WRITE,
@@ -159,13 +159,13 @@ function sysPkeyAlloc(_sys: Sys, args: { flags: number; rights: number }): numbe
   throw linuxError(ENOSPC);
 }
 
-const range = { addr: Ptr, length: Size } as const;
+const range = { addr: Ptr, length: Length } as const;
 
 export const MM_SYSCALLS: readonly SyscallRow[] = [
   syscall(
     9,
     'mmap',
-    { addr: Ptr, length: Size, prot: Prot, flags: MapFlags, fd: Fd, offset: Hex },
+    { addr: Ptr, length: Length, prot: Prot, flags: MapFlags, fd: Fd, offset: Hex },
     sysMmap,
   ),
   syscall(10, 'mprotect', { ...range, prot: Prot }, (sys, a) => {
@@ -180,7 +180,7 @@ export const MM_SYSCALLS: readonly SyscallRow[] = [
   syscall(
     25,
     'mremap',
-    { oldAddr: Ptr, oldSize: Size, newSize: Size, flags: MremapFlags, newAddr: Ptr },
+    { oldAddr: Ptr, oldSize: Length, newSize: Length, flags: MremapFlags, newAddr: Ptr },
     (sys, a) => mremap(sys.task.mm, a.oldAddr, a.oldSize, a.newSize, a.flags, a.newAddr),
   ),
   syscall(26, 'msync', { ...range, flags: MsyncFlags }, (sys, a) => {

@@ -40,6 +40,8 @@ export const Size: ArgType<number> = { name: 'size_t', decode: toUnsigned, forma
 export const Hex: ArgType<number> = { name: 'unsigned long', decode: toUnsigned, format: hex };
 export const HexInt: ArgType<number> = { name: 'unsigned int', decode: u32, format: hex };
 export const Mode: ArgType<number> = { name: 'mode_t', decode: u32, format: octal };
+/** A size of which it matters whether it wraps around when it is added to an address. */
+export const Length: ArgType<number> = { name: 'size_t', decode: toAddress, format: decimal };
 export const Ptr: ArgType<number> = { name: 'void *', decode: toAddress, format: address };
 
 const AT_FDCWD = -100;

@@ -40,6 +40,7 @@ export function readIovec(mem: UserMemory, iov: number, count: number): Segment[
 /** The position in a list of segments; subclasses move bytes. */
 abstract class UserBuffer {
   remaining = 0;
+  faulted = false;
   private moved = 0;
   private index = 0;
   private offset = 0;
@@ -76,6 +77,7 @@ abstract class UserBuffer {
       this.remaining -= n;
       if (n < length) {
         this.remaining = 0;
+        this.faulted = true;
         if (this.moved === 0) throw linuxError(EFAULT);
         break;
       }

@@ -65,6 +65,8 @@ export interface DirEntry {
 export interface IoSink {
   /** Bytes still wanted. */
   readonly remaining: number;
+  /** Whether the last transfer ended early because memory could not be accessed. */
+  readonly faulted?: boolean;
   /** Takes src[start, end), at most `remaining`. @returns bytes taken; throws EFAULT if none could be */
   put(src: Uint8Array, start: number, end: number): number;
 }
