@@ -41,6 +41,10 @@ class Bucket {
   }
 }
 
+function living(bucket: Bucket): FutexWaiter[] {
+  return [...bucket.waiters].filter((w) => !w.task.dead);
+}
+
 export class FutexTable {
   private readonly owners = new Map<object, Map<number, Bucket>>();
 
@@ -96,6 +100,17 @@ export class FutexTable {
       n++;
     }
     return n;
+  }
+
+  /** Who waits on the word at `addr`, first come first, without the dead. */
+  waitersAt(mm: AddressSpace, addr: number, isPrivate: boolean): FutexWaiter[] {
+    const bucket = this.bucketAt(mm, addr, isPrivate, false);
+    return bucket === null ? [] : living(bucket);
+  }
+
+  /** The same for all words. */
+  buckets(): FutexWaiter[][] {
+    return [...this.owners.values()].flatMap((words) => [...words.values()].map(living));
   }
 
   private bucketAt(

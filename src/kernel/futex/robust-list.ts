@@ -6,10 +6,8 @@
 
 import { LinuxError } from '../errno.ts';
 import type { Task } from '../task.ts';
+import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS } from './pi.ts';
 
-const FUTEX_WAITERS = 0x80000000;
-const FUTEX_OWNER_DIED = 0x40000000;
-const FUTEX_TID_MASK = 0x3fffffff;
 const ROBUST_LIST_LIMIT = 2048;
 
 export function exitRobustList(task: Task): void {

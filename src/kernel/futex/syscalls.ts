@@ -15,17 +15,25 @@ import {
 import { CLOCK_MONOTONIC, CLOCK_REALTIME, deadlineOf } from '../time/clocks.ts';
 import { readTimespecMs } from '../time/timespec.ts';
 import { FUTEX_BITSET_MATCH_ANY, FutexWaiter } from './futex.ts';
+import { lockPi, tryLockPi, unlockPi } from './pi.ts';
 
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const FUTEX_REQUEUE = 3;
 const FUTEX_CMP_REQUEUE = 4;
 const FUTEX_WAKE_OP = 5;
+const FUTEX_LOCK_PI = 6;
+const FUTEX_UNLOCK_PI = 7;
+const FUTEX_TRYLOCK_PI = 8;
 const FUTEX_WAIT_BITSET = 9;
 const FUTEX_WAKE_BITSET = 10;
+const FUTEX_LOCK_PI2 = 13;
 const FUTEX_PRIVATE_FLAG = 128;
 const FUTEX_CLOCK_REALTIME = 256;
 const CMD_MASK = ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+
+/** Those that may use CLOCK_REALTIME for timeouts instead of CLOCK_MONOTONIC. */
+const TAKES_CLOCK: readonly number[] = [FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI2];
 
 interface FutexArgs {
   uaddr: number;
@@ -40,9 +48,7 @@ function sysFutex(sys: Sys, a: FutexArgs): number {
   const isPrivate = (a.op & FUTEX_PRIVATE_FLAG) !== 0;
   const command = a.op & CMD_MASK;
   const realtime = (a.op & FUTEX_CLOCK_REALTIME) !== 0;
-  if (realtime && command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) {
-    throw linuxError(ENOSYS);
-  }
+  if (realtime && !TAKES_CLOCK.includes(command)) throw linuxError(ENOSYS);
   const { futexes } = sys.kernel;
   const { mm } = sys.task;
   switch (command) {
@@ -60,11 +66,30 @@ function sysFutex(sys: Sys, a: FutexArgs): number {
       return requeue(sys, a, isPrivate, command === FUTEX_CMP_REQUEUE);
     case FUTEX_WAKE_OP:
       return wakeOp(sys, a, isPrivate);
+    case FUTEX_LOCK_PI:
+      return lockPi(sys, a.uaddr, isPrivate, () => deadlineAt(sys, a.timeout, true, true));
+    case FUTEX_LOCK_PI2:
+      return lockPi(sys, a.uaddr, isPrivate, () => deadlineAt(sys, a.timeout, true, realtime));
+    case FUTEX_TRYLOCK_PI:
+      return tryLockPi(sys, a.uaddr, isPrivate);
+    case FUTEX_UNLOCK_PI:
+      return unlockPi(sys, a.uaddr, isPrivate);
     default:
-      // Priority inheritance: libc then reports ENOTSUP for such mutexes.
       sys.kernel.logOnce(`futex operation ${command} is not supported (${sys.task.comm})`);
       throw linuxError(ENOSYS);
   }
+}
+
+/** When a wait ends by the timeout at `addr`; never if that is NULL. */
+function deadlineAt(
+  sys: Sys,
+  addr: number,
+  absolute: boolean,
+  realtime: boolean,
+): number | undefined {
+  if (addr === 0) return undefined;
+  const clock = realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+  return deadlineOf(sys.kernel, clock, readTimespecMs(sys.mem, addr), absolute);
 }
 
 /** A count of 0 wakes one, as in Linux. */
@@ -84,11 +109,7 @@ function wait(
   if (waiter === undefined) {
     if (bitset === 0) throw linuxError(EINVAL);
     if (a.uaddr % 4 !== 0) throw linuxError(EINVAL);
-    const clock = realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    const deadline =
-      a.timeout === 0
-        ? undefined
-        : deadlineOf(sys.kernel, clock, readTimespecMs(sys.mem, a.timeout), absolute);
+    const deadline = deadlineAt(sys, a.timeout, absolute, realtime);
     if (sys.mem.readU32(a.uaddr) !== a.val) throw linuxError(EAGAIN);
     waiter = new FutexWaiter(sys.task, bitset);
     if (deadline !== undefined) waiter.deadline = deadline;
@@ -118,7 +139,7 @@ function block(sys: Sys, waiter: FutexWaiter & { deadline?: number }): number {
 function requeue(sys: Sys, a: FutexArgs, isPrivate: boolean, compare: boolean): number {
   const nrWake = a.val | 0;
   // The fourth argument is a count here, not a pointer.
-  const nrRequeue = a.timeout > 0x7fffffff ? a.timeout | 0 : a.timeout;
+  const nrRequeue = a.timeout >= 2 ** 63 ? -1 : a.timeout | 0;
   if (nrWake < 0 || nrRequeue < 0) throw linuxError(EINVAL);
   const { futexes } = sys.kernel;
   const { mm } = sys.task;
@@ -127,7 +148,7 @@ function requeue(sys: Sys, a: FutexArgs, isPrivate: boolean, compare: boolean): 
   const woken =
     nrWake === 0 ? 0 : futexes.wake(mm, a.uaddr, nrWake, FUTEX_BITSET_MATCH_ANY, isPrivate);
   const moved = futexes.requeue(mm, a.uaddr, a.uaddr2, nrRequeue, isPrivate);
-  return compare ? woken + moved : woken;
+  return woken + moved;
 }
 
 /** val3 = op (4 bits) | cmp (4) | oparg (12) | cmparg (12), both signed. */
@@ -236,7 +257,12 @@ function commandOf(args: Readonly<Record<string, unknown>>): number {
 }
 
 function usesTimeout(command: number): boolean {
-  return command === FUTEX_WAIT || command === FUTEX_WAIT_BITSET;
+  return (
+    command === FUTEX_WAIT ||
+    command === FUTEX_WAIT_BITSET ||
+    command === FUTEX_LOCK_PI ||
+    command === FUTEX_LOCK_PI2
+  );
 }
 
 /** A timeout for waits, a count for requeues, nothing for wakes. */

@@ -7,6 +7,7 @@
  */
 
 import { LinuxError } from '../errno.ts';
+import { exitPiWords } from '../futex/pi.ts';
 import { exitRobustList } from '../futex/robust-list.ts';
 import type { Kernel } from '../kernel.ts';
 import { childInfo } from '../signal/job-control.ts';
@@ -72,6 +73,7 @@ export function releaseMemory(task: Task): void {
 export function detachMemory(task: Task): void {
   const { kernel, mm, process } = task;
   exitRobustList(task);
+  exitPiWords(task);
   if (task.clearChildTid !== 0) {
     try {
       mm.mem.writeU32(task.clearChildTid, 0);
