@@ -29,6 +29,7 @@ import {
   RENAME_NOREPLACE,
 } from './constants.ts';
 import type { Dentry } from './dentry.ts';
+import { isLinkable } from './linkable.ts';
 import { nextCookie, notifyEntry, notifySelf } from './notify.ts';
 import type { VfsPath } from './path.ts';
 import {
@@ -174,6 +175,7 @@ export function makeLink(
   const p = newPlace(vfs, who, start, name, false);
   if (p.dir.mount !== from.mount) throw linuxError(EXDEV);
   if (from.dentry.isDirectory) throw linuxError(EPERM);
+  if (from.inode.nlink === 0 && !isLinkable(from.inode)) throw linuxError(ENOENT);
   p.dir.inode.link(p.name, from.inode);
   created(vfs, p, from.inode);
   notifySelf(from.inode, IN_ATTRIB);

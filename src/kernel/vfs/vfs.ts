@@ -50,6 +50,7 @@ import { Dentry, DentryCache } from './dentry.ts';
 import { DeviceRegistry } from './devices.ts';
 import { PathFile } from './file.ts';
 import { FsContext } from './fs-context.ts';
+import { makeLinkable } from './linkable.ts';
 import { Mount, mountedOn } from './mount.ts';
 import { notifyEntry, notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
@@ -277,6 +278,7 @@ export class Vfs {
     if (dir.inode.tmpfile === undefined) throw linuxError(EOPNOTSUPP);
     const bits = newMode(who.cred, dir.inode, S_IFREG | (mode & ~who.fs.umask & 0o7777));
     const inode = dir.inode.tmpfile(bits, who.cred.fsuid, newGroup(who.cred, dir.inode));
+    if ((flags & O_EXCL) === 0) makeLinkable(inode);
     const dentry = temporaryDentry(dir.dentry, inode);
     return this.openInode(sys, new VfsPath(dir.mount, dentry), flags);
   }
