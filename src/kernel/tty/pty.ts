@@ -159,6 +159,10 @@ export class PtyMaster extends BaseFile implements WriteEnd {
     this.openSlave = openSlave;
   }
 
+  override get canSignal(): boolean {
+    return true;
+  }
+
   override read(sys: Sys, to: IoSink): number {
     const { slave } = this;
     if (to.remaining === 0) return 0;

@@ -76,6 +76,10 @@ export class TtyFile extends BaseFile implements WriteEnd {
 
   // ---- reading
 
+  override get canSignal(): boolean {
+    return true;
+  }
+
   override read(sys: Sys, to: IoSink): number {
     if (this.hungUp) return 0;
     const { tty } = this;

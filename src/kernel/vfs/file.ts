@@ -118,6 +118,11 @@ export abstract class BaseFile implements OpenFile {
     return this.poll !== BaseFile.prototype.poll;
   }
 
+  /** Whether the type of file sends signals when it becomes ready (O_ASYNC). */
+  get canSignal(): boolean {
+    return false;
+  }
+
   /** The last reference went. */
   protected closed(): void {}
 }

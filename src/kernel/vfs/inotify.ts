@@ -70,6 +70,10 @@ export class InotifyFile extends BaseFile {
     super(null, null, flags & O_NONBLOCK);
   }
 
+  override get canSignal(): boolean {
+    return true;
+  }
+
   override describe(): string {
     return 'anon_inode:inotify';
   }

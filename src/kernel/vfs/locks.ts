@@ -28,6 +28,8 @@ export interface RangeLock {
 interface Flock {
   readonly file: OpenFile;
   readonly exclusive: boolean;
+  /** Who took it, for /proc/locks. */
+  readonly pid: number;
 }
 
 class InodeLocks {
@@ -114,14 +116,14 @@ export function stopWaitingForLock(owner: object): void {
 }
 
 /** flock(2): converts or takes the lock. @returns false if another description is in the way */
-export function tryFlock(inode: Inode, file: OpenFile, exclusive: boolean): boolean {
+export function tryFlock(inode: Inode, file: OpenFile, exclusive: boolean, pid: number): boolean {
   const l = locksOf(inode);
   const others = l.flocks.filter((f) => f.file !== file);
   // A conversion is not atomic: the old lock goes first, even if the new one has to wait.
   const hadOne = others.length < l.flocks.length;
   l.flocks = others;
   const free = exclusive ? others.length === 0 : !others.some((f) => f.exclusive);
-  if (free) l.flocks.push({ file, exclusive });
+  if (free) l.flocks.push({ file, exclusive, pid });
   if (hadOne) l.queue.wake();
   return free;
 }
@@ -158,7 +160,7 @@ export function describeLocks(inode: Inode): string[] {
   if (l === undefined) return [];
   const where = `00:${(inode.fs.dev & 0xff).toString(16).padStart(2, '0')}:${inode.ino}`;
   const lines = l.flocks.map(
-    (f) => `FLOCK  ADVISORY  ${f.exclusive ? 'WRITE' : 'READ'} 0 ${where} 0 EOF`,
+    (f) => `FLOCK  ADVISORY  ${f.exclusive ? 'WRITE' : 'READ'} ${f.pid} ${where} 0 EOF`,
   );
   for (const r of l.ranges) {
     const kind = r.pid < 0 ? 'OFDLCK' : 'POSIX ';

@@ -109,6 +109,10 @@ export abstract class Socket extends BaseFile {
     return this.passCred;
   }
 
+  override get canSignal(): boolean {
+    return true;
+  }
+
   override describe(): string {
     return `socket:[${this.inode?.ino}]`;
   }

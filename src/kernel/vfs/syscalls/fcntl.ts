@@ -1,9 +1,18 @@
 /** fcntl(2): descriptor and status flags, byte-range locks, seals. */
 
-import { EAGAIN, EBADF, EINVAL, LinuxError, linuxError } from '../../errno.ts';
+import { EAGAIN, EBADF, EINVAL, EOVERFLOW, LinuxError, linuxError } from '../../errno.ts';
 import { TmpFile } from '../../fs/tmpfs/file.ts';
 import type { FlagTable } from '../../syscall/args.ts';
 import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
+import {
+  getOwner,
+  getOwnerEx,
+  getSignal,
+  setAsync,
+  setOwner,
+  setOwnerEx,
+  setSignal,
+} from '../async-io.ts';
 import {
   F_ADD_SEALS,
   F_DUPFD,
@@ -14,6 +23,7 @@ import {
   F_GETLEASE,
   F_GETLK,
   F_GETOWN,
+  F_GETOWN_EX,
   F_GETPIPE_SZ,
   F_GETSIG,
   F_OFD_GETLK,
@@ -25,7 +35,9 @@ import {
   F_SETLK,
   F_SETLKW,
   F_SETOWN,
+  F_SETOWN_EX,
   F_SETPIPE_SZ,
+  F_SETSIG,
   F_UNLCK,
   F_WRLCK,
   FD_CLOEXEC,
@@ -58,9 +70,8 @@ import { inodeOf } from './common.ts';
 const SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 /** struct flock: type @0, whence @2, start @8, len @16, pid @24. */
 const FLOCK_SIZE = 32;
-
-/** F_SETOWN: kept for F_GETOWN; SIGIO is sent by nobody yet. */
-const owners = new WeakMap<OpenFile, number>();
+/** OFFSET_MAX. */
+const MAX_OFFSET = 0x7fffffffffffffffn;
 
 export const FCNTL_NAMES: FlagTable = {
   F_DUPFD,
@@ -73,7 +84,10 @@ export const FCNTL_NAMES: FlagTable = {
   F_SETLKW,
   F_SETOWN,
   F_GETOWN,
+  F_SETSIG,
   F_GETSIG,
+  F_SETOWN_EX,
+  F_GETOWN_EX,
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
@@ -105,14 +119,20 @@ export function sysFcntl(
       return file.flags;
   }
   if (file.flags & O_PATH) throw linuxError(EBADF);
+  if (cmd === F_SETFL) {
+    setFlags(sys, file, fd, arg);
+    return 0;
+  }
   return fileCommand(sys, file, cmd, arg);
+}
+
+function setFlags(sys: Sys, file: OpenFile, fd: number, flags: number): void {
+  if ((file.flags ^ flags) & O_ASYNC) setAsync(sys, file, fd, (flags & O_ASYNC) !== 0);
+  file.flags = (file.flags & ~SETFL_MASK) | (flags & SETFL_MASK);
 }
 
 function fileCommand(sys: Sys, file: OpenFile, cmd: number, arg: number): number {
   switch (cmd) {
-    case F_SETFL:
-      file.flags = (file.flags & ~SETFL_MASK) | (arg & SETFL_MASK);
-      return 0;
     case F_GETLK:
     case F_OFD_GETLK:
       return getLock(sys, file, arg, cmd === F_OFD_GETLK);
@@ -123,12 +143,21 @@ function fileCommand(sys: Sys, file: OpenFile, cmd: number, arg: number): number
     case F_OFD_SETLKW:
       return setLock(sys, file, arg, cmd === F_OFD_SETLKW, true);
     case F_SETOWN:
-      owners.set(file, arg | 0);
+      setOwner(sys, file, arg | 0);
       return 0;
     case F_GETOWN:
-      return owners.get(file) ?? 0;
-    case F_GETSIG:
+      return getOwner(file);
+    case F_SETOWN_EX:
+      setOwnerEx(sys, file, arg);
       return 0;
+    case F_GETOWN_EX:
+      getOwnerEx(sys, file, arg);
+      return 0;
+    case F_SETSIG:
+      setSignal(sys, file, arg | 0);
+      return 0;
+    case F_GETSIG:
+      return getSignal(file);
     case F_GETLEASE:
       return F_UNLCK;
     case F_ADD_SEALS:
@@ -151,27 +180,37 @@ function seals(file: OpenFile, cmd: number, arg: number): number {
   return 0;
 }
 
+/** The inclusive range of struct flock (flock64_to_posix_lock of fs/locks.c). */
+function rangeOf(file: OpenFile, d: DataView): { start: number; end: number } {
+  const whence = d.getInt16(2, true);
+  const length = d.getBigInt64(16, true);
+  let start = d.getBigInt64(8, true);
+  if (whence === SEEK_CUR) start += BigInt(file.pos);
+  else if (whence === SEEK_END) start += BigInt(inodeOf(file).size);
+  else if (whence !== SEEK_SET) throw linuxError(EINVAL);
+  if (start > MAX_OFFSET) throw linuxError(EOVERFLOW);
+  let end = start + length - 1n;
+  if (length < 0n) {
+    end = start - 1n;
+    start += length;
+  }
+  if (start < 0n) throw linuxError(EINVAL);
+  if (length > 0n && end > MAX_OFFSET) throw linuxError(EOVERFLOW);
+  if (length === 0n || end > BigInt(END_OF_FILE)) return { start: Number(start), end: END_OF_FILE };
+  return { start: Number(start), end: Number(end) };
+}
+
 /** Reads struct flock. `ofd`: owned by the description. */
 function readLock(sys: Sys, file: OpenFile, addr: number, ofd: boolean): RangeLock {
   const bytes = new Uint8Array(FLOCK_SIZE);
   sys.mem.copyIn(addr, bytes, 0, FLOCK_SIZE);
   const d = new DataView(bytes.buffer);
   const type = d.getInt16(0, true);
-  const whence = d.getInt16(2, true);
-  const length = Number(d.getBigInt64(16, true));
-  let start = Number(d.getBigInt64(8, true));
-  if (whence === SEEK_CUR) start += file.pos;
-  else if (whence === SEEK_END) start += inodeOf(file).size;
-  else if (whence !== SEEK_SET) throw linuxError(EINVAL);
-  let end = length === 0 ? END_OF_FILE : start + length - 1;
-  if (length < 0) {
-    end = start - 1;
-    start += length;
-  }
-  if (start < 0 || type < F_RDLCK || type > F_UNLCK) throw linuxError(EINVAL);
+  const { start, end } = rangeOf(file, d);
+  if (type < F_RDLCK || type > F_UNLCK) throw linuxError(EINVAL);
   if (ofd && d.getInt32(24, true) !== 0) throw linuxError(EINVAL);
   const owner = ofd ? file : sys.task.files;
-  return { owner, pid: ofd ? -1 : sys.task.tgid, type, start, end: Math.min(end, END_OF_FILE) };
+  return { owner, pid: ofd ? -1 : sys.task.tgid, type, start, end };
 }
 
 function getLock(sys: Sys, file: OpenFile, addr: number, ofd: boolean): number {

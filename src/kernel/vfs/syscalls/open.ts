@@ -1,6 +1,6 @@
 /** open and close, descriptors (dup, fcntl, ioctl), flock. */
 
-import { EAGAIN, EINVAL, linuxError } from '../../errno.ts';
+import { EAGAIN, EINVAL, ENOTTY, linuxError } from '../../errno.ts';
 import {
   CString,
   DirFd,
@@ -17,6 +17,7 @@ import {
 } from '../../syscall/args.ts';
 import { FcntlArg } from '../../syscall/fcntl-arg.ts';
 import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
+import { setAsync } from '../async-io.ts';
 import {
   AT_FDCWD,
   LOCK_EX,
@@ -33,6 +34,7 @@ import {
   O_WRONLY,
   VALID_OPEN_FLAGS,
 } from '../constants.ts';
+import { BaseFile } from '../file.ts';
 import { lockQueue, releaseFlock, tryFlock } from '../locks.ts';
 import { inodeOf, readPath, startOf } from './common.ts';
 import { FCNTL_NAMES, sysFcntl } from './fcntl.ts';
@@ -126,9 +128,14 @@ function sysIoctl(
       sys.task.files.setCloexec(fd, request === FIOCLEX);
       return 0;
     case FIONBIO:
+      if (sys.mem.readI32(argp) === 0) file.flags &= ~O_NONBLOCK;
+      else file.flags |= O_NONBLOCK;
+      return 0;
     case FIOASYNC: {
-      const flag = request === FIONBIO ? O_NONBLOCK : O_ASYNC;
-      file.flags = sys.mem.readI32(argp) === 0 ? file.flags & ~flag : file.flags | flag;
+      const on = sys.mem.readI32(argp) !== 0;
+      if (on === ((file.flags & O_ASYNC) !== 0)) return 0;
+      if (!(file instanceof BaseFile) || !file.canSignal) throw linuxError(ENOTTY);
+      setAsync(sys, file, fd, on);
       return 0;
     }
     default:
@@ -145,7 +152,7 @@ function sysFlock(sys: Sys, { fd, operation }: { fd: number; operation: number }
     return 0;
   }
   if (kind !== LOCK_SH && kind !== LOCK_EX) throw linuxError(EINVAL);
-  if (tryFlock(inode, file, kind === LOCK_EX)) return 0;
+  if (tryFlock(inode, file, kind === LOCK_EX, sys.task.tgid)) return 0;
   if (operation & LOCK_NB) throw linuxError(EAGAIN);
   return sys.block([lockQueue(inode)]);
 }
