@@ -12,6 +12,7 @@
  */
 
 import { EFAULT, linuxError } from '../errno.ts';
+import { BufferSource } from '../vfs/transfer.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 
 export const PIPE_BUF = 4096;
@@ -24,6 +25,8 @@ export class PipeBuffer {
   private pages: (Uint8Array | null)[];
   private starts: Int32Array;
   private ends: Int32Array;
+  /** Slots that hold a packet: a read ends behind it, and drops what it did not take (O_DIRECT). */
+  private packets: Uint8Array;
   private head = 0;
   private tail = 0;
 
@@ -32,6 +35,7 @@ export class PipeBuffer {
     this.pages = new Array<Uint8Array | null>(slots).fill(null);
     this.starts = new Int32Array(slots);
     this.ends = new Int32Array(slots);
+    this.packets = new Uint8Array(slots);
   }
 
   get empty(): boolean {
@@ -52,6 +56,7 @@ export class PipeBuffer {
     const odd = from.remaining % PIPE_BUF;
     if (odd === 0 || this.empty) return 0;
     const last = (this.head - 1) % this.slots;
+    if (this.packets[last] !== 0) return 0;
     const end = this.ends[last] as number;
     if (end + odd > PIPE_BUF) return 0;
     const n = from.take(this.pages[last] as Uint8Array, end, end + odd);
@@ -61,13 +66,14 @@ export class PipeBuffer {
   }
 
   /** Fills one free slot. @returns bytes taken */
-  append(from: IoSource): number {
+  append(from: IoSource, packet: boolean = false): number {
     const slot = this.head % this.slots;
     const page = (this.pages[slot] ??= new Uint8Array(PIPE_BUF));
     const n = from.take(page, 0, Math.min(PIPE_BUF, from.remaining));
     if (n === 0) return 0;
     this.starts[slot] = 0;
     this.ends[slot] = n;
+    this.packets[slot] = packet ? 1 : 0;
     this.head++;
     this.length += n;
     return n;
@@ -83,6 +89,7 @@ export class PipeBuffer {
       const slot = this.tail % this.slots;
       const start = this.starts[slot] as number;
       const end = this.ends[slot] as number;
+      const wanted = Math.min(end - start, to.remaining);
       const n = to.put(this.pages[slot] as Uint8Array, start, end);
       if (to.faulted === true) {
         if (done === 0) throw linuxError(EFAULT);
@@ -90,9 +97,27 @@ export class PipeBuffer {
       }
       done += n;
       this.length -= n;
+      if (this.packets[slot] !== 0 && n === wanted) {
+        this.length -= end - start - n;
+        this.tail++;
+        break;
+      }
       this.starts[slot] = start + n;
       if (start + n < end) break;
       this.tail++;
+    }
+    return done;
+  }
+
+  /** Copies slots to `to`, which must not be full, up to `count` bytes. @returns how many; nothing leaves (tee) */
+  copyTo(to: PipeBuffer, count: number): number {
+    let done = 0;
+    for (let i = this.tail; i < this.head && done < count && !to.full; i++) {
+      const slot = i % this.slots;
+      const start = this.starts[slot] as number;
+      const end = Math.min(this.ends[slot] as number, start + count - done);
+      const bytes = (this.pages[slot] as Uint8Array).subarray(start, end);
+      done += to.append(new BufferSource(bytes), this.packets[slot] !== 0);
     }
     return done;
   }
@@ -110,16 +135,19 @@ export class PipeBuffer {
     const pages = new Array<Uint8Array | null>(slots).fill(null);
     const starts = new Int32Array(slots);
     const ends = new Int32Array(slots);
+    const packets = new Uint8Array(slots);
     for (let i = 0; i < used; i++) {
       const old = (this.tail + i) % this.slots;
       pages[i] = this.pages[old] as Uint8Array;
       starts[i] = this.starts[old] as number;
       ends[i] = this.ends[old] as number;
+      packets[i] = this.packets[old] as number;
     }
     this.slots = slots;
     this.pages = pages;
     this.starts = starts;
     this.ends = ends;
+    this.packets = packets;
     this.tail = 0;
     this.head = used;
     return true;

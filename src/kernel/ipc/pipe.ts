@@ -15,6 +15,7 @@ import type { Sys } from '../syscall/types.ts';
 import {
   F_GETPIPE_SZ,
   F_SETPIPE_SZ,
+  O_DIRECT,
   O_NONBLOCK,
   O_RDONLY,
   O_WRONLY,
@@ -118,17 +119,25 @@ export class Pipe implements WriteEnd {
     return EPIPE;
   }
 
-  accept(from: IoSource, first: boolean): number {
+  /** @param packets each page is a packet of its own */
+  accept(from: IoSource, first: boolean, packets: boolean = false): number {
     const { buffer } = this;
     const wasEmpty = buffer.empty;
-    let done = first ? buffer.merge(from) : 0;
+    let done = first && !packets ? buffer.merge(from) : 0;
     while (from.remaining > 0 && !buffer.full) {
-      const n = buffer.append(from);
+      const n = buffer.append(from, packets);
       if (n === 0) break;
       done += n;
     }
     if (done > 0 && (wasEmpty || this.readQueue.observed)) this.readQueue.wake();
     return done;
+  }
+
+  /** Copies what is there, but no more than `count` bytes, into `to`, which has room. */
+  copyTo(to: Pipe, count: number): number {
+    const n = this.buffer.copyTo(to.buffer, count);
+    if (n > 0) to.readQueue.wake();
+    return n;
   }
 
   /** Gives what is there to `to`. @returns bytes given; writers are woken */
@@ -137,6 +146,25 @@ export class Pipe implements WriteEnd {
     const n = this.buffer.drain(to);
     if (wasFull && !this.buffer.full) this.writeQueue.wake();
     return n;
+  }
+}
+
+/** A pipe that is written in packets (O_DIRECT). */
+class PacketEnd implements WriteEnd {
+  readonly roomQueues: readonly WaitQueue[];
+  private readonly pipe: Pipe;
+
+  constructor(pipe: Pipe) {
+    this.pipe = pipe;
+    this.roomQueues = pipe.roomQueues;
+  }
+
+  writeError(sys: Sys): number {
+    return this.pipe.writeError(sys);
+  }
+
+  accept(from: IoSource, first: boolean): number {
+    return this.pipe.accept(from, first, true);
   }
 }
 
@@ -163,6 +191,10 @@ export class PipeFile extends BaseFile {
     this.sawWriters = sawWriters;
   }
 
+  override get canSignal(): boolean {
+    return true;
+  }
+
   override describe(): string {
     return this.path?.absolute() ?? `pipe:[${this.inode?.ino}]`;
   }
@@ -178,7 +210,9 @@ export class PipeFile extends BaseFile {
 
   override write(sys: Sys, from: IoSource): number {
     if (from.remaining === 0 && !continuesWrite(sys)) return 0;
-    return writeInParts(sys, this.pipe, from, (this.flags & O_NONBLOCK) !== 0);
+    const { pipe } = this;
+    const end = (this.flags & O_DIRECT) === 0 ? pipe : new PacketEnd(pipe);
+    return writeInParts(sys, end, from, (this.flags & O_NONBLOCK) !== 0);
   }
 
   override ioctl(sys: Sys, request: number, arg: number): number {
@@ -226,6 +260,28 @@ export class PipeFile extends BaseFile {
     if (this.writable) pipe.writers--;
     pipe.hangUp();
   }
+}
+
+/** tee(2): copies from pipe to pipe; nothing leaves the first. */
+export function teePipe(
+  sys: Sys,
+  from: Pipe,
+  to: Pipe,
+  count: number,
+  nonBlocking: boolean,
+): number {
+  if (from.buffer.empty) {
+    if (!from.hasWriters()) return 0;
+    if (nonBlocking) throw linuxError(EAGAIN);
+    return sys.block([from.readQueue]);
+  }
+  const errno = to.writeError(sys);
+  if (errno !== 0) throw linuxError(errno);
+  if (to.buffer.full) {
+    if (nonBlocking) throw linuxError(EAGAIN);
+    return sys.block([to.writeQueue]);
+  }
+  return from.copyTo(to, count);
 }
 
 /** The inode of a pipe without a name. Opening it through /proc/PID/fd opens the same pipe again. */

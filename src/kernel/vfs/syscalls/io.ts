@@ -1,10 +1,11 @@
 /** read, write and their vector and positional forms, lseek, sendfile, copy_file_range, splice. */
 
 import { EAGAIN, EBADF, EINVAL, EISDIR, EOPNOTSUPP, ESPIPE, linuxError } from '../../errno.ts';
+import { PipeFile, teePipe } from '../../ipc/pipe.ts';
 import { Enum, Fd, HexInt, InBuf, Int, Off, OutBuf, Ptr, Size, UInt } from '../../syscall/args.ts';
 import { BLOCKED, type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import { statFile } from '../anonymous.ts';
-import { MAX_RW_COUNT, O_APPEND } from '../constants.ts';
+import { MAX_RW_COUNT, O_APPEND, O_NONBLOCK } from '../constants.ts';
 import { transfer } from '../transfer.ts';
 import type { OpenFile } from '../types.ts';
 import { S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from '../types.ts';
@@ -171,14 +172,26 @@ function sysSplice(sys: Sys, a: CopyRange): number {
   return n;
 }
 
-/** Needs pipe buffers that two pipes share; callers fall back to read and write. */
+/** tee(2), by copying. */
 function sysTee(
   sys: Sys,
   a: { fd_in: number; fd_out: number; len: number; flags: number },
 ): number {
-  readableFile(sys, a.fd_in);
-  writableFile(sys, a.fd_out);
-  throw linuxError(EINVAL);
+  checkFlags(a.flags, 15);
+  if (a.len === 0) return 0;
+  const from = readableFile(sys, a.fd_in);
+  const to = writableFile(sys, a.fd_out);
+  if (!(from instanceof PipeFile && to instanceof PipeFile) || from.pipe === to.pipe) {
+    throw linuxError(EINVAL);
+  }
+  const nonBlocking = ((from.flags | to.flags) & O_NONBLOCK) !== 0;
+  return teePipe(
+    sys,
+    from.pipe,
+    to.pipe,
+    a.len,
+    nonBlocking || (a.flags & SPLICE_F_NONBLOCK) !== 0,
+  );
 }
 
 /** vmsplice(2) into a pipe, by copying (the pages are not lent: SPLICE_F_GIFT is only a hint). */
