@@ -2,8 +2,9 @@
 
 import { EINVAL, EISDIR, ENOENT, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
-import { SEEK_CUR, SEEK_SET } from './constants.ts';
+import { IN_ACCESS, SEEK_CUR, SEEK_SET } from './constants.ts';
 import { BaseFile } from './file.ts';
+import { notifyInode } from './notify.ts';
 import type { DirEntry, Inode } from './types.ts';
 
 export class DirectoryFile extends BaseFile {
@@ -25,6 +26,7 @@ export class DirectoryFile extends BaseFile {
       this.pos = e.next;
       return true;
     });
+    notifyInode(this.inode, this.path, IN_ACCESS);
   }
 
   override seek(_sys: Sys, offset: number, whence: number): number {

@@ -7,6 +7,7 @@
 import { EINVAL, ELOOP, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import { DirectoryFile } from './directory-file.ts';
+import { notifyOrphan } from './notify.ts';
 import { RegularFile } from './regular-file.ts';
 import type {
   DirEntry,
@@ -129,6 +130,7 @@ export abstract class BaseInode implements Inode {
   release(): void {
     this.references--;
     if (this.references === 0) this.unreferenced();
+    else if (this.nlink === 0) notifyOrphan(this, this.references);
   }
 
   /** The last reference went: free it if it has no name left. */

@@ -9,6 +9,7 @@ import type { Sys } from '../syscall/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import {
   IN_ALL_EVENTS,
+  IN_EXCL_UNLINK,
   IN_IGNORED,
   IN_ISDIR,
   IN_MASK_ADD,
@@ -82,7 +83,7 @@ export class InotifyFile extends BaseFile {
   add(inode: Inode, mask: number): number {
     if ((mask & IN_ALL_EVENTS) === 0) throw linuxError(EINVAL);
     if (mask & IN_MASK_ADD && mask & IN_MASK_CREATE) throw linuxError(EINVAL);
-    const kept = mask & (IN_ALL_EVENTS | IN_ONESHOT);
+    const kept = mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK);
     for (const w of this.watches.values()) {
       if (w.inode !== inode) continue;
       if (mask & IN_MASK_CREATE) throw linuxError(EEXIST);
@@ -138,6 +139,11 @@ export class InotifyFile extends BaseFile {
     if (taken === 0) throw linuxError(EINVAL);
     this.events = this.events.slice(taken);
     return done;
+  }
+
+  /** There is no position, but asking for one is no error (noop_llseek). */
+  override seek(): number {
+    return 0;
   }
 
   override ioctl(sys: Sys, request: number, arg: number): number {

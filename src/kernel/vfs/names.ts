@@ -21,7 +21,6 @@ import {
   IN_ATTRIB,
   IN_CREATE,
   IN_DELETE,
-  IN_DELETE_SELF,
   IN_MOVE_SELF,
   IN_MOVED_FROM,
   IN_MOVED_TO,
@@ -196,7 +195,6 @@ export function removeFile(vfs: Vfs, who: Caller, start: VfsPath | null, name: s
     vfs.dentries.drop(victim);
     notifySelf(inode, IN_ATTRIB);
     notifyEntry(p.dir.inode, p.name, inode, IN_DELETE);
-    if (inode.nlink === 0) notifySelf(inode, IN_DELETE_SELF);
   } finally {
     inode.release();
   }
@@ -217,7 +215,6 @@ export function removeDirectory(vfs: Vfs, who: Caller, start: VfsPath | null, na
     p.dir.inode.rmdir(p.name);
     vfs.dentries.drop(victim);
     notifyEntry(p.dir.inode, p.name, inode, IN_DELETE);
-    notifySelf(inode, IN_DELETE_SELF);
   } finally {
     inode.release();
   }
@@ -294,9 +291,15 @@ function applyRename(
     notifyEntry(from.dir.inode, from.name, moved, IN_MOVED_FROM, cookie);
     notifyEntry(to.dir.inode, to.name, moved, IN_MOVED_TO, cookie);
     notifySelf(moved, IN_MOVE_SELF);
-    if (replaced === null || flags & RENAME_EXCHANGE) return;
-    notifySelf(replaced, IN_ATTRIB);
-    if (replaced.nlink === 0) notifySelf(replaced, IN_DELETE_SELF);
+    if (replaced === null) return;
+    if ((flags & RENAME_EXCHANGE) === 0) {
+      notifySelf(replaced, IN_ATTRIB);
+      return;
+    }
+    const back = nextCookie();
+    notifyEntry(to.dir.inode, to.name, replaced, IN_MOVED_FROM, back);
+    notifyEntry(from.dir.inode, from.name, replaced, IN_MOVED_TO, back);
+    notifySelf(replaced, IN_MOVE_SELF);
   } finally {
     replaced?.release();
   }

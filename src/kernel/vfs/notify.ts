@@ -5,7 +5,7 @@
  * Nothing is watched most of the time: `live` makes that case one comparison.
  */
 
-import { IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MOVE_SELF, IN_ONESHOT } from './constants.ts';
+import { IN_DELETE_SELF, IN_EXCL_UNLINK, IN_IGNORED, IN_ISDIR, IN_MOVE_SELF, IN_ONESHOT } from './constants.ts';
 import { VfsPath } from './path.ts';
 import type { Inode, Path } from './types.ts';
 import { S_IFDIR, S_IFMT } from './types.ts';
@@ -51,7 +51,7 @@ export function notifyInode(inode: Inode, path: Path | null, mask: number): void
   deliver(inode, event, 0, '');
   if (!(path instanceof VfsPath)) return;
   const { parent, name, unlinked } = path.dentry;
-  if (parent?.inode && !unlinked) deliver(parent.inode, event, 0, name);
+  if (parent?.inode) deliver(parent.inode, event, 0, name, unlinked);
 }
 
 /** An entry of a directory appeared, went or moved. */
@@ -79,10 +79,25 @@ export function notifySelf(inode: Inode, mask: number): void {
   }
 }
 
-function deliver(inode: Inode, mask: number, cookie: number, name: string): void {
+/** A reference of an inode without names went: if only watches are left it is deleted (fsnotify_inoderemove). */
+export function notifyOrphan(inode: Inode, references: number): void {
+  if (live === 0) return;
+  const count = watches.get(inode)?.length ?? 0;
+  if (count > 0 && count === references) notifySelf(inode, IN_DELETE_SELF);
+}
+
+/** @param unlinked the name is that of a file that was deleted since */
+function deliver(
+  inode: Inode,
+  mask: number,
+  cookie: number,
+  name: string,
+  unlinked: boolean = false,
+): void {
   const list = watches.get(inode);
   if (list === undefined) return;
   for (const w of list.slice()) {
+    if (unlinked && (w.mask & IN_EXCL_UNLINK) !== 0) continue;
     if ((w.mask & mask & ~(IN_ISDIR | IN_IGNORED)) === 0) continue;
     w.event(mask, cookie, name);
     if ((w.mask & IN_ONESHOT) !== 0) {
