@@ -5,7 +5,14 @@
  * Nothing is watched most of the time: `live` makes that case one comparison.
  */
 
-import { IN_DELETE_SELF, IN_EXCL_UNLINK, IN_IGNORED, IN_ISDIR, IN_MOVE_SELF, IN_ONESHOT } from './constants.ts';
+import {
+  IN_DELETE_SELF,
+  IN_EXCL_UNLINK,
+  IN_IGNORED,
+  IN_ISDIR,
+  IN_MOVE_SELF,
+  IN_ONESHOT,
+} from './constants.ts';
 import { VfsPath } from './path.ts';
 import type { Inode, Path } from './types.ts';
 import { S_IFDIR, S_IFMT } from './types.ts';

@@ -14,7 +14,6 @@ import {
   F_SEAL_WRITE,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
-  FALLOC_FL_ZERO_RANGE,
   MAX_FILE_SIZE,
   SEEK_DATA,
 } from '../../vfs/constants.ts';
@@ -147,7 +146,7 @@ export class TmpFile extends TmpInode {
     const end = offset + length;
     if (end > MAX_FILE_SIZE) throw linuxError(EFBIG);
     const kind = mode & ~FALLOC_FL_KEEP_SIZE;
-    if (kind === FALLOC_FL_PUNCH_HOLE || kind === FALLOC_FL_ZERO_RANGE) {
+    if (kind === FALLOC_FL_PUNCH_HOLE) {
       this.zeroRange(offset, Math.min(end, this.length));
     } else if (kind !== 0) {
       throw linuxError(EOPNOTSUPP);

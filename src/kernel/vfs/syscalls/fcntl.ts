@@ -1,6 +1,6 @@
 /** fcntl(2): descriptor and status flags, byte-range locks, seals. */
 
-import { EAGAIN, EBADF, EINVAL, EOVERFLOW, LinuxError, linuxError } from '../../errno.ts';
+import { EAGAIN, EBADF, EINVAL, EOVERFLOW, EPERM, LinuxError, linuxError } from '../../errno.ts';
 import { TmpFile } from '../../fs/tmpfs/file.ts';
 import type { FlagTable } from '../../syscall/args.ts';
 import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
@@ -70,6 +70,8 @@ import { inodeOf } from './common.ts';
 const SETFL_MASK = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 /** struct flock: type @0, whence @2, start @8, len @16, pid @24. */
 const FLOCK_SIZE = 32;
+/** F_SEAL_SEAL to F_SEAL_FUTURE_WRITE. */
+const ALL_SEALS = 31;
 /** OFFSET_MAX. */
 const MAX_OFFSET = 0x7fffffffffffffffn;
 
@@ -176,6 +178,8 @@ function seals(file: OpenFile, cmd: number, arg: number): number {
   const { inode } = file;
   if (!(inode instanceof TmpFile) || inode.seals === null) throw linuxError(EINVAL);
   if (cmd === F_GET_SEALS) return inode.seals;
+  if ((file.flags & O_ACCMODE) === O_RDONLY) throw linuxError(EPERM);
+  if (arg & ~ALL_SEALS) throw linuxError(EINVAL);
   inode.addSeals(arg);
   return 0;
 }

@@ -162,7 +162,7 @@ function sysSplice(sys: Sys, a: CopyRange): number {
   const output = writableFile(sys, a.fd_out);
   const fromPipe = isType(input, S_IFIFO);
   const toPipe = isType(output, S_IFIFO);
-  if (!fromPipe && !toPipe) throw linuxError(EINVAL);
+  if ((!fromPipe && !toPipe) || isType(input, S_IFDIR)) throw linuxError(EINVAL);
   if ((fromPipe && a.off_in !== 0) || (toPipe && a.off_out !== 0)) throw linuxError(ESPIPE);
   if (output.flags & O_APPEND) throw linuxError(EINVAL);
   if (fromPipe && toPipe && input.inode === output.inode) throw linuxError(EINVAL);
