@@ -374,6 +374,7 @@ CONTRACT(socketpair_forms) {
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 9, s));
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, 0));
   CHECK(socketpair(200, SOCK_STREAM, 0, s));
+  MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s));
   say_name("pair", getsockname, s[0]);
   say_name("pair's peer", getpeername, s[0]);
   struct stat st;

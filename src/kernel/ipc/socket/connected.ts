@@ -54,6 +54,8 @@ export abstract class ConnectedSocket extends Socket {
   protected peerClosed = false;
   /** connect(2) has failed after it had returned (TCP). */
   protected failed = false;
+  /** The peer has gone, which a first send does not know yet: its bytes are lost, and bring the reset. */
+  private firstSendIsLost = false;
   private readShut = false;
   private writeShut = false;
   private backlog: ConnectedSocket[] = [];
@@ -133,7 +135,6 @@ export abstract class ConnectedSocket extends Socket {
 
   override shutdown(how: number): number {
     if (how < SHUT_RD || how > SHUT_RDWR) throw linuxError(EINVAL);
-    if (this.peer === null && !this.listening) throw linuxError(ENOTCONN);
     if (how !== SHUT_WR) this.readShut = true;
     if (how !== SHUT_RD) this.writeShut = true;
     this.wakeAll();
@@ -159,6 +160,7 @@ export abstract class ConnectedSocket extends Socket {
     if (peer === null) return;
     peer.peerClosed = true;
     if (reset) peer.error = ECONNRESET;
+    else peer.firstSendIsLost = peer.learnsLate;
     peer.wakeAll();
   }
 
@@ -181,7 +183,8 @@ export abstract class ConnectedSocket extends Socket {
   private canNotSend(): number {
     const { peer } = this;
     if (this.error !== 0 && this.peerClosed) return this.takeError();
-    if (peer === null) return this.writeShut ? EPIPE : ENOTCONN;
+    if (peer === null) return this.writeShut ? EPIPE : this.sendUnconnected;
+    if (this.firstSendIsLost && !this.writeShut) return 0;
     return this.writeShut || this.peerClosed || peer.readShut ? EPIPE : 0;
   }
 
@@ -196,6 +199,16 @@ export abstract class ConnectedSocket extends Socket {
     }
     const end = new StreamEnd(this, message);
     return writeInParts(sys, end, message.from, this.nonBlocking(message.flags));
+  }
+
+  /** Whether a peer that closes is known only by what it answers to a send (TCP). */
+  protected get learnsLate(): boolean {
+    return false;
+  }
+
+  /** The errno of a send without a connection. */
+  protected get sendUnconnected(): number {
+    return ENOTCONN;
   }
 
   /** An address in a send on a connected stream. */
@@ -213,6 +226,7 @@ export abstract class ConnectedSocket extends Socket {
   /** Takes bytes of a stream that the peer has room for. */
   acceptBytes(from: IoSource, extra: Ancillary): number {
     const peer = this.peer as ConnectedSocket;
+    if (this.firstSendIsLost) return this.loseBytes(from);
     let done = 0;
     while (from.remaining > 0) {
       const room = this.room();
@@ -224,6 +238,16 @@ export abstract class ConnectedSocket extends Socket {
       done += n;
     }
     if (done > 0) peer.readQueue.wake();
+    return done;
+  }
+
+  private loseBytes(from: IoSource): number {
+    this.firstSendIsLost = false;
+    this.error = EPIPE;
+    const lost = new Uint8Array(CHUNK);
+    let done = 0;
+    while (from.remaining > 0) done += from.take(lost, 0, Math.min(CHUNK, from.remaining));
+    this.wakeAll();
     return done;
   }
 
@@ -271,7 +295,8 @@ export abstract class ConnectedSocket extends Socket {
     progress.done += this.take(to, peek, got);
     const { done } = progress;
     if (to.remaining === 0 || (done > 0 && (!all || got.rights !== null))) return done;
-    if (this.error !== 0 && done === 0) throw linuxError(this.takeError());
+    // EPIPE is for senders: this end saw the peer's end of file before.
+    if (this.error !== 0 && this.error !== EPIPE && done === 0) throw linuxError(this.takeError());
     if (this.atEnd) return done;
     if (done > 0 && (this.nonBlocking(flags) || sys.timedOut)) return done;
     if (all) sys.state = progress;
@@ -307,7 +332,7 @@ export abstract class ConnectedSocket extends Socket {
       return this.backlog.length > 0 ? events | READABLE : events;
     }
     if (this.peer === null) {
-      if (this.failed) events |= READABLE | POLLRDHUP;
+      if (this.failed || this.readShut) events |= READABLE | POLLRDHUP;
       return events | POLLHUP | WRITABLE;
     }
     const inEnded = this.atEnd;

@@ -83,7 +83,7 @@ function isLoopback(ip: string): boolean {
 function decode(domain: number, bytes: Uint8Array): Endpoint {
   const family = (bytes[0] as number) | ((bytes[1] as number) << 8);
   const v4 = family === AF_INET;
-  if (bytes.length < (v4 ? 16 : 24)) throw linuxError(EINVAL);
+  if (bytes.length < (domain === AF_INET ? 16 : 24)) throw linuxError(EINVAL);
   if (family !== domain) throw linuxError(EAFNOSUPPORT);
   const port = ((bytes[2] as number) << 8) | (bytes[3] as number);
   let ip = v4 ? MAPPED : '';
@@ -133,6 +133,14 @@ class PortTable {
     for (const other of set) if (conflicts(socket, wanted.ip, other)) throw linuxError(EADDRINUSE);
     set.add(socket);
     return { ip: wanted.ip, port };
+  }
+
+  /** Before listen(2): another one that shares the port may listen already. */
+  checkListen(socket: InetSocket, { ip, port }: Endpoint): void {
+    for (const other of this.at(socket.type, port)) {
+      if (other === socket || !other.listening) continue;
+      if (conflicts(socket, ip, other)) throw linuxError(EADDRINUSE);
+    }
   }
 
   remove(socket: InetSocket, port: number): void {
@@ -207,6 +215,20 @@ function anyAddress(domain: number): Endpoint {
   return { ip: domain === AF_INET ? ANY4 : ANY6, port: 0 };
 }
 
+class Dropped implements IoSink {
+  remaining: number;
+
+  constructor(count: number) {
+    this.remaining = count;
+  }
+
+  put(_src: Uint8Array, start: number, end: number): number {
+    const n = Math.min(end - start, this.remaining);
+    this.remaining -= n;
+    return n;
+  }
+}
+
 export class TcpSocket extends ConnectedSocket {
   local: Endpoint | null = null;
   private remote: Endpoint | null = null;
@@ -226,10 +248,37 @@ export class TcpSocket extends ConnectedSocket {
 
   protected override prepareListen(): void {
     if (this.local === null) this.register(anyAddress(this.domain));
+    else portsOf(this.kernel).checkListen(this, this.local);
+  }
+
+  override get bound(): boolean {
+    return this.local !== null;
+  }
+
+  protected override get learnsLate(): boolean {
+    return true;
+  }
+
+  protected override get sendUnconnected(): number {
+    return EPIPE;
+  }
+
+  /** Without a connection that is an error, but the directions are closed all the same. */
+  override shutdown(how: number): number {
+    super.shutdown(how);
+    if (this.peer === null && !this.listening) throw linuxError(ENOTCONN);
+    return 0;
+  }
+
+  /** MSG_TRUNC drops the bytes instead of copying them (tcp(7)). */
+  override receive(sys: Sys, to: IoSink, flags: number, got: Received): number {
+    const sink = (flags & MSG_TRUNC) === 0 ? to : new Dropped(to.remaining);
+    return super.receive(sys, sink, flags, got);
   }
 
   /** Without blocking a connection is reported as begun, and its outcome by SO_ERROR, as on Linux. */
   override connect(sys: Sys, address: Uint8Array): number {
+    if (this.listening) throw linuxError(EISCONN);
     if (this.peer !== null) {
       if (!this.connecting) throw linuxError(EISCONN);
       this.connecting = false;
@@ -299,6 +348,10 @@ export class UdpSocket extends Socket {
     if (this.local !== null) throw linuxError(EINVAL);
     this.local = portsOf(this.kernel).add(this, bindable(sys, this.domain, address));
     return 0;
+  }
+
+  override get bound(): boolean {
+    return this.local !== null;
   }
 
   private ensureBound(): Endpoint {

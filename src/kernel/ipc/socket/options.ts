@@ -4,11 +4,13 @@ import { CAP } from '../../cred/cred.ts';
 import { EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
 import type { Sys } from '../../syscall/types.ts';
 import {
+  AF_INET,
   AF_UNIX,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPV6_V6ONLY,
   SO_ACCEPTCONN,
   SO_DOMAIN,
   SO_ERROR,
@@ -24,11 +26,15 @@ import {
   SO_SNDBUFFORCE,
   SO_SNDTIMEO,
   SO_TYPE,
+  SOCK_STREAM,
   SOL_SOCKET,
 } from './constants.ts';
 import type { Socket } from './socket.ts';
 
 /** net.core.wmem_max and rmem_max; buffers are twice what is asked for. */
+const TCP_NODELAY = 1;
+const TCP_CORK = 3;
+
 const MAX_BUFFER = 212992;
 const MIN_SEND_BUFFER = 4608;
 const MIN_RECEIVE_BUFFER = 2304;
@@ -75,7 +81,12 @@ export function setOption(sys: Sys, socket: Socket, a: OptionArgs): number {
   if (plainDefault(socket, a.level, a.optname) === undefined) throw linuxError(ENOPROTOOPT);
   const inet = socket.domain !== AF_UNIX;
   if (a.level === SOL_SOCKET && a.optname === SO_REUSEPORT && !inet) throw linuxError(EOPNOTSUPP);
-  const flag = a.level === SOL_SOCKET && a.optname !== 12 && a.optname !== 18 && a.optname !== 36;
+  if (a.level === IPPROTO_IPV6 && a.optname === IPV6_V6ONLY && socket.bound) {
+    throw linuxError(EINVAL);
+  }
+  const flag =
+    (a.level === SOL_SOCKET && a.optname !== 12 && a.optname !== 18 && a.optname !== 36) ||
+    (a.level === IPPROTO_TCP && (a.optname === TCP_NODELAY || a.optname === TCP_CORK));
   socket.options.set((a.level << 16) | a.optname, flag ? Number(value !== 0) : value);
   return 0;
 }
@@ -138,10 +149,17 @@ function optionBytes(socket: Socket, level: number, name: number): Uint8Array {
   if (level === SOL_SOCKET) {
     const special = specialBytes(socket, name);
     if (special !== null) return special;
+  } else if (socket.domain === AF_INET && !levelsOf(socket).includes(level)) {
+    throw linuxError(EOPNOTSUPP);
   }
   const fallback = plainDefault(socket, level, name);
   if (fallback === undefined) throw linuxError(ENOPROTOOPT);
   return ints(socket.options.get((level << 16) | name) ?? fallback);
+}
+
+/** The levels that getsockopt(2) of an IPv4 socket knows. */
+function levelsOf(socket: Socket): readonly number[] {
+  return [IPPROTO_IP, socket.type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP];
 }
 
 function ints(...values: number[]): Uint8Array {

@@ -99,6 +99,11 @@ export abstract class Socket extends BaseFile {
     return false;
   }
 
+  /** Has a local address. */
+  get bound(): boolean {
+    return false;
+  }
+
   /** SO_PEERCRED. */
   get peerCred(): Ucred {
     return { pid: 0, uid: 0xffffffff, gid: 0xffffffff };

@@ -63,6 +63,9 @@ const MAX_ADDRESS = 128;
 const MMSGHDR_SIZE = 64;
 const UIO_MAXIOV = 1024;
 
+/** IPPROTO_MPTCP + 1. */
+const IPPROTO_MAX = 263;
+
 interface Create {
   family: number;
   type: number;
@@ -98,6 +101,7 @@ function inetSocket(sys: Sys, a: Create, type: number): Socket {
   if (type === SOCK_RAW) throw linuxError(EPERM);
   const protocol = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
   if (type !== SOCK_STREAM && type !== SOCK_DGRAM) throw linuxError(ESOCKTNOSUPPORT);
+  if (a.protocol < 0 || a.protocol >= IPPROTO_MAX) throw linuxError(EINVAL);
   if (a.protocol !== 0 && a.protocol !== protocol) throw linuxError(EPROTONOSUPPORT);
   return type === SOCK_STREAM
     ? new TcpSocket(sys.kernel, sys, a.family, type, protocol)

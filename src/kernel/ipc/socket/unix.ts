@@ -309,8 +309,18 @@ export class UnixDatagram extends Socket {
     const bytes = new Uint8Array(length);
     message.from.take(bytes, 0, length);
     const { rights, cred } = message;
-    const from = this.name.bound ? this.name.address : null;
-    to.received.push({ bytes, start: 0, end: length, from, rights, cred });
+    const { name } = this;
+    to.received.push({
+      bytes,
+      start: 0,
+      end: length,
+      // The sender's name when the message is received, not when it was sent.
+      get from() {
+        return name.bound ? name.address : null;
+      },
+      rights,
+      cred,
+    });
     message.rights = null;
     to.readQueue.wake();
     return length;
