@@ -129,7 +129,7 @@ export class EpollFile extends BaseFile {
   }
 
   private set(item: Item, event: ReadyEvent): void {
-    item.events = event.events;
+    item.events = event.events | POLLERR | POLLHUP;
     item.dataLo = event.dataLo;
     item.dataHi = event.dataHi;
     if (item.current() !== 0) this.itemReady(item);

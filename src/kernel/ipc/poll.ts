@@ -12,6 +12,7 @@ import { RLIMIT } from '../process/rlimits.ts';
 import { Int, Ptr, Size, StructIn, StructInOut, UInt } from '../syscall/args.ts';
 import { ERESTARTNOHAND, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import { readTimespecMs, writeTimespecMs } from '../time/timespec.ts';
+import { O_PATH } from '../vfs/constants.ts';
 import { POLLERR, POLLHUP, POLLNVAL } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 import { deadlineAfter, useSignalMask } from './wait.ts';
@@ -35,7 +36,7 @@ function scan(sys: Sys, table: DataView, count: number, queues: WaitQueue[]): nu
     const fd = table.getInt32(at, true);
     let events = 0;
     if (fd >= 0) {
-      if (!files.has(fd)) events = POLLNVAL;
+      if (!files.has(fd) || (files.getAny(fd).flags & O_PATH) !== 0) events = POLLNVAL;
       else {
         const file = files.getAny(fd);
         const wanted = table.getUint16(at + 4, true) | POLLERR | POLLHUP;

@@ -8,6 +8,7 @@ import {
   Fd,
   Flags,
   Hex,
+  HexInt,
   Mode,
   OpenFlags,
   OpenMode,
@@ -163,7 +164,8 @@ const CLOSE_RANGE_NAMES = { CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC } as const;
 export const OPEN_SYSCALLS: readonly SyscallRow[] = [
   syscall(2, 'open', { filename: CString, flags: OpenFlags, mode: OpenMode }, sysOpen),
   syscall(3, 'close', { fd: Fd }, sysClose),
-  syscall(16, 'ioctl', { fd: Fd, request: Hex, argp: Hex }, sysIoctl),
+  // The request is an unsigned int: C libraries pass those of 0x80000000 and above sign-extended.
+  syscall(16, 'ioctl', { fd: Fd, request: HexInt, argp: Hex }, sysIoctl),
   syscall(32, 'dup', { oldfd: Fd }, sysDup),
   syscall(33, 'dup2', { oldfd: Fd, newfd: Fd }, sysDup2),
   syscall(72, 'fcntl', { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: FcntlArg }, sysFcntl),
