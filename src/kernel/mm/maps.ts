@@ -100,5 +100,18 @@ function smapsLines(as: AddressSpace, vma: Vma): string {
     ['Swap', 0],
     ['Locked', (vma.flags & VM_LOCKED) !== 0 ? use.rss * kb : 0],
   ];
-  return rows.map(([name, n]) => `${`${name}:`.padEnd(16)}${String(n).padStart(8)} kB\n`).join('');
+  const lines = rows.map(([name, n]) => `${`${name}:`.padEnd(16)}${String(n).padStart(8)} kB\n`);
+  return `${lines.join('')}VmFlags: ${flagNames(vma)} \n`;
+}
+
+/** Two letters for each flag (show_smap_vma_flags): what is allowed now, shared, may be allowed, locked. */
+function flagNames(vma: Vma): string {
+  const names: string[] = [];
+  if ((vma.prot & PROT_READ) !== 0) names.push('rd');
+  if ((vma.prot & PROT_WRITE) !== 0) names.push('wr');
+  if ((vma.prot & PROT_EXEC) !== 0) names.push('ex');
+  if (vma.shared) names.push('sh');
+  names.push('mr', 'mw', 'me');
+  if ((vma.flags & VM_LOCKED) !== 0) names.push('lo');
+  return names.join(' ');
 }

@@ -143,8 +143,11 @@ export class PseudoDirectory extends PseudoInode {
     this.find = find;
   }
 
+  /** Linux counts the subdirectories of few directories. */
+  subdirectories: () => number = () => 0;
+
   override get nlink(): number {
-    return 2;
+    return 2 + this.subdirectories();
   }
 
   override lookup(name: string): Inode | null {
@@ -157,6 +160,11 @@ export class PseudoDirectory extends PseudoInode {
   override create(_name: string, mode: number): Inode {
     if (this.fs.type === 'proc') throw linuxError(ENOENT);
     throw linuxError((mode & S_IFMT) === S_IFREG ? EACCES : EPERM);
+  }
+
+  override rename(_name: string, toDir: Inode, toName: string): void {
+    const missing = this.fs.type === 'proc' && toDir.lookup(toName) === null;
+    throw linuxError(missing ? ENOENT : EPERM);
   }
 
   override symlink(): Inode {
@@ -205,18 +213,22 @@ export interface TextOptions {
   readonly owner?: Owner;
   /** Takes what is written, as Latin-1 without a final newline; throws EINVAL. */
   readonly write?: (text: string, sys: Sys) => void;
+  /** A final newline is part of what is written. */
+  readonly keepsNewline?: boolean;
 }
 
 /** A file whose content is generated: Latin-1 text, or bytes. */
 export class PseudoText extends PseudoInode {
   readonly generate: () => string | Uint8Array;
   readonly store: ((text: string, sys: Sys) => void) | null;
+  readonly keepsNewline: boolean;
 
   constructor(fs: PseudoFs, generate: () => string | Uint8Array, options: TextOptions = {}) {
     const mode = options.mode ?? (options.write === undefined ? 0o444 : 0o644);
     super(fs, S_IFREG | mode, options.owner);
     this.generate = generate;
     this.store = options.write ?? null;
+    this.keepsNewline = options.keepsNewline ?? false;
   }
 
   override open(_sys: Sys | null, flags: number, path: Path): OpenFile {
@@ -248,7 +260,8 @@ class TextFile extends BaseFile {
     const bytes = new Uint8Array(Math.min(MAX_WRITE, from.remaining));
     const n = from.take(bytes, 0, bytes.length);
     const text = String.fromCharCode(...bytes.subarray(0, n));
-    this.inode.store(text.endsWith('\n') ? text.slice(0, -1) : text, sys);
+    const whole = this.inode.keepsNewline || !text.endsWith('\n');
+    this.inode.store(whole ? text : text.slice(0, -1), sys);
     return n;
   }
 

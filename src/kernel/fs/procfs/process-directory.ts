@@ -54,6 +54,7 @@ export function processDirectory(fs: PseudoFs, process: Process, net: Inode): Ps
   );
 }
 
+/** Its links count the threads. */
 function taskDirectory(fs: PseudoFs, process: Process, owner: Owner, net: Inode): PseudoDirectory {
   const known = new WeakMap<Task, Inode>();
   const find = (name: string): Inode | null => {
@@ -69,7 +70,9 @@ function taskDirectory(fs: PseudoFs, process: Process, owner: Owner, net: Inode)
     return null;
   };
   const names = (): string[] => [...process.threads].map((t) => String(t.pid));
-  return new PseudoDirectory(fs, 0o555, names, find, owner);
+  const directory = new PseudoDirectory(fs, 0o555, names, find, owner);
+  directory.subdirectories = () => process.threads.size;
+  return directory;
 }
 
 /** What a process and each of its threads have in their directories. */
@@ -123,6 +126,7 @@ const IDENTITY_MAP = `${'0'.padStart(10)} ${'0'.padStart(10)} ${'4294967295'.pad
 function commNode(fs: PseudoFs, task: () => Task, owner: Owner): PseudoText {
   return new PseudoText(fs, () => `${task().comm}\n`, {
     owner,
+    keepsNewline: true,
     write: (name, sys) => {
       if (sys.task.process !== task().process) throw linuxError(EINVAL);
       task().comm = name.slice(0, TASK_COMM_LEN - 1);

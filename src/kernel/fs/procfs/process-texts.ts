@@ -231,7 +231,7 @@ const LIMIT_ROWS: readonly (readonly [string, string])[] = [
 export function limitsText(process: Process): string {
   const shown = (n: number): string => (Number.isFinite(n) ? String(n) : 'unlimited').padEnd(20);
   const row = (name: string, soft: string, hard: string, unit: string): string =>
-    `${name.padEnd(25)} ${soft} ${hard} ${unit.padEnd(10)}\n`;
+    `${name.padEnd(25)} ${soft} ${hard} ${unit === '' ? '' : unit.padEnd(10)}\n`;
   let text = row('Limit', 'Soft Limit'.padEnd(20), 'Hard Limit'.padEnd(20), 'Units');
   LIMIT_ROWS.forEach(([name, unit], i) => {
     const { soft, hard } = process.rlimits;

@@ -4,7 +4,7 @@
 
 import type { Kernel } from '../../kernel.ts';
 import { SYSFS_MAGIC } from '../../vfs/constants.ts';
-import { fixedDirectory, PseudoFs, PseudoText } from './node.ts';
+import { fixedDirectory, PseudoFs, PseudoLink, PseudoText } from './node.ts';
 
 const KERNEL_MM_HUGE = 'always [madvise] never\n';
 
@@ -19,12 +19,23 @@ export function createSysFs(kernel: Kernel, dev: number): PseudoFs {
   const cpu0 = directory({
     topology: directory({ core_id: text('0\n'), physical_package_id: text('0\n') }),
   });
+  const loopback = directory({
+    address: text('00:00:00:00:00:00\n'),
+    carrier: text('1\n'),
+    flags: text('0x9\n'),
+    ifindex: text('1\n'),
+    mtu: text('65536\n'),
+    operstate: text('unknown\n'),
+    type: text('772\n'),
+  });
+  const net = directory({ lo: new PseudoLink(fs, () => '../../devices/virtual/net/lo') });
   fs.root = directory({
     block: empty(),
     bus: empty(),
-    class: directory({ net: empty(), block: empty(), tty: empty() }),
+    class: directory({ net, block: empty(), tty: empty() }),
     dev: directory({ block: empty(), char: empty() }),
     devices: directory({
+      virtual: directory({ net: directory({ lo: loopback }) }),
       system: directory({
         cpu: directory({ ...cpus, cpu0 }),
         node: directory({ online: text('0\n'), possible: text('0\n') }),
