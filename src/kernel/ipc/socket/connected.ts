@@ -54,8 +54,8 @@ export abstract class ConnectedSocket extends Socket {
   protected peerClosed = false;
   /** connect(2) has failed after it had returned (TCP). */
   protected failed = false;
-  /** The peer has gone, which a first send does not know yet: its bytes are lost, and bring the reset. */
-  private firstSendIsLost = false;
+  /** Ended at once, by either side: nothing can be sent any more. */
+  protected reset = false;
   private readShut = false;
   private writeShut = false;
   private backlog: ConnectedSocket[] = [];
@@ -148,7 +148,7 @@ export abstract class ConnectedSocket extends Socket {
       waiting.disconnect(true);
     }
     this.backlog = [];
-    this.disconnect(this.received.length > 0);
+    this.disconnect(this.received.length > 0 || this.aborts);
     this.received.clear();
     // Those that wait for room in the backlog learn that nobody listens.
     this.backlogMax = -1;
@@ -159,9 +159,21 @@ export abstract class ConnectedSocket extends Socket {
     const { peer } = this;
     if (peer === null) return;
     peer.peerClosed = true;
-    if (reset) peer.error = ECONNRESET;
-    else peer.firstSendIsLost = peer.learnsLate;
+    if (reset) {
+      peer.reset = true;
+      peer.error = ECONNRESET;
+    }
     peer.wakeAll();
+  }
+
+  /** Whether close(2) resets the connection even if everything was read. */
+  protected get aborts(): boolean {
+    return false;
+  }
+
+  /** Whether what the peer has done is known to make sending pointless. */
+  protected get peerRefuses(): boolean {
+    return this.peerClosed || this.peer?.readShut === true;
   }
 
   override peerName(): Uint8Array {
@@ -184,8 +196,7 @@ export abstract class ConnectedSocket extends Socket {
     const { peer } = this;
     if (this.error !== 0 && this.peerClosed) return this.takeError();
     if (peer === null) return this.writeShut ? EPIPE : this.sendUnconnected;
-    if (this.firstSendIsLost && !this.writeShut) return 0;
-    return this.writeShut || this.peerClosed || peer.readShut ? EPIPE : 0;
+    return this.writeShut || this.peerRefuses ? EPIPE : 0;
   }
 
   override send(sys: Sys, message: Outgoing): number {
@@ -199,11 +210,6 @@ export abstract class ConnectedSocket extends Socket {
     }
     const end = new StreamEnd(this, message);
     return writeInParts(sys, end, message.from, this.nonBlocking(message.flags));
-  }
-
-  /** Whether a peer that closes is known only by what it answers to a send (TCP). */
-  protected get learnsLate(): boolean {
-    return false;
   }
 
   /** The errno of a send without a connection. */
@@ -226,7 +232,6 @@ export abstract class ConnectedSocket extends Socket {
   /** Takes bytes of a stream that the peer has room for. */
   acceptBytes(from: IoSource, extra: Ancillary): number {
     const peer = this.peer as ConnectedSocket;
-    if (this.firstSendIsLost) return this.loseBytes(from);
     let done = 0;
     while (from.remaining > 0) {
       const room = this.room();
@@ -241,13 +246,15 @@ export abstract class ConnectedSocket extends Socket {
     return done;
   }
 
-  private loseBytes(from: IoSource): number {
-    this.firstSendIsLost = false;
-    this.error = EPIPE;
+  /** Takes bytes that nobody will read. */
+  protected loseBytes(from: IoSource): number {
     const lost = new Uint8Array(CHUNK);
     let done = 0;
-    while (from.remaining > 0) done += from.take(lost, 0, Math.min(CHUNK, from.remaining));
-    this.wakeAll();
+    while (from.remaining > 0) {
+      const n = from.take(lost, 0, Math.min(CHUNK, from.remaining));
+      if (n === 0) break;
+      done += n;
+    }
     return done;
   }
 
@@ -336,7 +343,7 @@ export abstract class ConnectedSocket extends Socket {
       return events | POLLHUP | WRITABLE;
     }
     const inEnded = this.atEnd;
-    const outEnded = this.writeShut || this.peerClosed || this.peer.readShut;
+    const outEnded = this.writeShut || this.peerRefuses;
     if (inEnded) events |= READABLE | POLLRDHUP;
     if (inEnded && outEnded) events |= POLLHUP;
     if (this.received.count > 0) events |= READABLE;

@@ -28,7 +28,7 @@ import {
 } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Sys } from '../../syscall/types.ts';
-import { type IoSink, POLLERR, POLLHUP, POLLRDHUP } from '../../vfs/types.ts';
+import { type IoSink, type IoSource, POLLERR, POLLHUP, POLLRDHUP } from '../../vfs/types.ts';
 import { ConnectedSocket } from './connected.ts';
 import {
   AF_INET,
@@ -41,12 +41,13 @@ import {
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
+  SO_LINGER,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_STREAM,
   SOL_SOCKET,
 } from './constants.ts';
-import type { Received } from './packets.ts';
+import type { Ancillary, Received } from './packets.ts';
 import { type Outgoing, READABLE, Socket, WRITABLE } from './socket.ts';
 
 /** net.ipv4.ip_local_port_range. */
@@ -255,16 +256,13 @@ export class TcpSocket extends ConnectedSocket {
     return this.local !== null;
   }
 
-  protected override get learnsLate(): boolean {
-    return true;
-  }
-
   protected override get sendUnconnected(): number {
     return EPIPE;
   }
 
   /** Without a connection that is an error, but the directions are closed all the same. */
   override shutdown(how: number): number {
+    if (this.reset) throw linuxError(ENOTCONN);
     super.shutdown(how);
     if (this.peer === null && !this.listening) throw linuxError(ENOTCONN);
     return 0;
@@ -323,12 +321,32 @@ export class TcpSocket extends ConnectedSocket {
   /** TCP ignores an address in a send. */
   protected override checkDestination(): void {}
 
+  /** close(2) with SO_LINGER and no time (socket(7)). */
+  protected override get aborts(): boolean {
+    return this.options.get((SOL_SOCKET << 16) | SO_LINGER) === 0;
+  }
+
+  /** A peer that reads no more is like one that has not read yet: only its reset says otherwise. */
+  protected override get peerRefuses(): boolean {
+    return this.reset;
+  }
+
+  /** A closed peer answers the first bytes with a reset, which the next send reports. */
+  override acceptBytes(from: IoSource, extra: Ancillary): number {
+    if (!this.peerClosed) return super.acceptBytes(from, extra);
+    const n = this.loseBytes(from);
+    this.reset = true;
+    this.error = EPIPE;
+    this.wakeAll();
+    return n;
+  }
+
   override localName(): Uint8Array {
     return encode(this.domain, this.local ?? anyAddress(this.domain));
   }
 
   override peerName(): Uint8Array {
-    if (this.peer === null || this.remote === null) throw linuxError(ENOTCONN);
+    if (this.peer === null || this.remote === null || this.reset) throw linuxError(ENOTCONN);
     return encode(this.domain, this.remote);
   }
 
