@@ -1,6 +1,14 @@
 /** What file system calls share: reading paths, and where a path relative to a descriptor starts. */
 
-import { EBADF, EINVAL, ENOENT, ENOTDIR, linuxError } from '../../errno.ts';
+import {
+  EBADF,
+  EINVAL,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOTDIR,
+  LinuxError,
+  linuxError,
+} from '../../errno.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { pathOfFile } from '../anonymous.ts';
 import {
@@ -18,6 +26,16 @@ import type { Inode, OpenFile } from '../types.ts';
 /** A path of the caller, as Latin-1; EFAULT, ENAMETOOLONG. */
 export function readPath(sys: Sys, addr: number): string {
   return sys.mem.readCString(addr, PATH_MAX);
+}
+
+/** A name of at most `max` bytes; the errno `tooLong` for more. */
+export function readShortName(sys: Sys, addr: number, max: number, tooLong: number): string {
+  try {
+    return sys.mem.readCString(addr, max + 1);
+  } catch (e) {
+    if (e instanceof LinuxError && e.errno === ENAMETOOLONG) throw linuxError(tooLong);
+    throw e;
+  }
 }
 
 /** Where a relative `name` starts: null for the working directory. Absolute names ignore `dirfd`. */

@@ -1,6 +1,6 @@
 /** Files that do not come from a path: inotify instances, memfd. */
 
-import { EINVAL, ENAMETOOLONG, ENOTDIR, EPERM, LinuxError, linuxError } from '../../errno.ts';
+import { EINVAL, ENOTDIR, EPERM, linuxError } from '../../errno.ts';
 import type { TmpFile } from '../../fs/tmpfs/file.ts';
 import { TmpFs } from '../../fs/tmpfs/tmpfs.ts';
 import type { Kernel } from '../../kernel.ts';
@@ -22,7 +22,7 @@ import { VfsPath } from '../path.ts';
 import { checkAccess, MAY_READ } from '../permissions.ts';
 import { RegularFile } from '../regular-file.ts';
 import { S_IFREG } from '../types.ts';
-import { checkFlags, readPath } from './common.ts';
+import { checkFlags, readPath, readShortName } from './common.ts';
 
 function inotifyInit(sys: Sys, flags: number): number {
   checkFlags(flags, O_CLOEXEC | O_NONBLOCK);
@@ -70,22 +70,13 @@ function memfdMount(kernel: Kernel): Mount {
   return mount;
 }
 
-function readMemfdName(sys: Sys, addr: number): string {
-  try {
-    return sys.mem.readCString(addr, MFD_NAME_MAX + 1);
-  } catch (e) {
-    if (e instanceof LinuxError && e.errno === ENAMETOOLONG) throw linuxError(EINVAL);
-    throw e;
-  }
-}
-
 /** Shown as "/memfd:NAME (deleted)". */
 function sysMemfdCreate(sys: Sys, a: { uname: number; flags: number }): number {
   checkFlags(a.flags, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC);
   if (a.flags & MFD_NOEXEC_SEAL && a.flags & MFD_EXEC) throw linuxError(EINVAL);
   // F_SEAL_EXEC is not known here: refused, so that nobody relies on it.
   if (a.flags & MFD_NOEXEC_SEAL) throw linuxError(EPERM);
-  const name = readMemfdName(sys, a.uname);
+  const name = readShortName(sys, a.uname, MFD_NAME_MAX, EINVAL);
   const mount = memfdMount(sys.kernel);
   const { fsuid, fsgid } = sys.task.cred;
   const fs = mount.fs as TmpFs;

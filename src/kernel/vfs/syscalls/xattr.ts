@@ -19,7 +19,7 @@ import { VfsPath } from '../path.ts';
 import { CAP_SYS_ADMIN, checkAccess, isOwner, MAY_READ, MAY_WRITE } from '../permissions.ts';
 import type { Inode, Path } from '../types.ts';
 import { S_IFDIR, S_IFMT, S_IFREG } from '../types.ts';
-import { checkFlags, inodeOf, lookupAt } from './common.ts';
+import { checkFlags, inodeOf, lookupAt, readShortName } from './common.ts';
 
 interface Target {
   readonly inode: Inode;
@@ -48,8 +48,8 @@ function checkName(sys: Sys, inode: Inode, name: string, write: boolean): void {
 }
 
 function readName(sys: Sys, addr: number): string {
-  const name = sys.mem.readCString(addr, XATTR_NAME_MAX + 2);
-  if (name === '' || name.length > XATTR_NAME_MAX) throw linuxError(ERANGE);
+  const name = readShortName(sys, addr, XATTR_NAME_MAX, ERANGE);
+  if (name === '') throw linuxError(ERANGE);
   return name;
 }
 
