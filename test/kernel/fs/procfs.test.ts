@@ -148,7 +148,7 @@ test('a process sees itself', () => {
   assert.is(s.cat('/proc/self/exe').length, 4096);
   assert.is(s.readlink('/proc/self/cwd'), '/');
   assert.match(s.cat('/proc/self/maps'), /^00400000-00401000 r-xp 00000000 08:01 \d+ +\/prog\n/);
-  s.write('/proc/self/comm', 'renamed\n');
+  s.write('/proc/self/comm', 'renamed');
   assert.is(s.cat('/proc/thread-self/comm'), 'renamed\n');
   assert.ok(s.list('/proc').includes('1'));
   assert.equal(s.list('/proc/self/task'), ['.', '..', '1']);
