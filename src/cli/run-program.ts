@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
 import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
+import { attachPipes } from '../host/node/pipe-console.ts';
 import { readerFrom, writerTo } from '../host/node/stdio.ts';
 import { attachTerminal } from '../host/node/terminal.ts';
 import { LinuxError } from '../kernel/errno.ts';
@@ -34,7 +35,7 @@ export async function runProgram(
   options: RunOptions,
   hooks: RunHooks | null = null,
 ): Promise<number> {
-  const argv = args.length === 0 ? ['/bin/sh'] : args;
+  const argv = args.length > 0 ? args : [options.init === true ? '/sbin/init' : '/bin/sh'];
   const dump = options.dump === undefined ? null : makeDumpDirectory(options.dump);
   if (typeof options.stats === 'string') closeSync(openForWriting('--stats', options.stats));
   const node = boot(options);
@@ -66,6 +67,7 @@ function boot(options: RunOptions): NodeGuest {
       ...(options.memory === undefined ? {} : { memory: options.memory }),
       engine: options.engine,
       cpuLevel: options.cpu ?? 2,
+      system: options.init === true,
     });
   } catch (e) {
     const known = e instanceof BootError || e instanceof Ext4ImageError || e instanceof TarError;
@@ -80,7 +82,10 @@ async function runIn(
   stdout: WriteStream,
 ): Promise<ExitStatus> {
   const { kernel } = guest.machine;
-  const terminal = attachTerminal(guest, process.stdin, stdout);
+  const system = options.init === true;
+  const terminal =
+    attachTerminal(guest, process.stdin, stdout) ??
+    (system ? attachPipes(guest, process.stdin, stdout) : null);
   const out = writerTo(kernel, stdout);
   const err = writerTo(kernel, process.stderr);
   const stdio = terminal?.stdio(err.file) ?? [
@@ -92,9 +97,11 @@ async function runIn(
     const { process: guestProcess, exited } = guest.start(argv, guestEnv(options), stdio, {
       ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
       ...(options.user === undefined ? {} : options.user),
-      ...(terminal === null ? {} : { tty: terminal.tty, onStop: terminal.onStop }),
+      // A system's init opens the console for others, which it shall control.
+      ...(terminal === null || system ? {} : { tty: terminal.tty, onStop: terminal.onStop }),
     });
     const forward = (name: NodeJS.Signals): void => {
+      if (system && signalSystem(guest, name)) return;
       if (!guestProcess.zombie) {
         kernel.sendSignalToProcess(guestProcess, constants.signals[name]);
         guest.loop.wake();
@@ -104,11 +111,12 @@ async function runIn(
     const status = await whileAlive(exited);
     for (const s of SIGNALS_TO_GUEST) process.off(s, forward);
     await Promise.all([out.flushed(), err.flushed(), terminal?.flushed()]);
+    if (kernel.panicked !== null) throw new UserError(`kernel panic: ${kernel.panicked}`);
     return status;
   } catch (e) {
     if (!(e instanceof LinuxError)) throw e;
     throw startError(guest, argv[0] as string, e.errno, {
-      path: guestEnv(options).PATH as string,
+      path: guestEnv(options).PATH ?? '',
       directory: options.workdir ?? '/',
     });
   } finally {
@@ -116,6 +124,25 @@ async function runIn(
     process.stdin.pause();
     process.stdin.unref?.();
   }
+}
+
+/** What signals from outside do to a system as a whole. @returns false for what its init is sent */
+function signalSystem(guest: Guest, name: NodeJS.Signals): boolean {
+  const { kernel } = guest.machine;
+  switch (name) {
+    case 'SIGTERM':
+    case 'SIGHUP':
+    case 'SIGINT':
+      kernel.ctrlAltDel();
+      break;
+    case 'SIGQUIT':
+      kernel.killAll(constants.signals.SIGQUIT);
+      break;
+    default:
+      return false;
+  }
+  guest.loop.wake();
+  return true;
 }
 
 /**
@@ -152,8 +179,11 @@ async function startDump(
   return { write: async (directory) => writeDirectory(await recording.report(), directory) };
 }
 
+/** What Linux gives its init. */
+const INIT_ENV: Readonly<Record<string, string>> = { HOME: '/', TERM: 'linux' };
+
 function guestEnv(options: RunOptions): Record<string, string> {
-  const env: Record<string, string> = { ...DEFAULT_ENV };
+  const env: Record<string, string> = { ...(options.init === true ? INIT_ENV : DEFAULT_ENV) };
   if (process.env.TERM !== undefined) env.TERM = process.env.TERM;
   for (const e of options.env) {
     const at = e.indexOf('=');

@@ -28,6 +28,8 @@ export interface GuestOptions {
   /** x86-64 microarchitecture level of the CPU, 2 or 3 (AVX2, FMA and others); default 2. */
   readonly cpuLevel?: CpuLevel;
   readonly hostname?: string;
+  /** The first program is the init of a whole system: see KernelOptions. */
+  readonly system?: boolean;
   /** See MachineOptions. In Node the environment may say so: KEVLAR_AUDIT=1. */
   readonly audit?: boolean;
   readonly host: HostPort;
@@ -99,6 +101,7 @@ export class Guest {
       host: options.host,
       ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+      ...(options.system === undefined ? {} : { system: options.system }),
       ...(options.audit === undefined ? {} : { audit: options.audit }),
     });
     const rootFs = mountAll(machine, options.root);

@@ -2,13 +2,15 @@
  * The kernel: everything that is there once per machine, and how the host starts programs.
  *
  * Invariants: process and task ids are unique over both maps and over the ids of living process groups and sessions;
- * `init` is the first program (pid 1): orphans go to it, and all its descendants end with it.
+ * `init` is the first program (pid 1): orphans go to it, and all its descendants end with it. In a system
+ * (KernelOptions.system) no signal ends it, and its end is the machine's.
  */
 
 import type { LinearMemory } from '../common/memory.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import { startProgram } from './exec/spawn.ts';
 import { FutexTable } from './futex/futex.ts';
+import { KernelLog, LOG_LEVEL } from './log/kernel-log.ts';
 import { DEFAULT_LAYOUT, type MmLayout, randomLayout } from './mm/layout.ts';
 import type { CpuPort, HostPort } from './ports.ts';
 import { exitProcess } from './process/exit.ts';
@@ -16,11 +18,14 @@ import { PidTable } from './process/pids.ts';
 import type { Process } from './process/process.ts';
 import type { ControllingTty } from './process/session.ts';
 import { Scheduler, type SliceResult } from './scheduler.ts';
+import { SIGINT, SIGKILL } from './signal/numbers.ts';
 import { sendToProcess, sendToTask } from './signal/send.ts';
 import { kernelInfo, type SigInfo } from './signal/siginfo.ts';
 import type { Strace } from './syscall/strace.ts';
 import type { Task } from './task.ts';
+import { SystemClock } from './time/system-clock.ts';
 import { TimerQueue } from './time/timer-queue.ts';
+import { VERSION_LINE } from './version.ts';
 import type { OpenFile } from './vfs/types.ts';
 import { Vfs } from './vfs/vfs.ts';
 
@@ -32,6 +37,11 @@ export interface KernelOptions {
   readonly hostname?: string;
   /** Random addresses for each program, as Linux has; default: none. */
   readonly aslr?: boolean;
+  /**
+   * Pid 1 is a whole system's init (default: any program, which is pid 1 as in a container). The machine then has
+   * virtual consoles and a clock chip, init is protected from signals, and the machine does not outlive it.
+   */
+  readonly system?: boolean;
 }
 
 export interface SpawnOptions {
@@ -58,6 +68,7 @@ export class Kernel {
   readonly mmu: Mmu;
   readonly cpu: CpuPort;
   readonly host: HostPort;
+  readonly clock: SystemClock;
   readonly pids: PidTable = new PidTable();
   /** All tasks by thread id, zombies not included. */
   readonly tasks: Map<number, Task> = new Map();
@@ -75,6 +86,14 @@ export class Kernel {
   /** Called after each system call with its name and result (the audit). */
   onSyscall: ((name: string, task: Task, result: number) => void) | null = null;
   readonly aslr: boolean;
+  readonly system: boolean;
+  readonly messages: KernelLog;
+  /** What ended a system: its init did. Null otherwise. */
+  panicked: string | null = null;
+  /** reboot(2): Ctrl-Alt-Del restarts at once, instead of asking init. */
+  ctrlAltDelRestarts = true;
+  /** Every process is being ended on purpose. */
+  private ending = false;
   hostname: string;
   domainname = '(none)';
   /** Monotonic milliseconds at boot. */
@@ -90,23 +109,24 @@ export class Kernel {
     this.mmu = options.mmu;
     this.cpu = options.cpu;
     this.host = options.host;
+    this.clock = new SystemClock(this.host.clock);
     this.aslr = options.aslr ?? false;
+    this.system = options.system ?? false;
     this.hostname = options.hostname ?? 'kevlar';
-    this.bootTime = this.host.clock.monotonicMs();
+    this.bootTime = this.now();
+    this.messages = new KernelLog(() => this.now() - this.bootTime);
+    this.messages.add(LOG_LEVEL.notice, VERSION_LINE);
     this.scheduler = new Scheduler(this);
     this.vfs = new Vfs();
   }
 
-  get clock(): HostPort['clock'] {
-    return this.host.clock;
-  }
-
   /** Monotonic milliseconds now. */
   now(): number {
-    return this.host.clock.monotonicMs();
+    return this.clock.monotonicMs();
   }
 
   log(line: string): void {
+    this.messages.add(LOG_LEVEL.warning, line);
     this.host.log(line);
   }
 
@@ -114,7 +134,7 @@ export class Kernel {
   logOnce(line: string): void {
     if (this.logged.has(line)) return;
     this.logged.add(line);
-    this.host.log(line);
+    this.log(line);
   }
 
   /** See Scheduler.runSlice. */
@@ -134,7 +154,30 @@ export class Kernel {
 
   /** Ends every process at once. */
   killAll(status: number): void {
+    this.ending = true;
     for (const process of [...this.processes.values()]) exitProcess(process, status);
+  }
+
+  /** The machine's power button, or Ctrl-Alt-Del: init is asked to shut down (kernel/reboot.c). */
+  ctrlAltDel(): void {
+    if (this.ctrlAltDelRestarts || this.init === null) this.shutDown('Restarting system');
+    else sendToProcess(this.init, kernelInfo(SIGINT));
+  }
+
+  /** Writes everything back and ends the machine. */
+  shutDown(message: string): void {
+    this.vfs.sync();
+    this.messages.add(LOG_LEVEL.emergency, `reboot: ${message}`);
+    this.killAll(0);
+  }
+
+  /** Pid 1 has ended with a wait status: a system cannot go on without it. */
+  initEnded(status: number): void {
+    if (!this.system || this.ending) return;
+    const code = status.toString(16).padStart(8, '0');
+    this.panicked = `Attempted to kill init! exitcode=0x${code}`;
+    this.messages.add(LOG_LEVEL.emergency, `Kernel panic - not syncing: ${this.panicked}`);
+    this.killAll(SIGKILL);
   }
 
   /** Sends a signal from the kernel itself, or the given one. */

@@ -98,7 +98,7 @@ export class Task implements Waiter {
     this.fs = resources.fs;
     this.cred = resources.cred;
     this.registers = new Uint8Array(kernel.cpu.stateSize);
-    this.startTime = kernel.host.clock.monotonicMs();
+    this.startTime = kernel.now();
     this.deadline = new Timer(() => {
       this.sys.timedOut = true;
       this.wake();

@@ -24,6 +24,8 @@ export interface MachineOptions {
   readonly cpuLevel?: CpuLevel;
   readonly host: HostPort;
   readonly hostname?: string;
+  /** See KernelOptions. */
+  readonly system?: boolean;
   /** Check memory maps after every system call that changes them (machine-audit.ts): for tests. */
   readonly audit?: boolean;
 }
@@ -91,6 +93,7 @@ export class Machine {
       cpu: this.cpu,
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+      ...(options.system === undefined ? {} : { system: options.system }),
     });
     this.audit = frames === null ? null : new MachineAudit(this.kernel, this.cpu.cache, frames);
   }

@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly traceLd?: string | true;
   readonly stats?: string | true;
   readonly dump?: string;
+  /** The program is the init of a whole system. */
+  readonly init?: boolean;
 }
 
 /** A parser that throws UserError, for commander. */
@@ -95,10 +97,16 @@ answered:
   [PID] map OBJECT at BASE r-x LOW..HIGH ...       [PID] reloc OBJECT RELA|RELR|JMPREL N in LOW..HIGH TYPE=N ...
   [PID] tls OBJECT image LOW..HIGH size N align N  [PID] dlsym(HANDLE, "NAME") = ADDRESS in OBJECT+OFFSET for CALLER
 
+With --init the terminal is the system's console (/dev/console, /dev/tty1), and kevlar-jit ends when the
+system powers off, halts or reboots: with status 0, whichever it was; 125 if its init ends. SIGTERM,
+SIGHUP and SIGINT from outside are Ctrl-Alt-Del, upon which init shuts the system down; SIGUSR1 and
+SIGUSR2 go to init; SIGQUIT, or Ctrl-] pressed three times, ends everything at once.
+
 Examples:
   kevlar-jit run -- python3 -c 'print(6 * 7)'
   kevlar-jit run --root alpine-minirootfs.tar.gz -- cat /etc/os-release
   kevlar-jit run --image disk.ext4 --save -- apk add curl
+  kevlar-jit run --image alpine.ext4 --save --init
   kevlar-jit run -v ./src:/src:ro -w /src -- sh -c 'ls | wc -l'
   kevlar-jit run --strace=calls.txt -- ls /
   kevlar-jit run --trace-ld -- python3 -c 'import math'`;
@@ -109,6 +117,12 @@ export function runCommand(): Command {
     .usage('[options] [--] [PROGRAM [ARG...]]')
     .argument('[program...]', 'program and its arguments')
     .option('--dump <dir>', 'write what was translated to a directory')
+    .addOption(
+      new Option('--init', 'boot a system: PROGRAM (default /sbin/init) is its init').conflicts([
+        'workdir',
+        'user',
+      ]),
+    )
     .passThroughOptions()
     .addHelpText('after', HELP)
     .action(async (program: string[], options: RunOptions) => {

@@ -32,7 +32,7 @@ export interface HostVolume {
 }
 
 export interface NodeBootOptions
-  extends Pick<GuestOptions, 'memory' | 'engine' | 'cpuLevel' | 'hostname' | 'audit'> {
+  extends Pick<GuestOptions, 'memory' | 'engine' | 'cpuLevel' | 'hostname' | 'system' | 'audit'> {
   /** Path of an ext4 image; default: the bundled one. */
   readonly image?: string;
   /** Path of a directory (not changed) or a tarball (.tar, .tar.gz). */
@@ -153,6 +153,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
+    ...(options.system === undefined ? {} : { system: options.system }),
   });
   for (const volume of options.volumes ?? []) mountVolume(guest, volume);
   return {

@@ -33,6 +33,7 @@ export const CAP = {
   SYS_TTY_CONFIG: 26,
   MKNOD: 27,
   SETFCAP: 31,
+  SYSLOG: 34,
 } as const;
 
 /** All capabilities of Linux 6.x: CAP_CHOWN (0) to CAP_CHECKPOINT_RESTORE (40). */

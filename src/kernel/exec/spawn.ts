@@ -38,7 +38,10 @@ export function startProgram(
     return asLinuxError(e);
   }
   const process = createFirstTask(kernel, program, fs, rlimits, options);
-  kernel.init ??= process;
+  if (kernel.init === null) {
+    kernel.init = process;
+    process.unkillable = kernel.system;
+  }
   // The environment's pointers are behind those of the arguments.
   const envp = program.sp + 8 * (program.argc + 2);
   kernel.strace?.started(process.leader, execveText(filename, argv, envp, env.length));

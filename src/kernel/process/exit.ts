@@ -108,7 +108,9 @@ function endProcess(process: Process): void {
   notifyParent(process);
   process.exitWait?.wake();
   onExit?.(process.exitStatus);
-  if (wasInit) endWithInit(kernel);
+  if (!wasInit) return;
+  kernel.initEnded(process.exitStatus);
+  endWithInit(kernel);
 }
 
 /** Pid 1 has ended: so do all, except what the host started beside it and the children of that. */

@@ -4,7 +4,6 @@ import { CAP } from '../cred/cred.ts';
 import { EINVAL, ENOSYS, EPERM, linuxError } from '../errno.ts';
 import {
   Flags,
-  formatEnum,
   Hex,
   HexInt,
   InBuf,
@@ -17,13 +16,7 @@ import {
   StructOut,
 } from '../syscall/args.ts';
 import { bytesAt, quoteHex, STRING_LIMIT } from '../syscall/text.ts';
-import {
-  type ArgType,
-  KEEP_REGISTERS,
-  type Sys,
-  type SyscallRow,
-  syscall,
-} from '../syscall/types.ts';
+import { type ArgType, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../version.ts';
 
 const NEW_UTS_LEN = 64;
@@ -164,54 +157,11 @@ function sysSetDomainname(sys: Sys, { name, len }: { name: number; len: number }
   return 0;
 }
 
-const REBOOT_MAGIC1 = 0xfee1dead | 0;
-/** LINUX_REBOOT_MAGIC2, 2A, 2B, 2C. */
-const REBOOT_MAGIC2: ReadonlySet<number> = new Set([672274793, 85072278, 369367448, 537993216]);
-const REBOOT = {
-  LINUX_REBOOT_CMD_CAD_OFF: 0,
-  LINUX_REBOOT_CMD_RESTART: 0x01234567,
-  LINUX_REBOOT_CMD_POWER_OFF: 0x4321fedc,
-  LINUX_REBOOT_CMD_CAD_ON: 0x89abcdef,
-  LINUX_REBOOT_CMD_HALT: 0xcdef0123,
-} as const;
-
-/** Every way to stop the machine ends all processes, after writing everything back. */
-function sysReboot(
-  sys: Sys,
-  a: { magic1: number; magic2: number; command: number; arg: number },
-): number {
-  const { kernel, task } = sys;
-  if (!task.cred.has(CAP.SYS_BOOT)) throw linuxError(EPERM);
-  if ((a.magic1 | 0) !== REBOOT_MAGIC1 || !REBOOT_MAGIC2.has(a.magic2)) throw linuxError(EINVAL);
-  switch (a.command) {
-    case REBOOT.LINUX_REBOOT_CMD_RESTART:
-    case REBOOT.LINUX_REBOOT_CMD_POWER_OFF:
-    case REBOOT.LINUX_REBOOT_CMD_HALT:
-      kernel.vfs.sync();
-      kernel.killAll(0);
-      return KEEP_REGISTERS;
-    default:
-      // There is no Ctrl-Alt-Del to switch on or off.
-      throw linuxError(EINVAL);
-  }
-}
-
-const RebootCommand: ArgType<number> = {
-  ...HexInt,
-  format: (v) => formatEnum(v, REBOOT, 'LINUX_REBOOT'),
-};
-
 export const MISC_SYSCALLS: readonly SyscallRow[] = [
   syscall(63, 'uname', { buf: StructOut('utsname') }, sysUname),
   syscall(99, 'sysinfo', { info: Ptr }, sysSysinfo),
   syscall(101, 'ptrace', { request: Long, pid: Pid, addr: Ptr, data: Ptr }, sysPtrace),
   syscall(135, 'personality', { persona: HexInt }, sysPersonality),
-  syscall(
-    169,
-    'reboot',
-    { magic1: HexInt, magic2: HexInt, command: RebootCommand, arg: Ptr },
-    sysReboot,
-  ),
   syscall(170, 'sethostname', { name: InBuf('len'), len: Int }, sysSetHostname),
   syscall(171, 'setdomainname', { name: InBuf('len'), len: Int }, sysSetDomainname),
   syscall(272, 'unshare', { flags: Hex }, refuse(EPERM)),

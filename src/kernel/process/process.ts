@@ -99,6 +99,8 @@ export class Process {
   membarrierRegistered = false;
   /** Started by the host, not by another process: lives on when pid 1 ends. */
   hostStarted = false;
+  /** Pid 1 of a system (SIGNAL_UNKILLABLE): signals that it does not handle do nothing. */
+  unkillable = false;
   /** False until the first execve: setpgid(2) on a child is then allowed. */
   hasExecuted = false;
   /** Called once with the wait status when the process has ended; from spawn(). */
@@ -119,7 +121,7 @@ export class Process {
     this.session = session;
     this.pgid = parent === null ? tgid : parent.pgid;
     this.image = image;
-    this.startTime = kernel.host.clock.monotonicMs();
+    this.startTime = kernel.now();
   }
 
   get pid(): number {

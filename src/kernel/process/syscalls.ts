@@ -15,9 +15,11 @@ import { sysClone, sysClone3 } from './clone-calls.ts';
 import { CLONE_ARGS } from './clone-format.ts';
 import { exitProcess, exitTask } from './exit.ts';
 import './formats.ts';
+import { LOG_SYSCALLS } from '../log/syscalls.ts';
 import { MISC_SYSCALLS } from './misc-syscalls.ts';
 import { PIDFD_SYSCALLS, waitTarget } from './pidfd.ts';
 import { PRCTL_SYSCALLS } from './prctl.ts';
+import { REBOOT_SYSCALLS } from './reboot.ts';
 import { RESOURCE_SYSCALLS, writeRusage } from './resources.ts';
 import { SCHED_SYSCALLS } from './sched-syscalls.ts';
 import { Session } from './session.ts';
@@ -270,4 +272,6 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   ...RESOURCE_SYSCALLS,
   ...SCHED_SYSCALLS,
   ...MISC_SYSCALLS,
+  ...REBOOT_SYSCALLS,
+  ...LOG_SYSCALLS,
 ];

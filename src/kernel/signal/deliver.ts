@@ -78,7 +78,8 @@ export function takeSignal(task: Task): CaughtSignal | null {
     // The handler's signal is shown when the system call that it interrupts has been.
     if (action.handler > SIG_IGN) return caught(info, action);
     task.kernel.strace?.signal(task, info);
-    if (action.handler === SIG_IGN) continue;
+    // Pid 1 may have blocked what it does not handle.
+    if (action.handler === SIG_IGN || process.unkillable) continue;
     runDefault(task, info.signo);
   }
 }

@@ -3,7 +3,8 @@
  *
  * Invariants: a pending stop signal and a pending SIGCONT exclude each other; SIGCONT continues a
  * stopped process when it is sent, whatever becomes of it; SIGKILL takes effect at once; a signal
- * that is ignored and not blocked is never queued.
+ * that is ignored and not blocked is never queued. Pid 1 of a system ignores what it does not handle,
+ * SIGKILL and SIGSTOP included; only a fault of its own ends it.
  */
 
 import type { Process } from '../process/process.ts';
@@ -30,7 +31,13 @@ function prepare(process: Process, target: Task, sig: number): boolean {
     discardEverywhere(process, STOPS);
     continueProcess(process);
   }
-  return target.blocked.has(sig) || !process.actions.ignores(sig);
+  return target.blocked.has(sig) || !ignored(process, sig);
+}
+
+/** sig_task_ignored(): what pid 1 of a system has no handler for does not reach it, SIGSTOP included. */
+function ignored(process: Process, sig: number): boolean {
+  const { actions } = process;
+  return actions.ignores(sig) || (process.unkillable && actions.get(sig).handler === SIG_DFL);
 }
 
 function wakeForSignal(task: Task): void {
@@ -48,6 +55,7 @@ function queue(process: Process, pending: PendingSignals, info: SigInfo): boolea
 export function sendToTask(task: Task, info: SigInfo): boolean {
   const { process } = task;
   if (info.signo === SIGKILL) {
+    if (process.unkillable) return false;
     if (!process.zombie) process.kernel.killProcess(process, SIGKILL);
     return true;
   }
@@ -62,6 +70,7 @@ export function sendToProcess(process: Process, info: SigInfo): boolean {
   const sig = info.signo;
   if (process.zombie) return false;
   if (sig === SIGKILL) {
+    if (process.unkillable) return false;
     process.kernel.killProcess(process, SIGKILL);
     return true;
   }
@@ -102,6 +111,8 @@ export function forceSignal(task: Task, info: SigInfo): void {
     action.flags = 0;
     task.blocked.delete(info.signo);
   }
+  // Pid 1 cannot go on after this either.
+  if (action.handler === SIG_DFL) process.unkillable = false;
   task.pending.add(info);
   task.signalFlag = true;
 }

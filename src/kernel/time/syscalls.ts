@@ -1,5 +1,6 @@
 /** Clocks, sleeping and timers: kernel/time/. */
 
+import { CAP } from '../cred/cred.ts';
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, linuxError, unlessErrno } from '../errno.ts';
 import { NSIG } from '../signal/numbers.ts';
 import { Enum, Flags, Int, Ptr, StructIn, StructOut, UInt } from '../syscall/args.ts';
@@ -75,11 +76,17 @@ function sysClockGetres(sys: Sys, { clock, res }: { clock: number; res: number }
   return 0;
 }
 
-/** The host's clock is not the guest's to set. */
 function sysClockSettime(sys: Sys, { clock, tp }: { clock: number; tp: number }): number {
   if (clock !== CLOCK_REALTIME) throw linuxError(EINVAL);
   readTimespecMs(sys.mem, tp);
-  throw linuxError(EPERM);
+  return setClock(sys, sys.mem.readU64(tp), sys.mem.readU64(tp + 8));
+}
+
+/** A system has its own clock; other programs are guests in the host's time, as in a container. */
+function setClock(sys: Sys, sec: number, nsec: number): number {
+  if (!sys.kernel.system || !sys.task.cred.has(CAP.SYS_TIME)) throw linuxError(EPERM);
+  sys.kernel.clock.set(sec, nsec);
+  return 0;
 }
 
 function sysGettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): number {
@@ -92,10 +99,22 @@ function sysGettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): numb
   return 0;
 }
 
-/** As clock_settime. */
-function sysSettimeofday(sys: Sys, { tv }: { tv: number; tz: number }): number {
+/** struct timezone: minutes west of Greenwich, and a number without meaning. */
+function sysSettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): number {
   if (tv !== 0) readTimevalMs(sys.mem, tv);
-  throw linuxError(EPERM);
+  const west = tz === 0 ? 0 : sys.mem.readI32(tz);
+  if (Math.abs(west) > MAX_WEST) throw linuxError(EINVAL);
+  if (tv === 0) return setClock(sys, ...nowOf(sys));
+  return setClock(sys, sys.mem.readU64(tv), sys.mem.readU64(tv + 8) * 1000);
+}
+
+/** 15 hours. */
+const MAX_WEST = 15 * 60;
+
+/** Only the time zone is set, which nothing here looks at. */
+function nowOf(sys: Sys): [sec: number, nsec: number] {
+  const { sec, nsec } = sys.kernel.clock.realtime();
+  return [sec, nsec];
 }
 
 function sysTime(sys: Sys, { tloc }: { tloc: number }): number {

@@ -8,8 +8,6 @@
 
 import type { Kernel } from '../kernel.ts';
 import type { ConsolePort } from '../ports.ts';
-import { makedev } from '../vfs/constants.ts';
-import { PTS_MAJOR } from './pty.ts';
 import { IUTF8, Termios } from './termios.ts';
 import { Tty } from './tty.ts';
 
@@ -24,12 +22,11 @@ export class ConsoleTty extends Tty {
   private pending: Uint8Array[] = [];
   private pendingLength = 0;
 
-  /** @param index its number in /dev/pts */
-  constructor(kernel: Kernel, port: ConsolePort, index: number) {
+  constructor(kernel: Kernel, port: ConsolePort, device: number) {
     super(kernel, new Termios());
     this.termios.iflag |= IUTF8;
     this.port = port;
-    this.device = makedev(PTS_MAJOR, index);
+    this.device = device;
     this.size.rows = port.rows;
     this.size.cols = port.columns;
   }

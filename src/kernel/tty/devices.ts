@@ -9,9 +9,10 @@
 import { CAP } from '../cred/cred.ts';
 import { EBUSY, EIO, ENXIO, LinuxError, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { latin1 } from '../log/kernel-log.ts';
 import type { ConsolePort } from '../ports.ts';
 import type { Sys } from '../syscall/types.ts';
-import { minor, O_ACCMODE, O_NOCTTY, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
+import { makedev, minor, O_ACCMODE, O_NOCTTY, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
 import type { Inode, OpenFile, Path } from '../vfs/types.ts';
 import { ConsoleTty } from './console.ts';
 import { DevPtsFs } from './devpts.ts';
@@ -19,6 +20,7 @@ import { acquireOnOpen } from './job-control.ts';
 import { PTS_MAJOR, PtyMaster, PtySlave } from './pty.ts';
 import type { Tty } from './tty.ts';
 import { TtyFile } from './tty-file.ts';
+import { CONSOLES, SEEN, TTY_MAJOR, UnseenConsole } from './virtual-console.ts';
 
 const TTYAUX_MAJOR = 5;
 const DEVPTS_DEV = 0x18;
@@ -31,7 +33,10 @@ export class Terminals {
   /** To be mounted on /dev/pts. There is one instance: every mount shows it. */
   readonly devpts: DevPtsFs;
   console: ConsoleTty | null = null;
+  /** Terminals in /dev/pts by their number there. */
   private readonly ttys = new Map<number, Tty>();
+  /** Virtual consoles that were opened. */
+  private readonly unseen = new Map<number, Tty>();
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -55,20 +60,58 @@ export class Terminals {
       this.openSlaveNode(sys, inode, flags, path),
     );
     kernel.vfs.registerFileSystem('devpts', () => this.devpts);
+    if (kernel.system) this.registerConsoles();
   }
 
-  /** Makes the host's terminal the machine's console. */
+  /** /dev/tty0, the console that is seen, and /dev/tty1 … */
+  private registerConsoles(): void {
+    const { devices } = this.kernel.vfs;
+    devices.nameDriver(TTY_MAJOR, '/dev/vc/0');
+    devices.registerCharDevice(TTY_MAJOR, 0, (_sys, inode, flags, path) => {
+      return new TtyFile(this.consoleAt(SEEN), inode, path, flags & ~O_NOCTTY);
+    });
+    devices.registerCharDevice(TTY_MAJOR, -1, (sys, inode, flags, path) => {
+      return this.openSlave(sys, this.consoleAt(minor(inode.rdev)), inode, flags, path);
+    });
+  }
+
+  private consoleAt(index: number): Tty {
+    if (index > CONSOLES) throw linuxError(ENXIO);
+    if (index === SEEN && this.console !== null) return this.console;
+    let tty = this.unseen.get(index);
+    if (tty === undefined) {
+      tty = new UnseenConsole(this.kernel, index);
+      this.unseen.set(index, tty);
+    }
+    return tty;
+  }
+
+  /** Makes the host's terminal the machine's console: /dev/tty1 of a system, else a terminal in /dev/pts. */
   createConsole(port: ConsolePort): ConsoleTty {
+    const console = this.kernel.system
+      ? new ConsoleTty(this.kernel, port, makedev(TTY_MAJOR, SEEN))
+      : this.createPtsConsole(port);
+    this.console = console;
+    if (this.kernel.system) {
+      this.kernel.messages.onConsole = (line) => console.send(latin1(`${line}\r\n`));
+    }
+    return console;
+  }
+
+  private createPtsConsole(port: ConsolePort): ConsoleTty {
     const index = this.freeIndex();
-    const console = new ConsoleTty(this.kernel, port, index);
+    const console = new ConsoleTty(this.kernel, port, makedev(PTS_MAJOR, index));
     this.ttys.set(index, console);
     this.devpts.add(index, console.device, 0o666, 0, TTY_GROUP);
-    this.console = console;
     return console;
   }
 
   /** Opens the console for descriptors of a first program. */
   openConsole(console: ConsoleTty): OpenFile {
+    if (this.kernel.system) {
+      const path = this.nodePath('/dev/console');
+      return new TtyFile(console, path?.inode ?? null, path, O_RDWR, true);
+    }
     const index = minor(console.device);
     return new TtyFile(console, this.devpts.node(index), this.slavePath(index), O_RDWR);
   }
@@ -81,9 +124,13 @@ export class Terminals {
 
   /** /dev/pts/N in the name space, if devpts is mounted there. */
   private slavePath(index: number): Path | null {
+    return this.nodePath(`${PTS_DIR}/${index}`);
+  }
+
+  private nodePath(name: string): Path | null {
     const { vfs } = this.kernel;
     try {
-      return vfs.lookup(vfs.host, null, `${PTS_DIR}/${index}`, true);
+      return vfs.lookup(vfs.host, null, name, true);
     } catch (e) {
       if (e instanceof LinuxError) return null;
       throw e;

@@ -92,7 +92,7 @@ export class RegularFile extends BaseFile {
     if (length === 0) throw linuxError(ENOSPC);
     const n = this.pagesOf().write(offset, length, from);
     if (n === 0) return 0;
-    const now = sys.kernel.host.clock.realtime();
+    const now = sys.kernel.clock.realtime();
     this.stampWrite(sys, offset + n, now);
     if (this.flags & O_DSYNC) inode.fsync(true);
     notifyInode(inode, this.path, IN_MODIFY);
@@ -113,7 +113,7 @@ export class RegularFile extends BaseFile {
     const path = this.path;
     if (this.flags & O_NOATIME || !(path instanceof VfsPath) || path.mount.readOnly) return;
     if (path.mount.flags & MS_NOATIME) return;
-    const now = sys.kernel.host.clock.realtime();
+    const now = sys.kernel.clock.realtime();
     const st = this.inode.stat();
     const strict = (path.mount.flags & MS_STRICTATIME) !== 0;
     const due =

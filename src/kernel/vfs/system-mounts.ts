@@ -11,6 +11,8 @@ import { createSysFs } from '../fs/procfs/sysfs.ts';
 import { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import { registerFifos } from '../ipc/fifo.ts';
 import type { Kernel } from '../kernel.ts';
+import { registerKmsg } from '../log/kmsg.ts';
+import { registerRtc } from '../time/rtc.ts';
 import { terminalsOf } from '../tty/devices.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from './constants.ts';
 import { makeDirectory } from './names.ts';
@@ -27,6 +29,8 @@ export function nextDev(): number {
 export function registerSystem(kernel: Kernel): void {
   const { vfs } = kernel;
   registerMemoryDevices(vfs.devices);
+  registerKmsg(kernel);
+  if (kernel.system) registerRtc(kernel);
   registerFifos(vfs.devices);
   // Registers the terminals' devices, and devpts.
   terminalsOf(kernel);
@@ -36,7 +40,7 @@ export function registerSystem(kernel: Kernel): void {
   vfs.registerFileSystem('proc', () => createProcFs(kernel, nextDev()));
   // All mounts of devtmpfs show the same tree.
   vfs.registerFileSystem('devtmpfs', () => {
-    dev ??= createDevFs(kernel.mmu.paging, kernel.clock, nextDev());
+    dev ??= createDevFs(kernel.mmu.paging, kernel.clock, nextDev(), kernel.system);
     return dev;
   });
 }

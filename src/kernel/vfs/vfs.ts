@@ -405,7 +405,7 @@ export class Vfs {
 }
 
 function truncateNow(sys: Sys, inode: Inode, path: VfsPath): void {
-  const now = sys.kernel.host.clock.realtime();
+  const now = sys.kernel.clock.realtime();
   inode.setattr({ size: 0, mtime: now, ctime: now });
   notifyInode(inode, path, IN_MODIFY);
 }

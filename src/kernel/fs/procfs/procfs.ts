@@ -1,11 +1,21 @@
 /** procfs: /proc (proc(5)). The root directory; what is in it comes from the other files here. */
 
 import type { Kernel } from '../../kernel.ts';
+import { ProcKmsgFile } from '../../log/kmsg.ts';
+import { checkSyslog } from '../../log/syscalls.ts';
 import type { Process } from '../../process/process.ts';
+import type { Sys } from '../../syscall/types.ts';
 import { PROC_SUPER_MAGIC } from '../../vfs/constants.ts';
-import type { Inode } from '../../vfs/types.ts';
+import { type Inode, type OpenFile, type Path, S_IFREG } from '../../vfs/types.ts';
 import { netDirectory } from './net.ts';
-import { fixedDirectory, PseudoDirectory, PseudoFs, PseudoLink, PseudoText } from './node.ts';
+import {
+  fixedDirectory,
+  PseudoDirectory,
+  PseudoFs,
+  PseudoInode,
+  PseudoLink,
+  PseudoText,
+} from './node.ts';
 import { processDirectory } from './process-directory.ts';
 import { sysctlDirectory } from './sysctl.ts';
 import {
@@ -52,6 +62,18 @@ export function createProcFs(kernel: Kernel, dev: number, options: ProcFsOptions
   return fs;
 }
 
+/** /proc/kmsg. */
+class KmsgNode extends PseudoInode {
+  constructor(fs: PseudoFs) {
+    super(fs, S_IFREG | 0o400);
+  }
+
+  override open(sys: Sys | null, flags: number, path: Path): OpenFile {
+    if (sys !== null) checkSyslog(sys);
+    return new ProcKmsgFile(this.fs.kernel.messages, this, path, flags);
+  }
+}
+
 function rootEntries(fs: PseudoFs, kernel: Kernel, options: ProcFsOptions): Map<string, Inode> {
   const text = (generate: () => string): PseudoText => new PseudoText(fs, generate);
   const reader = (): { tgid: number; pid: number } =>
@@ -65,6 +87,7 @@ function rootEntries(fs: PseudoFs, kernel: Kernel, options: ProcFsOptions): Map<
     cpuinfo: text(() => cpuinfoText(kernel.cpu.flags)),
     devices: text(() => devicesText(kernel)),
     filesystems: text(() => filesystemsText(kernel)),
+    kmsg: new KmsgNode(fs),
     loadavg: text(() => loadavgText(kernel)),
     meminfo: text(() => meminfoText(kernel)),
     modules: text(() => ''),

@@ -2,14 +2,14 @@
 
 import { FRAME_CACHE } from '../../../mmu/frames.ts';
 import type { Kernel } from '../../kernel.ts';
-import { UTS_RELEASE, UTS_VERSION } from '../../version.ts';
+import { VERSION_LINE } from '../../version.ts';
 
 const USER_HZ_MS = 10;
 
 const ticks = (ms: number): number => Math.floor(ms / USER_HZ_MS);
 
 export function versionText(): string {
-  return `Linux version ${UTS_RELEASE} (kevlar-jit) (TypeScript) ${UTS_VERSION}\n`;
+  return `${VERSION_LINE}\n`;
 }
 
 export function meminfoText(kernel: Kernel): string {

@@ -1,0 +1,74 @@
+/** /dev/rtc0, the machine's clock chip (rtc(4)): the host's time in UTC, which the guest can read but not set. */
+
+import { CAP } from '../cred/cred.ts';
+import { EACCES, EBUSY, EINVAL, EPERM, linuxError } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Sys } from '../syscall/types.ts';
+import { makedev } from '../vfs/constants.ts';
+import { BaseFile } from '../vfs/file.ts';
+import type { Inode, Path } from '../vfs/types.ts';
+
+const RTC_RD_TIME = 0x80247009;
+const RTC_SET_TIME = 0x4024700a;
+/** The first major number that Linux gives out on demand. */
+const RTC_MAJOR = 254;
+export const RTC_DEVICE: number = makedev(RTC_MAJOR, 0);
+
+class RtcFile extends BaseFile {
+  private readonly onClose: () => void;
+
+  constructor(inode: Inode, path: Path, flags: number, onClose: () => void) {
+    super(inode, path, flags);
+    this.onClose = onClose;
+  }
+
+  override ioctl(sys: Sys, request: number, arg: number): number {
+    switch (request) {
+      case RTC_RD_TIME:
+        sys.mem.copyOut(arg, rtcTime(sys.kernel));
+        return 0;
+      case RTC_SET_TIME:
+        if (!sys.task.cred.has(CAP.SYS_TIME)) throw linuxError(EACCES);
+        // The host's clock is not the guest's to set.
+        throw linuxError(EPERM);
+      default:
+        // There are no alarms and periodic interrupts.
+        throw linuxError(EINVAL);
+    }
+  }
+
+  protected override closed(): void {
+    this.onClose();
+  }
+}
+
+/** struct rtc_time: sec, min, hour, mday, mon, year - 1900, wday, yday, isdst; 32 bits each. */
+function rtcTime(kernel: Kernel): Uint8Array {
+  const date = new Date(kernel.clock.chip.realtime().sec * 1000);
+  const fields = [
+    date.getUTCSeconds(),
+    date.getUTCMinutes(),
+    date.getUTCHours(),
+    date.getUTCDate(),
+    date.getUTCMonth(),
+    date.getUTCFullYear() - 1900,
+    date.getUTCDay(),
+    0,
+    0,
+  ];
+  return new Uint8Array(Int32Array.from(fields).buffer);
+}
+
+/** Only one program at a time may have it open. */
+export function registerRtc(kernel: Kernel): void {
+  const { devices } = kernel.vfs;
+  let open = false;
+  devices.nameDriver(RTC_MAJOR, 'rtc');
+  devices.registerCharDevice(RTC_MAJOR, 0, (_sys, inode, flags, path) => {
+    if (open) throw linuxError(EBUSY);
+    open = true;
+    return new RtcFile(inode, path, flags, () => {
+      open = false;
+    });
+  });
+}
