@@ -10,6 +10,7 @@ import type { LinearMemory } from '../common/memory.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import { startProgram } from './exec/spawn.ts';
 import { FutexTable } from './futex/futex.ts';
+import { Loopback } from './ipc/socket/loopback.ts';
 import { KernelLog, LOG_LEVEL } from './log/kernel-log.ts';
 import { DEFAULT_LAYOUT, type MmLayout, randomLayout } from './mm/layout.ts';
 import type { CpuPort, HostPort } from './ports.ts';
@@ -78,6 +79,7 @@ export class Kernel {
   readonly scheduler: Scheduler;
   readonly futexes: FutexTable = new FutexTable();
   readonly vfs: Vfs;
+  readonly loopback: Loopback = new Loopback();
   /** Pid 1, from its start to its end. */
   init: Process | null = null;
   strace: Strace | null = null;

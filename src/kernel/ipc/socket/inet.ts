@@ -105,9 +105,9 @@ function encode(domain: number, { ip, port }: Endpoint): Uint8Array {
 }
 
 /** Where a connection to `to` goes: "any" means this machine. */
-function reachable(to: Endpoint): Endpoint {
+function reachable(kernel: Kernel, to: Endpoint): Endpoint {
   const ip = to.ip === ANY4 ? LOOPBACK4 : to.ip === ANY6 ? LOOPBACK6 : to.ip;
-  if (!isLoopback(ip)) throw linuxError(ENETUNREACH);
+  if (!isLoopback(ip) || !kernel.loopback.up) throw linuxError(ENETUNREACH);
   return { ip, port: to.port };
 }
 
@@ -282,7 +282,7 @@ export class TcpSocket extends ConnectedSocket {
       this.connecting = false;
       return 0;
     }
-    const to = reachable(decode(this.domain, address));
+    const to = reachable(this.kernel, decode(this.domain, address));
     if (this.local === null) this.register(anyAddress(this.domain));
     const local = this.local as unknown as Endpoint;
     if (isAny(local.ip)) this.local = { ip: to.ip, port: local.port };
@@ -383,7 +383,7 @@ export class UdpSocket extends Socket {
       this.remote = null;
       return 0;
     }
-    const to = reachable(decode(this.domain, address));
+    const to = reachable(this.kernel, decode(this.domain, address));
     const local = this.ensureBound();
     if (isAny(local.ip)) this.local = { ip: to.ip, port: local.port };
     this.remote = to;
@@ -401,7 +401,7 @@ export class UdpSocket extends Socket {
     const wanted = message.to === null ? this.remote : decode(this.domain, message.to);
     if (wanted === null) throw linuxError(EDESTADDRREQ);
     if (wanted.port === 0) throw linuxError(EINVAL);
-    const to = reachable(wanted);
+    const to = reachable(this.kernel, wanted);
     const local = this.ensureBound();
     const source = { ip: isAny(local.ip) ? sourceFor(to.ip) : local.ip, port: local.port };
     const bytes = new Uint8Array(length);

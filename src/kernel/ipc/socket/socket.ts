@@ -21,7 +21,7 @@ import {
 import { WaitQueue } from '../../wait-queue.ts';
 import { KernelInode, kernelFs } from '../anonymous-inode.ts';
 import { DEFAULT_BUFFER, MSG_DONTWAIT, MSG_NOSIGNAL } from './constants.ts';
-import { interfaceIoctl } from './interfaces.ts';
+import { interfaceIoctl } from './loopback.ts';
 import {
   type Ancillary,
   nothingReceived,
@@ -145,8 +145,7 @@ export abstract class Socket extends BaseFile {
       sys.mem.writeU32(arg, this.unsent());
       return 0;
     }
-    if (interfaceIoctl(sys, this.domain, request, arg)) return 0;
-    return super.ioctl(sys, request, arg);
+    return interfaceIoctl(sys, this.domain, request, arg) ?? super.ioctl(sys, request, arg);
   }
 
   /** FIONREAD. */

@@ -54,6 +54,7 @@ import {
 } from './constants.ts';
 import { isInet, TcpSocket, UdpSocket } from './inet.ts';
 import { readControl, readHeader, writeControl, writeHeader } from './message.ts';
+import { NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, NetlinkSocket } from './netlink.ts';
 import { getOption, setOption } from './options.ts';
 import { nothingReceived, releaseRights } from './packets.ts';
 import { Socket, ucredOf } from './socket.ts';
@@ -81,11 +82,8 @@ function createSocket(sys: Sys, a: Create): Socket {
 }
 
 function unixSocket(sys: Sys, a: Create, type: number): Socket {
-  if (a.family !== AF_UNIX) {
-    if (a.family !== AF_NETLINK) throw linuxError(EAFNOSUPPORT);
-    sys.kernel.logOnce(`socket: AF_NETLINK is not supported (${sys.task.comm})`);
-    throw linuxError(EAFNOSUPPORT);
-  }
+  if (a.family === AF_NETLINK) return netlinkSocket(sys, a, type);
+  if (a.family !== AF_UNIX) throw linuxError(EAFNOSUPPORT);
   if (a.protocol !== 0 && a.protocol !== AF_UNIX) throw linuxError(EPROTONOSUPPORT);
   const { kernel } = sys;
   if (type === SOCK_STREAM || type === SOCK_SEQPACKET) {
@@ -95,6 +93,14 @@ function unixSocket(sys: Sys, a: Create, type: number): Socket {
     return new UnixDatagram(kernel, sys, AF_UNIX, SOCK_DGRAM, 0);
   }
   throw linuxError(ESOCKTNOSUPPORT);
+}
+
+function netlinkSocket(sys: Sys, { protocol }: Create, type: number): Socket {
+  if (type !== SOCK_RAW && type !== SOCK_DGRAM) throw linuxError(ESOCKTNOSUPPORT);
+  if (protocol !== NETLINK_ROUTE && protocol !== NETLINK_KOBJECT_UEVENT) {
+    throw linuxError(EPROTONOSUPPORT);
+  }
+  return new NetlinkSocket(sys.kernel, sys, AF_NETLINK, type, protocol);
 }
 
 function inetSocket(sys: Sys, a: Create, type: number): Socket {
