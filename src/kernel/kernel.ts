@@ -14,6 +14,7 @@ import { Loopback } from './ipc/socket/loopback.ts';
 import { KernelLog, LOG_LEVEL } from './log/kernel-log.ts';
 import { DEFAULT_LAYOUT, type MmLayout, randomLayout } from './mm/layout.ts';
 import type { CpuPort, HostPort } from './ports.ts';
+import { Cgroup } from './process/cgroup.ts';
 import { exitProcess } from './process/exit.ts';
 import { PidTable } from './process/pids.ts';
 import type { Process } from './process/process.ts';
@@ -79,6 +80,8 @@ export class Kernel {
   readonly scheduler: Scheduler;
   readonly futexes: FutexTable = new FutexTable();
   readonly vfs: Vfs;
+  /** The root of the control groups. */
+  readonly cgroup: Cgroup = new Cgroup('', null);
   readonly loopback: Loopback = new Loopback();
   /** Pid 1, from its start to its end. */
   init: Process | null = null;

@@ -181,6 +181,7 @@ function createProcess(parent: Task, pid: number, request: CloneRequest): Proces
   const { flags } = request;
   const father = (flags & CLONE.PARENT) !== 0 ? from.parent : from;
   const process = new Process(kernel, pid, father, from.session, from.image.share());
+  from.cgroup.take(process);
   process.pgid = from.pgid;
   process.exitSignal = (flags & CLONE.PARENT) !== 0 ? from.exitSignal : request.exitSignal;
   process.actions = (flags & CLONE.SIGHAND) !== 0 ? from.actions : from.actions.clone();

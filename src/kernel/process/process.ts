@@ -15,6 +15,7 @@ import { PendingSignals } from '../signal/pending.ts';
 import type { Task } from '../task.ts';
 import type { ProcessTimers } from '../time/process-timers.ts';
 import { WaitQueue } from '../wait-queue.ts';
+import type { Cgroup } from './cgroup.ts';
 import { Rlimits } from './rlimits.ts';
 import type { Session } from './session.ts';
 
@@ -90,6 +91,7 @@ export class Process {
   image: ProgramImage;
   /** Monotonic milliseconds at fork. */
   readonly startTime: number;
+  cgroup: Cgroup;
   /** prctl(2). */
   dumpable = 1;
   childSubreaper = false;
@@ -121,6 +123,8 @@ export class Process {
     this.session = session;
     this.pgid = parent === null ? tgid : parent.pgid;
     this.image = image;
+    this.cgroup = parent?.cgroup ?? kernel.cgroup;
+    this.cgroup.members.add(this);
     this.startTime = kernel.now();
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { EINVAL, LinuxError, linuxError } from '../errno.ts';
+import { createCgroupFs } from '../fs/cgroupfs.ts';
 import { createDevFs } from '../fs/devfs/devfs.ts';
 import { registerMemoryDevices } from '../fs/devfs/memory-devices.ts';
 import { createProcFs } from '../fs/procfs/procfs.ts';
@@ -34,6 +35,11 @@ export function registerSystem(kernel: Kernel): void {
   registerFifos(vfs.devices);
   // Registers the terminals' devices, and devpts.
   terminalsOf(kernel);
+  let cgroups: FileSystem | null = null;
+  vfs.registerFileSystem('cgroup2', () => {
+    cgroups ??= createCgroupFs(kernel, nextDev());
+    return cgroups;
+  });
   let dev: FileSystem | null = null;
   vfs.registerFileSystem('sysfs', () => createSysFs(kernel, nextDev()));
   vfs.registerFileSystem('tmpfs', (_sys, _source, _flags, text) => mountTmpfs(kernel, text));

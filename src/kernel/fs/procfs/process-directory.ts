@@ -110,7 +110,7 @@ function nodes(
     mounts: text(() => mountsText(kernel.vfs, task().fs)),
     mountinfo: text(() => mountinfoText(kernel.vfs, task().fs)),
     wchan: text(() => '0'),
-    cgroup: text(() => '0::/\n'),
+    cgroup: text(() => `0::${process().cgroup.path}\n`),
     oom_score: text(() => '0\n'),
     oom_score_adj: oomScoreNode(fs, process, owner),
     loginuid: text(() => '4294967295'),

@@ -1,0 +1,126 @@
+/**
+ * cgroup2: the tree of control groups (cgroups(7), Documentation/admin-guide/cgroup-v2.rst), without controllers, as
+ * of a kernel that was configured with none: groups are made, hold processes, and can be killed as a whole.
+ *
+ * Invariants: a process is in exactly one group, that of its parent at first; only a group without processes and
+ * without groups in it can be removed. Every mount shows the same tree.
+ */
+
+import { EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, linuxError } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Cgroup } from '../process/cgroup.ts';
+import type { Process } from '../process/process.ts';
+import { SIGKILL } from '../signal/numbers.ts';
+import type { Sys } from '../syscall/types.ts';
+import { type Inode, S_IFDIR, S_IFMT } from '../vfs/types.ts';
+import { PseudoDirectory, PseudoFs, PseudoText } from './procfs/node.ts';
+
+const CGROUP2_SUPER_MAGIC = 0x63677270;
+
+type Write = (text: string, sys: Sys) => void;
+
+class CgroupDirectory extends PseudoDirectory {
+  readonly group: Cgroup;
+  private readonly below: Map<string, CgroupDirectory>;
+
+  constructor(fs: PseudoFs, group: Cgroup) {
+    const files = filesOf(fs, group);
+    const below = new Map<string, CgroupDirectory>();
+    super(
+      fs,
+      0o755,
+      () => [...files.keys(), ...below.keys()],
+      (name) => files.get(name) ?? below.get(name) ?? null,
+    );
+    this.group = group;
+    this.below = below;
+  }
+
+  override get nlink(): number {
+    return 2 + this.below.size;
+  }
+
+  override create(name: string, mode: number): Inode {
+    if ((mode & S_IFMT) !== S_IFDIR) throw linuxError(EPERM);
+    if (name.includes('\n')) throw linuxError(EINVAL);
+    const child = new CgroupDirectory(this.fs, this.group.add(name));
+    child.parent = this;
+    this.below.set(name, child);
+    return child;
+  }
+
+  override rmdir(name: string): void {
+    const child = this.below.get(name);
+    if (child === undefined) throw linuxError(this.lookup(name) === null ? ENOENT : EPERM);
+    if (child.group.members.size > 0 || child.below.size > 0) throw linuxError(EBUSY);
+    this.below.delete(name);
+    child.group.remove();
+  }
+}
+
+function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
+  const file = (text: () => string, write?: Write, mode?: number): PseudoText =>
+    new PseudoText(fs, text, {
+      ...(write === undefined ? {} : { write }),
+      ...(mode === undefined ? {} : { mode }),
+    });
+  const files: Record<string, PseudoText> = {
+    'cgroup.controllers': file(() => ''),
+    'cgroup.procs': file(() => pidsOf(group.members), moveTo(group)),
+    'cgroup.subtree_control': file(
+      () => '',
+      (text) => {
+        // No controller is there to be switched on.
+        if (text.trim() !== '') throw linuxError(EINVAL);
+      },
+    ),
+    'cgroup.threads': file(
+      () => threadsOf(group.members),
+      () => {
+        throw linuxError(EOPNOTSUPP);
+      },
+    ),
+    'cgroup.max.depth': file(() => 'max\n'),
+    'cgroup.max.descendants': file(() => 'max\n'),
+    'cgroup.stat': file(() => `nr_descendants ${group.descendants}\nnr_dying_descendants 0\n`),
+  };
+  if (group.parent !== null) {
+    files['cgroup.type'] = file(() => 'domain\n');
+    files['cgroup.events'] = file(() => `populated ${Number(group.populated)}\nfrozen 0\n`);
+    files['cgroup.kill'] = file(() => '', killAll(group), 0o200);
+  }
+  return new Map(Object.entries(files));
+}
+
+function pidsOf(members: ReadonlySet<Process>): string {
+  return [...members].map((p) => `${p.pid}\n`).join('');
+}
+
+function threadsOf(members: ReadonlySet<Process>): string {
+  return [...members].flatMap((p) => [...p.threads].map((t) => `${t.pid}\n`)).join('');
+}
+
+/** A process id, or 0 for the writer. */
+function moveTo(group: Cgroup): Write {
+  return (text, sys) => {
+    if (!/^\s*\d+\s*$/.test(text)) throw linuxError(EINVAL);
+    const pid = Number(text);
+    const process = pid === 0 ? sys.task.process : sys.kernel.processById(pid);
+    if (process === null || process.zombie) throw linuxError(ESRCH);
+    group.take(process);
+  };
+}
+
+function killAll(group: Cgroup): Write {
+  return (text, sys) => {
+    if (text.trim() !== '1') throw linuxError(EINVAL);
+    for (const process of group.all()) sys.kernel.sendSignalToProcess(process, SIGKILL);
+  };
+}
+
+/** Makes the tree of a machine. */
+export function createCgroupFs(kernel: Kernel, dev: number): PseudoFs {
+  const fs = new PseudoFs(kernel, 'cgroup2', dev, CGROUP2_SUPER_MAGIC);
+  fs.root = new CgroupDirectory(fs, kernel.cgroup);
+  return fs;
+}
