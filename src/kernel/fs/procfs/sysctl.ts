@@ -35,6 +35,9 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
   const name = (get: () => string, set: (v: string) => void): PseudoText =>
     new PseudoText(fs, () => `${get()}\n`, { write: (t) => set(t.slice(0, NAME_MAX)) });
   const bootId = uuid(kernel);
+  // The program for uevents, of which there are none.
+  let hotplug = '';
+  let pingGroups = '1\t0';
   const random = fixedDirectory(fs, {
     uuid: text(() => uuid(kernel)),
     boot_id: text(() => bootId),
@@ -77,6 +80,22 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
       msgmni: text(() => 32000),
       sem: text(() => '32000\t1024000000\t500\t32000'),
       random,
+      printk: text(() => `${kernel.messages.consoleLevel}\t4\t1\t7`),
+      hotplug: name(
+        () => hotplug,
+        (v) => {
+          hotplug = v;
+        },
+      ),
+      panic: number(0, -0x80000000, 0x7fffffff),
+      sysrq: number(0, 0, 0x7fffffff),
+      dmesg_restrict: text(() => 0),
+      unprivileged_bpf_disabled: number(2, 0, 2),
+      'ctrl-alt-del': new PseudoText(fs, () => `${Number(kernel.ctrlAltDelRestarts)}\n`, {
+        write: (t) => {
+          kernel.ctrlAltDelRestarts = Number(t) !== 0;
+        },
+      }),
     }),
     vm: fixedDirectory(fs, {
       overcommit_memory: text(() => 0),
@@ -89,6 +108,8 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
       'file-max': text(() => '9223372036854775807'),
       'file-nr': text(() => '0\t0\t9223372036854775807'),
       nr_open: text(() => 1048576),
+      protected_hardlinks: number(0, 0, 1),
+      protected_symlinks: number(0, 0, 1),
       'pipe-max-size': text(() => 1048576),
       inotify: fixedDirectory(fs, {
         max_queued_events: text(() => 16384),
@@ -98,6 +119,38 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
     }),
     net: fixedDirectory(fs, {
       core: fixedDirectory(fs, { somaxconn: text(() => 4096) }),
+      ipv4: fixedDirectory(fs, {
+        conf: perInterface(fs, () => ({
+          accept_redirects: number(1, 0, 1),
+          accept_source_route: number(0, 0, 1),
+          rp_filter: number(0, 0, 2),
+          secure_redirects: number(1, 0, 1),
+        })),
+        ip_forward: number(0, 0, 1),
+        ip_local_port_range: text(() => '32768\t60999'),
+        ping_group_range: new PseudoText(fs, () => `${pingGroups}\n`, {
+          write: (t) => {
+            const range = /^\s*(\d+)\s+(\d+)\s*$/.exec(t);
+            if (range === null) throw linuxError(EINVAL);
+            pingGroups = `${range[1]}\t${range[2]}`;
+          },
+        }),
+        tcp_rfc1337: number(0, 0, 1),
+        tcp_syncookies: number(1, 0, 2),
+      }),
+      ipv6: fixedDirectory(fs, {
+        conf: perInterface(fs, () => ({
+          accept_redirects: number(1, 0, 1),
+          accept_source_route: number(0, -0x80000000, 0x7fffffff),
+          use_tempaddr: number(0, -0x80000000, 0x7fffffff),
+        })),
+      }),
     }),
   });
+}
+
+/** net.ipv4.conf and its like. */
+function perInterface(fs: PseudoFs, make: () => Record<string, PseudoText>): PseudoDirectory {
+  const directory = (): PseudoDirectory => fixedDirectory(fs, make());
+  return fixedDirectory(fs, { all: directory(), default: directory(), lo: directory() });
 }
