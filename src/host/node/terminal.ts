@@ -43,7 +43,9 @@ export interface AttachedTerminal {
   /** For SpawnOptions.tty and onStop. */
   readonly tty: ControllingTty;
   readonly onStop: (process: Process, sig: number) => void;
-  /** Descriptors 0, 1 and 2: the console. 2 is `errFile` if the host's standard error is elsewhere. */
+  /**
+   * Descriptors 0, 1 and 2: the console. 2 is `errFile` if the host's standard error is elsewhere, except in a system.
+   */
   stdio(errFile: OpenFile): (OpenFile | null)[];
   /** Settles when all output has left the process. */
   flushed(): Promise<void>;
@@ -115,8 +117,9 @@ class HostTerminal implements AttachedTerminal, ConsolePort {
   }
 
   stdio(errFile: OpenFile): (OpenFile | null)[] {
-    const file = terminalsOf(this.guest.machine.kernel).openConsole(this.tty);
-    return [file, file, process.stderr.isTTY ? file : errFile];
+    const { kernel } = this.guest.machine;
+    const file = terminalsOf(kernel).openConsole(this.tty);
+    return [file, file, process.stderr.isTTY || kernel.system ? file : errFile];
   }
 
   // ---- output

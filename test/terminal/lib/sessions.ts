@@ -10,7 +10,7 @@ import { type Size, Terminal } from './tmux.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** kevlar-jit from its sources. */
-const COMMAND = [process.execPath, '--import', 'tsx', `${ROOT}src/cli/main.ts`]
+export const COMMAND: string = [process.execPath, '--import', 'tsx', `${ROOT}src/cli/main.ts`]
   .map(quote)
   .join(' ');
 export const HOST_PROMPT = 'host: ';

@@ -82,8 +82,11 @@ export class Terminal {
   }
 
   /** Waits until the screen satisfies `wanted`. */
-  async until(wanted: string | RegExp | ((lines: string[]) => boolean)): Promise<string[]> {
-    const end = performance.now() + LIMIT_MS;
+  async until(
+    wanted: string | RegExp | ((lines: string[]) => boolean),
+    limitMs: number = LIMIT_MS,
+  ): Promise<string[]> {
+    const end = performance.now() + limitMs;
     for (;;) {
       const lines = this.screen();
       if (satisfies(lines, wanted)) return lines;
