@@ -69,6 +69,7 @@ async function session(root: string, stderr: string): Promise<void> {
     t.line('poweroff');
     const end = await t.until(/^status \d+$/m, BOOT_MS);
     assert.match(end.join('\n'), /reboot: Power down\nstatus 0$/);
+    assert.not.match(end.join('\n'), /!!/, 'a service failed to stop');
     assert.is(readFileSync(stderr, 'utf8'), '');
   } finally {
     t.close();

@@ -1,6 +1,7 @@
 /** /dev/null, zero, full, random, urandom (null(4), full(4), random(4)); drivers/char/mem.c. */
 
-import { EINVAL, ENOSPC, linuxError } from '../../errno.ts';
+import { CAP } from '../../cred/cred.ts';
+import { EFAULT, EINVAL, ENOSPC, EPERM, linuxError } from '../../errno.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { SEEK_CUR, SEEK_END, SEEK_SET } from '../../vfs/constants.ts';
 import type { DeviceRegistry } from '../../vfs/devices.ts';
@@ -60,7 +61,39 @@ class FullFile extends ZeroFile {
   }
 }
 
+/** random(4) */
+const RNDGETENTCNT = 0x80045200;
+const RNDADDTOENTCNT = 0x40045201;
+const RNDADDENTROPY = 0x40085203;
+const RNDZAPENTCNT = 0x5204;
+const RNDCLEARPOOL = 0x5206;
+const RNDRESEEDCRNG = 0x5207;
+/** Bits that the pool holds: it is always full, since the host's randomness is behind it. */
+const POOL_BITS = 256;
+
 class RandomFile extends NullFile {
+  /** What is added to the pool changes nothing: the host's generator needs no seed of the guest's. */
+  override ioctl(sys: Sys, request: number, arg: number): number {
+    switch (request) {
+      case RNDGETENTCNT:
+        sys.mem.writeU32(arg, POOL_BITS);
+        return 0;
+      case RNDADDTOENTCNT:
+      case RNDADDENTROPY:
+        if (!sys.task.cred.has(CAP.SYS_ADMIN)) throw linuxError(EPERM);
+        if (sys.mem.readI32(arg) < 0) throw linuxError(EINVAL);
+        if (request === RNDADDENTROPY && sys.mem.readI32(arg + 4) < 0) throw linuxError(EFAULT);
+        return 0;
+      case RNDZAPENTCNT:
+      case RNDCLEARPOOL:
+      case RNDRESEEDCRNG:
+        if (!sys.task.cred.has(CAP.SYS_ADMIN)) throw linuxError(EPERM);
+        return 0;
+      default:
+        throw linuxError(EINVAL);
+    }
+  }
+
   override read(sys: Sys, to: IoSink): number {
     const bytes = new Uint8Array(Math.min(CHUNK, to.remaining));
     let done = 0;
