@@ -49,6 +49,16 @@ export interface TranslationObserver {
   translated(tb: Tb): void;
 }
 
+/** Sees guest code begin and end to run (machine/watch). */
+export interface CpuWatch {
+  /** Guest code is about to run. */
+  entering(): void;
+  /** It has stopped. */
+  left(): void;
+  /** One instruction was executed alone; `faulted`: it raised an exception, perhaps before it stored. */
+  stepped(faulted: boolean): void;
+}
+
 export type { CpuLevel };
 
 export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
@@ -104,6 +114,7 @@ export class Cpu implements CpuPort, LockstepHost {
   observer: TranslationObserver | null = null;
   /** Where to stop; null costs nothing. */
   breakpoints: Breakpoints | null = null;
+  watch: CpuWatch | null = null;
   /** Name of the function at an address of the running program, for log lines. */
   symbolize: (pc: number) => string | null = () => null;
   private readonly mem: LinearMemory;
@@ -153,11 +164,13 @@ export class Cpu implements CpuPort, LockstepHost {
   }
 
   run(budget: number): number {
+    this.watch?.entering();
     this.I32[ENG_BUDGET] = budget;
     let stop = this.dispatch();
     while (stop === CPU_STOP.exception && this.I32[ENG_VECTOR] === VECTOR.BREAKPOINT) {
       stop = this.passBreakpoint();
     }
+    this.watch?.left();
     this.instructions += budget - (this.I32[ENG_BUDGET] as number);
     return stop;
   }
@@ -471,8 +484,8 @@ export class Cpu implements CpuPort, LockstepHost {
   }
 
   /**
-   * Executes the one instruction at rip in a throw-away block: after a store into translated code
-   * (which now goes through and invalidates), or because TF is set (#DB afterwards).
+   * Executes the one instruction at rip in a throw-away block: after a store into translated code or watched
+   * memory (which now goes through and invalidates, or is noted), or because TF is set (#DB afterwards).
    * @returns a CPU_STOP, or 0 to go on
    */
   private singleStep(trap: boolean): number {
@@ -487,6 +500,7 @@ export class Cpu implements CpuPort, LockstepHost {
     this.mmu.allowSelfModify = true;
     const r = interp.enter(block);
     this.mmu.allowSelfModify = false;
+    this.watch?.stepped(r === EXIT.exception);
     interp.kill(block);
     if (r === EXIT.syscall) return CPU_STOP.syscall;
     if (r === EXIT.exception) return CPU_STOP.exception;

@@ -5,7 +5,7 @@
 
 import { PAGE_SIZE } from '../common/layout.ts';
 import { FRAME_FREE, frameHost, hostFrame } from '../mmu/frames.ts';
-import type { Paging } from '../mmu/paging.ts';
+import { MARK_CODE, type Paging } from '../mmu/paging.ts';
 import type { CodeCache, Tb } from './code-cache.ts';
 
 /** Bytes that `some` compares at least, if there are as many. */
@@ -106,7 +106,7 @@ export class TranslationAudit {
   }
 
   private checkTracked(tb: Tb, frame: number, out: string[]): void {
-    if (this.paging.codeFrames[frame] === 1) return;
+    if ((this.paging.marks[frame]! & MARK_CODE) !== 0) return;
     out.push(`${name(tb)}: stores into frame ${frame} are not tracked`);
   }
 }

@@ -14,7 +14,7 @@ import {
   ZERO_FRAME,
 } from './frames.ts';
 import type { PageTables } from './page-tables.ts';
-import type { Paging } from './paging.ts';
+import { MARK_CODE, type Paging } from './paging.ts';
 import { formatPte, PTE_NX, PTE_PRESENT, PTE_USER, PTE_WRITABLE, pteFrame } from './pte.ts';
 
 /** The code cache compares each translation's source bytes with memory; one line per difference. */
@@ -76,7 +76,8 @@ export function auditFrame(paging: Paging, frame: number, mapped: number, out: s
   if (kind === FRAME_FREE) {
     if (mapped > 0) out.push(`free ${named(paging, frame)} is mapped ${mapped} times`);
     if (refs !== 0) out.push(`free frame ${frame} has ${refs} references`);
-    if (paging.codeFrames[frame] !== 0) out.push(`free frame ${frame} is marked as code`);
+    if (paging.marks[frame] !== 0)
+      out.push(`free frame ${frame} is marked${markName(paging.marks[frame]!)}`);
   }
   if (kind === FRAME_FREE || kind === FRAME_ZERO) return;
   const users = mapped + (kind === FRAME_CACHE ? 1 : 0);
@@ -130,7 +131,7 @@ function auditTlbEntry(
   out: string[],
 ): void {
   const pte = space.get(vpn);
-  const code = paging.codeFrames[frame] !== 0;
+  const marked = paging.marks[frame] !== 0;
   const write = (rights & (1 << TLB_WRITE)) !== 0;
   const exec = (rights & (1 << TLB_EXEC)) !== 0;
   const need = PTE_PRESENT | PTE_USER | (write ? PTE_WRITABLE : 0);
@@ -138,13 +139,17 @@ function auditTlbEntry(
     (pte & need) === need &&
     pteFrame(pte) === frame &&
     !(exec && (pte & PTE_NX) !== 0) &&
-    !(write && code);
+    !(write && marked);
   if (agrees) return;
   const read = (rights & (1 << TLB_READ)) !== 0;
   const has = `${read ? 'R' : '-'}${write ? 'W' : '-'}${exec ? 'X' : '-'}`;
-  const of = `frame ${frame}${code ? ' (code)' : ''}`;
+  const of = `frame ${frame}${marked ? markName(paging.marks[frame]!) : ''}`;
   out.push(`${where(space, vpn)}: TLB has ${has} of ${of}, entry is ${formatPte(pte)}`);
   out.push(...paging.log.format(vpn));
+}
+
+function markName(marks: number): string {
+  return (marks & MARK_CODE) !== 0 ? ' (code)' : ' (watched)';
 }
 
 /** A frame with what maps it, for findings. */

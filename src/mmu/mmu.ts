@@ -4,7 +4,7 @@
  * 6.15 interrupt 14). Has the shape of GuestAccess (ir/helpers.ts), which engines call.
  *
  * Invariants: a store that crosses a page checks both pages before it writes a byte; a store that
- * would change bytes of translated code writes nothing and returns -2, unless allowSelfModify;
+ * would change bytes of translated code, or watched ones, writes nothing and returns -2, unless allowSelfModify;
  * results are host offsets (>= 0), 0 for done, or negative with the engine words set. Nothing is
  * allocated here.
  *
@@ -68,7 +68,7 @@ export class Mmu {
   journal: Journal | null = null;
   /** No store ever hits the TLB. To be set before anything runs. */
   slowStores = false;
-  /** Stores into translated code are done and invalidate it, instead of returning -2. */
+  /** Stores into translated code are done and invalidate it (and watched ones are noted), instead of returning -2. */
   allowSelfModify = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
   lastFault: number = FAULT_MAPERR;
@@ -136,8 +136,9 @@ export class Mmu {
     const host = this.translate(lo, hi, ACCESS_WRITE);
     if (host < 0) return host;
     const frame = hostFrame(host);
-    if (this.paging.codeFrames[frame] !== 0 && !this.checkCode(host, frame, size))
+    if (this.paging.marks[frame] !== 0 && !this.mayStore(lo, hi, host, frame, size)) {
       return SELF_MODIFY;
+    }
     if (this.journal !== null) this.journal.save(host, size);
     return host;
   }
@@ -190,6 +191,7 @@ export class Mmu {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const pte = space.lookup(lo, hi);
       if (pteAllows(pte, access)) return this.fill(space, lo, hi, access, pte);
+      if (access === ACCESS_WRITE && this.waitsForStep(space, lo, hi)) return SELF_MODIFY;
       const result = space.handler.fault(hi * 0x1_0000_0000 + (lo >>> 0), access);
       if (result !== FAULT_FIXED) {
         return this.pageFault(lo, hi, access | (pte & PTE_PRESENT), result);
@@ -201,7 +203,7 @@ export class Mmu {
   private fill(space: PageTables, lo: number, hi: number, access: number, pte: number): number {
     const frame = pteFrame(pte);
     const host = frameHost(frame) + (lo & (PAGE_SIZE - 1));
-    const { tlb, codeFrames } = this.paging;
+    const { tlb, marks } = this.paging;
     const used = access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
     if ((pte & used) !== used) {
       this.paging.touch(space, hi * 0x100000 + (lo >>> 12), used);
@@ -212,7 +214,7 @@ export class Mmu {
     else tlb.fill(lo, hi, generation, TLB_READ, host);
     // A page that is dirty already gets its write right along with the read right.
     const writable = access === ACCESS_WRITE || (pte & PTE_DIRTY) !== 0;
-    if (writable && (pte & PTE_WRITABLE) !== 0 && codeFrames[frame] === 0 && !this.slowStores) {
+    if (writable && (pte & PTE_WRITABLE) !== 0 && marks[frame] === 0 && !this.slowStores) {
       tlb.fill(lo, hi, generation, TLB_WRITE, host);
     }
     return host;
@@ -237,13 +239,25 @@ export class Mmu {
     return this.raise(VECTOR_PF, bits | FAULT_USER);
   }
 
-  /** Whether a store may go ahead, after invalidating what it changes if that is wanted. */
-  private checkCode(host: number, frame: number, size: number): boolean {
+  /** Whether a store may go ahead, after those are told who want to know if it is executed alone. */
+  private mayStore(lo: number, hi: number, host: number, frame: number, size: number): boolean {
+    const { tracker, watch } = this.paging;
     const from = host & (PAGE_SIZE - 1);
-    if (!this.paging.tracker.overlaps(frame, from, from + size)) return true;
+    const to = from + size;
+    const code = tracker.overlaps(frame, from, to);
+    const watched = watch?.overlaps(frame, from, to) === true;
+    if (!code && !watched) return true;
     if (!this.allowSelfModify) return false;
-    this.paging.tracker.invalidate(frame, from, from + size, 'store');
+    if (code) tracker.invalidate(frame, from, to, 'store');
+    if (watched) watch.storing(frame, from, to, lo, hi);
     return true;
+  }
+
+  /** Whether a store that faults is to be executed alone, so that whoever watches sees which one it is. */
+  private waitsForStep(space: PageTables, lo: number, hi: number): boolean {
+    const { watch } = this.paging;
+    if (watch === null || this.allowSelfModify) return false;
+    return watch.watches(space, hi * 0x100000 + (lo >>> 12));
   }
 
   private readCrossing(lo: number, hi: number, size: number, inPage: number): number {

@@ -4,8 +4,8 @@
  * 4.10.4 lists what an operating system has to invalidate).
  *
  * Invariants, all checked by audit.ts: references of a frame = entries naming it + 1 if a page
- * cache owns it; the TLB has no right that the entry does not give; a page of code has no write
- * right in the TLB; two page tables have the same code generation only if no executable entry of
+ * cache owns it; the TLB has no right that the entry does not give; a page of code, or one that is watched, has no
+ * write right in the TLB; two page tables have the same code generation only if no executable entry of
  * one was removed or changed since they were equal.
  */
 
@@ -27,6 +27,31 @@ export interface CodeTracker {
   invalidate(frame: number, from: number, to: number, reason: string): void;
 }
 
+/**
+ * Whoever watches memory (machine/watch). Ranges are offsets within the frame, end exclusive; all calls but
+ * `storing` may come in the middle of a change, so nothing may be read from files or faulted in.
+ */
+export interface MemoryWatch {
+  /** Whether any of these bytes is watched. */
+  overlaps(frame: number, from: number, to: number): boolean;
+  /** Whether some of this page is watched in this address space, mapped or not. */
+  watches(space: PageTables, vpn: number): boolean;
+  /** An instruction, which runs alone, is about to store into watched bytes, through the address hi:lo. */
+  storing(frame: number, from: number, to: number, lo: number, hi: number): void;
+  /** Anything else is about to change bytes of a frame that is watched. */
+  contentChanges(frame: number, from: number, to: number): void;
+  /** An entry was changed. */
+  entryChanged(space: PageTables, vpn: number, before: number, after: number): void;
+  /** A page cache has a page of its file in a frame from now on. */
+  cached(cache: object, index: number, frame: number): void;
+  /** A frame that is watched is about to be free. */
+  freed(frame: number): void;
+}
+
+/** Marks of frames: stores into one that has any take the slow path. */
+export const MARK_CODE = 1;
+export const MARK_WATCHED = 2;
+
 /** Leaf tables that even a small machine may have: 2 KiB each. */
 const MIN_TABLES = 8192;
 
@@ -39,9 +64,10 @@ export class Paging {
   readonly tlb: Tlb;
   readonly log: PteLog = new PteLog();
   readonly spaces: Map<number, PageTables> = new Map();
-  /** 1: the frame holds translated code. */
-  readonly codeFrames: Uint8Array;
+  /** MARK_CODE: the frame holds translated code; MARK_WATCHED: `watch` wants to know of changes. */
+  readonly marks: Uint8Array;
   tracker: CodeTracker = NO_CODE;
+  watch: MemoryWatch | null = null;
   current: PageTables | null = null;
   /** Sees page tables that are about to be destroyed (the audit). */
   onDestroy: ((space: PageTables) => void) | null = null;
@@ -57,12 +83,14 @@ export class Paging {
     this.frames = frames;
     this.rmap = new ReverseMap(this.frames.total);
     this.tlb = new Tlb(memory.I32);
-    this.codeFrames = new Uint8Array(this.frames.total);
+    this.marks = new Uint8Array(this.frames.total);
     this.maxTables = Math.max(MIN_TABLES, this.frames.total);
     this.frames.onFree = (frame) => {
-      if (this.codeFrames[frame] === 0) return;
-      this.contentChanges(frame, 0, PAGE_SIZE, 'frame freed');
-      this.codeFrames[frame] = 0;
+      const marks = this.marks[frame]!;
+      if (marks === 0) return;
+      if ((marks & MARK_CODE) !== 0) this.tracker.invalidate(frame, 0, PAGE_SIZE, 'frame freed');
+      if ((marks & MARK_WATCHED) !== 0) this.watch?.freed(frame);
+      this.marks[frame] = 0;
     };
   }
 
@@ -128,6 +156,7 @@ export class Paging {
     const old = leaf[slot]!;
     leaf[slot] = pte;
     this.changed(space, vpn, old, pte);
+    if (this.watch !== null) this.watch.entryChanged(space, vpn, old, pte);
   }
 
   /** Maps 512 frames from `pte`'s on as a 2 MiB page where nothing is mapped. */
@@ -136,7 +165,9 @@ export class Paging {
     space.huge.set(table, pte | PTE_HUGE);
     for (let i = 0; i < HUGE_PAGE_FRAMES; i++) {
       const vpn = table * HUGE_PAGE_FRAMES + i;
-      this.changed(space, vpn, 0, (pte & ~PTE_HUGE) + (i << 12));
+      const entry = (pte & ~PTE_HUGE) + (i << 12);
+      this.changed(space, vpn, 0, entry);
+      if (this.watch !== null) this.watch.entryChanged(space, vpn, 0, entry);
     }
   }
 
@@ -207,8 +238,28 @@ export class Paging {
 
   /** From now on stores into the frame take the slow path, which asks the tracker. */
   protectCode(frame: number): void {
-    if (this.codeFrames[frame] === 1) return;
-    this.codeFrames[frame] = 1;
+    this.mark(frame, MARK_CODE);
+  }
+
+  /** The frame holds no translations any more. */
+  unprotectCode(frame: number): void {
+    this.marks[frame]! &= ~MARK_CODE;
+  }
+
+  /** From now on `watch` learns of changes of the frame. */
+  watchFrame(frame: number): void {
+    this.mark(frame, MARK_WATCHED);
+  }
+
+  unwatchFrame(frame: number): void {
+    this.marks[frame]! &= ~MARK_WATCHED;
+  }
+
+  /** Takes the write right to a frame out of the TLB; no more get in while it has a mark (Mmu.fill). */
+  private mark(frame: number, mark: number): void {
+    const marks = this.marks[frame]!;
+    this.marks[frame] = marks | mark;
+    if (marks !== 0) return;
     this.rmap.forEach(frame, (id, vpn) => {
       const space = this.spaces.get(id);
       if (space === undefined || space.tlbEpoch !== this.tlb.epoch) return;
@@ -216,14 +267,12 @@ export class Paging {
     });
   }
 
-  /** The frame holds no translations any more. */
-  unprotectCode(frame: number): void {
-    this.codeFrames[frame] = 0;
-  }
-
   /** To be called before anything but a guest store changes bytes of a frame. */
   contentChanges(frame: number, from: number, to: number, reason: string): void {
-    if (this.codeFrames[frame] === 1) this.tracker.invalidate(frame, from, to, reason);
+    const marks = this.marks[frame]!;
+    if (marks === 0) return;
+    if ((marks & MARK_CODE) !== 0) this.tracker.invalidate(frame, from, to, reason);
+    if ((marks & MARK_WATCHED) !== 0) this.watch?.contentChanges(frame, from, to);
   }
 
   private changed(space: PageTables, vpn: number, old: number, pte: number): void {

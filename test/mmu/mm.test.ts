@@ -720,8 +720,8 @@ test('the audit finds what is wrong', () => {
   assert.match(findings(rig), /2 references, 1 users/);
   rig.paging.frames.release(as.tables.get(A / P) >>> 12);
   const frame = as.tables.get(A / P) >>> 12;
-  rig.paging.codeFrames[frame] = 1;
+  rig.paging.marks[frame] = 1;
   assert.match(findings(rig), /TLB has RW/);
-  rig.paging.codeFrames[frame] = 0;
+  rig.paging.marks[frame] = 0;
   checkAudit(rig);
 });

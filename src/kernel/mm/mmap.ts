@@ -284,6 +284,7 @@ function protectPart(as: AddressSpace, vma: Vma, start: number, end: number, pro
   as.areas.splitAt(end);
   const part = as.areas.find(start)!;
   part.prot = prot;
+  as.areas.version++;
   applyProtection(as, part);
 }
 

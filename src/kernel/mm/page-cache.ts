@@ -222,6 +222,7 @@ export class PageCache implements FilePages {
   private adopt(index: number, frame: number): void {
     this.paging.frames.retain(frame);
     this.pages.set(index, frame);
+    if (this.paging.watch !== null) this.paging.watch.cached(this, index, frame);
   }
 
   private forget(index: number, frame: number): void {

@@ -13,6 +13,8 @@ export class VmaList {
   readonly items: Vma[] = [];
   /** Pages in all areas. */
   totalPages = 0;
+  /** Changes whenever what is mapped where, or with what protection, does. */
+  version = 0;
   private readonly owner: AreaOwner;
 
   constructor(owner: AreaOwner) {
@@ -70,6 +72,7 @@ export class VmaList {
     const next = this.items[i];
     if (next !== undefined && next.start < vma.end) panic(`area overlaps another: ${vma.start}`);
     this.items.splice(i, 0, vma);
+    this.version++;
     this.totalPages += vma.pages;
     if (vma.file !== null) {
       vma.file.retain();
@@ -85,6 +88,7 @@ export class VmaList {
   }
 
   private forget(vma: Vma): void {
+    this.version++;
     this.totalPages -= vma.pages;
     if (vma.file !== null) {
       vma.file.pages.mappers.delete(vma);
@@ -114,6 +118,7 @@ export class VmaList {
 
   /** Moves the bounds of an area; `filePage` stays that of its start. */
   resize(vma: Vma, start: number, end: number): void {
+    this.version++;
     this.totalPages -= vma.pages;
     if (vma.file !== null) vma.filePage += (start - vma.start) / PAGE_SIZE;
     vma.start = start;
