@@ -15,6 +15,7 @@ import { startStats, statsText } from '../machine/stats.ts';
 import type { RunOptions } from './commands/run.ts';
 import { UserError } from './errors.ts';
 import { startError } from './start-error.ts';
+import { startWatch } from './watch-option.ts';
 
 /** The longest period that setInterval takes. */
 const FOREVER_MS = 0x7fffffff;
@@ -42,6 +43,7 @@ export async function runProgram(
   const { guest } = node;
 
   const closeTraces = startTraces(node, options);
+  const endWatch = startWatch(guest.machine, options);
   try {
     hooks?.booted(node, argv);
     if (options.stats !== undefined) startStats(guest.machine);
@@ -52,6 +54,7 @@ export async function runProgram(
     if (options.stats !== undefined) writeStats(guest, options.stats);
     return status.code;
   } finally {
+    endWatch();
     node.close();
     await closeTraces();
   }

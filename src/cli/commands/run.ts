@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CpuLevel, Engine } from '../../machine/cpu.ts';
+import type { WatchSpec } from '../../machine/watch/where.ts';
 import { UserError } from '../errors.ts';
 import {
   parseCpu,
@@ -13,6 +14,7 @@ import {
   type User,
   type Volume,
 } from '../values.ts';
+import { parseWatch, WATCH_HELP } from '../watch-option.ts';
 
 /** Options of `run`, parsed; `dump` takes the same. */
 export interface RunOptions {
@@ -32,6 +34,8 @@ export interface RunOptions {
   readonly dump?: string;
   /** The program is the init of a whole system. */
   readonly init?: boolean;
+  readonly watch?: readonly WatchSpec[];
+  readonly watchLog?: string;
 }
 
 /** A parser that throws UserError, for commander. */
@@ -109,7 +113,8 @@ Examples:
   kevlar-jit run --image alpine.ext4 --save --init
   kevlar-jit run -v ./src:/src:ro -w /src -- sh -c 'ls | wc -l'
   kevlar-jit run --strace=calls.txt -- ls /
-  kevlar-jit run --trace-ld -- python3 -c 'import math'`;
+  kevlar-jit run --trace-ld -- python3 -c 'import math'
+  kevlar-jit run --watch libpython3.13.so.1.0:.gnu.hash -- python3 -c 'import math'`;
 
 export function runCommand(): Command {
   return withMachineOptions(new Command('run'))
@@ -123,7 +128,10 @@ export function runCommand(): Command {
         'user',
       ]),
     )
+    .option('--watch <where>', 'report every change of guest memory', collect(parseWatch), [])
+    .option('--watch-log <file>', 'where reports go (default: standard error)')
     .passThroughOptions()
+    .addHelpText('after', WATCH_HELP)
     .addHelpText('after', HELP)
     .action(async (program: string[], options: RunOptions) => {
       const { runProgram } = await import('../run-program.ts');
