@@ -6,6 +6,7 @@
 
 import { Ext4FileSystem } from '../kernel/fs/ext4/fs.ts';
 import type { SpawnOptions } from '../kernel/kernel.ts';
+import type { MmLayout } from '../kernel/mm/layout.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import type { Process } from '../kernel/process/process.ts';
 import type { FileSystem, OpenFile } from '../kernel/vfs/types.ts';
@@ -32,6 +33,8 @@ export interface GuestOptions {
   readonly system?: boolean;
   /** See MachineOptions. In Node the environment may say so: KEVLAR_AUDIT=1. */
   readonly audit?: boolean;
+  /** See MachineOptions. */
+  readonly layout?: MmLayout;
   readonly host: HostPort;
   readonly ticker: Ticker;
 }
@@ -103,6 +106,7 @@ export class Guest {
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       ...(options.system === undefined ? {} : { system: options.system }),
       ...(options.audit === undefined ? {} : { audit: options.audit }),
+      ...(options.layout === undefined ? {} : { layout: options.layout }),
     });
     const rootFs = mountAll(machine, options.root);
     return new Guest(machine, new GuestLoop(machine.kernel, options.ticker), rootFs);

@@ -44,6 +44,8 @@ export interface KernelOptions {
    * virtual consoles and a clock chip, init is protected from signals, and the machine does not outlive it.
    */
   readonly system?: boolean;
+  /** Where programs' memory goes without `aslr`; default: DEFAULT_LAYOUT. */
+  readonly layout?: MmLayout;
 }
 
 export interface SpawnOptions {
@@ -99,6 +101,7 @@ export class Kernel {
   ctrlAltDelRestarts = true;
   /** Every process is being ended on purpose. */
   private ending = false;
+  private readonly layout: MmLayout;
   hostname: string;
   domainname = '(none)';
   /** Monotonic milliseconds at boot. */
@@ -117,6 +120,7 @@ export class Kernel {
     this.clock = new SystemClock(this.host.clock);
     this.aslr = options.aslr ?? false;
     this.system = options.system ?? false;
+    this.layout = options.layout ?? DEFAULT_LAYOUT;
     this.hostname = options.hostname ?? 'kevlar';
     this.bootTime = this.now();
     this.messages = new KernelLog(() => this.now() - this.bootTime);
@@ -216,7 +220,7 @@ export class Kernel {
 
   /** Where the next program's memory goes. */
   chooseLayout(): MmLayout {
-    return this.aslr ? randomLayout((below) => this.randomBelow(below)) : DEFAULT_LAYOUT;
+    return this.aslr ? randomLayout((below) => this.randomBelow(below)) : this.layout;
   }
 
   private randomBelow(below: number): number {

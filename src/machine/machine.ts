@@ -7,6 +7,7 @@ import { createLinearMemory, type LinearMemory } from '../common/memory.ts';
 import type { CpuLevel } from '../frontend-x86/cpuid.ts';
 import { pcNumber } from '../ir/cfg/region.ts';
 import { Kernel } from '../kernel/kernel.ts';
+import type { MmLayout } from '../kernel/mm/layout.ts';
 import type { HostPort } from '../kernel/ports.ts';
 import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
@@ -28,6 +29,8 @@ export interface MachineOptions {
   readonly system?: boolean;
   /** Check memory maps after every system call that changes them (machine-audit.ts): for tests. */
   readonly audit?: boolean;
+  /** Where programs' memory goes: for tests. */
+  readonly layout?: MmLayout;
 }
 
 /** Random words of the host's, a KiB at a time: a call of its own for each would cost a microsecond. */
@@ -94,6 +97,7 @@ export class Machine {
       host: options.host,
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       ...(options.system === undefined ? {} : { system: options.system }),
+      ...(options.layout === undefined ? {} : { layout: options.layout }),
     });
     this.audit = frames === null ? null : new MachineAudit(this.kernel, this.cpu.cache, frames);
   }

@@ -6,6 +6,7 @@ import { LinuxError } from '../../kernel/errno.ts';
 import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../kernel/fs/blockdev.ts';
 import { HostFs } from '../../kernel/fs/hostfs/hostfs.ts';
 import { createLazyTree } from '../../kernel/fs/hostfs/lazy-tree.ts';
+import { PLANTED_LAYOUT } from '../../kernel/mm/layout.ts';
 import type { BlockDevice } from '../../kernel/ports.ts';
 import { Strace } from '../../kernel/syscall/strace.ts';
 import { MS_RDONLY } from '../../kernel/vfs/constants.ts';
@@ -149,6 +150,8 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     host: nodeHost(log),
     ticker: nodeTicker,
     audit: options.audit ?? process.env.KEVLAR_AUDIT === '1',
+    // For docs/finding-a-corrupted-page.md and its test; guests have an environment of their own.
+    ...(process.env.KEVLAR_PLANTED_BUG === 'brk' ? { layout: PLANTED_LAYOUT } : {}),
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),

@@ -29,6 +29,11 @@ export interface MmLayout {
   readonly mmapTop: number;
   /** Bytes left free between the end of the program and its first heap page. */
   readonly brkGap: number;
+  /**
+   * A bug that is planted to show how one like it is found (docs/finding-a-corrupted-page.md): brk does not look
+   * what lies above the heap, and what it grows over stays in the page tables.
+   */
+  readonly brkOverMappings?: boolean;
 }
 
 export const DEFAULT_LAYOUT: MmLayout = {
@@ -36,6 +41,17 @@ export const DEFAULT_LAYOUT: MmLayout = {
   stackTop: 0xffff_0000,
   mmapTop: 0xf7df_0000,
   brkGap: 0,
+};
+
+/**
+ * DEFAULT_LAYOUT with the planted bug. The heap begins where mappings above 4 GiB are, so all are put there:
+ * with the bundled image's python3 the dynamic linker (0xbb000 bytes), libpython (0x57f000), and right below
+ * it the two pages that its heap has by then.
+ */
+export const PLANTED_LAYOUT: MmLayout = {
+  ...DEFAULT_LAYOUT,
+  brkGap: HIGH_TOP - 0xbb000 - 0x57f000 - 0x2000 - 0x5555_5000,
+  brkOverMappings: true,
 };
 
 /** `--aslr`: Linux's 64-bit layout. `randomPages(n)` gives an integer in [0, n). */

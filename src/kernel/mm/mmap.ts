@@ -324,7 +324,8 @@ function shrinkHeap(as: AddressSpace, start: number, end: number): boolean {
 
 function growHeap(as: AddressSpace, start: number, end: number): boolean {
   // One page stays free between the heap and what lies above, and a stack keeps its gap.
-  if (!isFree(as, start, end + PAGE_SIZE)) return false;
+  const planted = as.layout.brkOverMappings === true;
+  if (!planted && !isFree(as, start, end + PAGE_SIZE)) return false;
   if (end - as.startBrk > as.limits.data) return false;
   const pages = (end - start) / PAGE_SIZE;
   if (pages > as.paging.frames.total) return false;
@@ -335,7 +336,15 @@ function growHeap(as: AddressSpace, start: number, end: number): boolean {
     if (e instanceof LinuxError) return false;
     throw e;
   }
+  if (planted) dropAreas(as, start, end);
   as.addArea(start, end, PROT_READ | PROT_WRITE, 0);
   if ((as.defaultFlags & VM_LOCKED) !== 0) populateRange(as, start, end);
   return true;
+}
+
+/** The planted bug (MmLayout.brkOverMappings): takes areas out of the list, and leaves their pages mapped. */
+function dropAreas(as: AddressSpace, start: number, end: number): void {
+  as.areas.splitAt(start);
+  as.areas.splitAt(end);
+  as.areas.removeWithin(start, end);
 }
