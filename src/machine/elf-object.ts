@@ -65,6 +65,8 @@ export interface Segment {
   readonly offset: number;
   readonly size: number;
   readonly address: number;
+  /** Bytes of memory. */
+  readonly memory: number;
 }
 
 interface Section {
@@ -182,6 +184,7 @@ function readSegments(file: MappedFile, head: DataView): Segment[] {
       offset: u64(table, at + 8),
       size: u64(table, at + 32),
       address: u64(table, at + 16),
+      memory: u64(table, at + 40),
     });
   }
   return segments;

@@ -67,15 +67,22 @@ export interface Note {
   /** The pages concerned. */
   readonly pages: readonly Page[];
   /** Offsets in the frame. */
-  readonly from: number;
+  from: number;
   to: number;
   /** A store's address and address space. */
   readonly va: number;
   readonly space: number;
-  /** An entry's values, and what the kernel was doing. */
+  /** An entry's values, what the kernel was doing, and what each page's bytes were before and right after. */
   readonly before: number;
   readonly after: number;
   readonly context: string;
+  readonly contents: readonly Contents[];
+}
+
+/** Null: not in memory. */
+export interface Contents {
+  readonly before: Uint8Array | null;
+  readonly after: Uint8Array | null;
 }
 
 export class WatchedPages implements MemoryWatch {
@@ -199,9 +206,14 @@ export class WatchedPages implements MemoryWatch {
     for (const page of pages) this.bind(page);
     if (pteFrame(before) === pteFrame(after) && (before === 0) === (after === 0)) return;
     const { context } = this.paging.log;
+    const contents = pages.map((page) => {
+      const known = page.known ? page.bytes.slice() : null;
+      this.look(page);
+      return { before: known, after: page.known ? page.bytes.slice() : null };
+    });
     this.note({
       ...{ kind: 'entry', origin: this.witness.see(this.shown(pages)), pages: [...pages] },
-      ...{ from: 0, to: PAGE_SIZE, va: -1, space: space.id, before, after, context },
+      ...{ from: 0, to: PAGE_SIZE, va: -1, space: space.id, before, after, context, contents },
     });
   }
 
@@ -231,14 +243,17 @@ export class WatchedPages implements MemoryWatch {
     if (pages.length === 0) return;
     const last = this.notes[this.notes.length - 1];
     const space = this.paging.current?.id ?? -1;
-    const goesOn = last?.kind === kind && last.to === from && last.pages[0]?.frame === frame;
-    if (goesOn && this.witness.same(last.origin) && last.pages.length === pages.length) {
-      last.to = to;
+    // A helper stores in pieces, and asks for all of them first.
+    const goesOn = last?.kind === kind && last.to >= from && last.from <= to;
+    const here = goesOn && last.pages.length === pages.length && last.pages[0] === pages[0];
+    if (here && this.witness.same(last.origin)) {
+      last.from = Math.min(last.from, from);
+      last.to = Math.max(last.to, to);
       return;
     }
     this.note({
       ...{ kind, origin: this.witness.see(this.shown(pages)), pages, from, to, va, space },
-      ...{ before: 0, after: 0, context: '' },
+      ...{ before: 0, after: 0, context: '', contents: [] },
     });
   }
 

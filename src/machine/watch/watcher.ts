@@ -19,7 +19,7 @@ import { pteFrame } from '../../mmu/pte.ts';
 import type { CpuWatch } from '../cpu.ts';
 import type { Machine } from '../machine.ts';
 import { areaLines, hex, mapped, printable, withoutRights } from './areas.ts';
-import { type Note, type Page, type Range, WatchedPages } from './pages.ts';
+import { type Contents, type Note, type Page, type Range, WatchedPages } from './pages.ts';
 import {
   areaChangeLines,
   backingLines,
@@ -217,8 +217,8 @@ export class MemoryWatcher implements CpuWatch {
     watch.armed++;
     if (raw || !watch.count('mapped')) return;
     const origin = this.now();
-    const at = `${hex(start)}-${hex(end)}`;
-    this.header(watch, origin, `${this.deedOf(origin)} has it mapped at ${at}`);
+    const how = origin.by === 'syscall' || this.result !== null ? this.deedOf(origin) : 'its start';
+    this.header(watch, origin, `${how} maps it at ${hex(start)}-${hex(end)}`);
     letGo(origin);
   }
 
@@ -319,11 +319,8 @@ export class MemoryWatcher implements CpuWatch {
   }
 
   private entryNote(note: Note): void {
-    for (const page of note.pages) {
+    for (const [i, page] of note.pages.entries()) {
       const { watch } = page.range;
-      const before = page.known ? page.bytes.slice() : null;
-      const now = this.pages.current(page)?.slice() ?? null;
-      this.pages.look(page);
       if (!this.alive(page.range) || page.range.raw) continue;
       const [kind, text] = this.entryChange(note);
       if (!watch.count(kind)) continue;
@@ -332,7 +329,7 @@ export class MemoryWatcher implements CpuWatch {
       const doing = `${this.deedOf(origin)} (${note.context})`;
       this.header(watch, origin, `${doing}: ${kind} at ${at}: ${text}`);
       this.lines(placeLines(this.machine.symbols, origin));
-      const whole = { page, from: page.from, to: page.to, before, after: now };
+      const whole = { page, from: page.from, to: page.to, ...(note.contents[i] as Contents) };
       this.lines(bytesLines(narrow(whole) ?? whole));
       this.lines(backingLines(page));
     }

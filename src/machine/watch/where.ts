@@ -9,7 +9,7 @@
 import { PAGE_SIZE } from '../../common/layout.ts';
 import type { AddressSpace } from '../../kernel/mm/address-space.ts';
 import type { MappedFile, Vma } from '../../kernel/mm/vma.ts';
-import { ElfObject, type NamedBytes, type Segment } from '../elf-object.ts';
+import { ElfObject, type NamedBytes } from '../elf-object.ts';
 
 /** WHERE of `--watch`. */
 export interface WatchSpec {
@@ -37,6 +37,13 @@ export interface Place {
   readonly raw: boolean;
 }
 
+/** A file as a program or library, loaded by its program headers. */
+interface Image {
+  /** What is added to addresses. */
+  readonly bias: number;
+  readonly end: number;
+}
+
 interface Names {
   readonly elf: ElfObject;
   readonly found: readonly NamedBytes[];
@@ -59,13 +66,19 @@ export class Places {
       return [{ start: address, end: address + (length ?? DEFAULT_LENGTH), raw: false }];
     }
     const places = new Map<number, Place>();
+    const images = new Map<Names, Image>();
     for (const vma of space.areas.items) {
       const { file } = vma;
       if (file === null || !this.meant(file)) continue;
       const names = this.namesIn(file);
       if (names === null) continue;
+      let image = images.get(names) ?? null;
+      if (image === null || vma.start >= image.end) {
+        image = imageAt(vma, names.elf);
+        if (image !== null) images.set(names, image);
+      }
       for (const bytes of names.found) {
-        for (const p of this.loaded(space, vma, names.elf, bytes)) places.set(p.start, p);
+        for (const p of this.of(bytes, space, vma, image)) places.set(p.start, p);
       }
     }
     return [...places.values()];
@@ -100,17 +113,15 @@ export class Places {
     return found.length === 0 ? null : { elf, found };
   }
 
-  private loaded(space: AddressSpace, vma: Vma, elf: ElfObject, bytes: NamedBytes): Place[] {
+  /** Where named bytes are in an area of the file, which may be part of an image of it. */
+  private of(bytes: NamedBytes, space: AddressSpace, vma: Vma, image: Image | null): Place[] {
     const size = Math.min(this.spec.length ?? (bytes.size || DEFAULT_LENGTH), MAX_LENGTH);
-    const from = vma.filePage * PAGE_SIZE;
-    const segment = segmentAt(elf.segments, from);
     const places: Place[] = [];
-    let start = -1;
-    if (segment !== undefined && bytes.address >= 0) {
-      start = vma.start - (segment.address - segment.offset + from) + bytes.address;
-      if (space.areas.covers(start, start + 1))
-        places.push({ start, end: start + size, raw: false });
+    const start = image === null || bytes.address < 0 ? -1 : image.bias + bytes.address;
+    if (start >= 0 && space.areas.covers(start, start + 1)) {
+      places.push({ start, end: start + size, raw: false });
     }
+    const from = vma.filePage * PAGE_SIZE;
     const inFile = vma.start + bytes.offset - from;
     const covered = bytes.offset >= from && inFile + size <= vma.end;
     if (covered && inFile !== start) places.push({ start: inFile, end: inFile + size, raw: true });
@@ -118,11 +129,13 @@ export class Places {
   }
 }
 
-/** The segment that an area of the file from page offset `from` on is of: one that begins there, if there is one. */
-function segmentAt(segments: readonly Segment[], from: number): Segment | undefined {
-  const first = (s: Segment): number => s.offset - (s.offset % PAGE_SIZE);
-  return (
-    segments.find((s) => first(s) === from) ??
-    segments.find((s) => first(s) <= from && from < s.offset + s.size)
-  );
+/** The image that begins with an area, if the area is of the file's first segment. */
+function imageAt(vma: Vma, { segments }: ElfObject): Image | null {
+  const [first] = segments;
+  if (first === undefined) return null;
+  const offset = first.offset - (first.offset % PAGE_SIZE);
+  if (vma.filePage * PAGE_SIZE !== offset) return null;
+  const bias = vma.start - (first.address - first.offset + offset);
+  const end = segments.reduce((max, s) => Math.max(max, s.address + s.memory), 0);
+  return { bias, end: bias + end };
 }

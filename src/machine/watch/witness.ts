@@ -6,7 +6,7 @@
  *
  * Alpine's programs have no frame pointers and no unwind tables at hand, so a backtrace is every word on the
  * stack that is an address behind a CALL in executable memory: returns of functions that have ended are among
- * them now and then.
+ * them now and then. Each is named once, however deep a recursion.
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
@@ -94,12 +94,15 @@ export class Witness {
   private places(space: AddressSpace): CodePlace[] {
     const { cpu } = this.kernel;
     const found = [codePlace(space, cpu.getReg(REG.rip))];
+    const known = new Set<number>();
     let sp = cpu.getReg(REG.rsp);
     sp -= sp % 8;
     for (let i = 0; i < STACK_WORDS && found.length <= MAX_RETURNS; i++, sp += 8) {
       const word = this.word(space, sp);
       if (word < 0) break;
-      if (this.returnsTo(space, word)) found.push(codePlace(space, word));
+      if (known.has(word) || !this.returnsTo(space, word)) continue;
+      known.add(word);
+      found.push(codePlace(space, word));
     }
     return found;
   }
