@@ -29,6 +29,8 @@ test('run', () => {
     '--trace-ld',
     '--stats',
     '--dump',
+    '--watch',
+    '--watch-log',
   ];
   for (const option of [...short, ...long]) assert.ok(stdout.includes(`  ${option} `), option);
   assert.match(stdout, /^Examples:$/m);

@@ -183,11 +183,12 @@ export class MemoryWatcher implements CpuWatch {
     seen.version = version;
     for (const range of seen.ranges) {
       const now = mapped(space, range.start, range.end);
-      if (now === range.areas) continue;
-      this.areasChanged(range, now);
-      range.areas = now;
+      if (now !== range.areas) {
+        this.areasChanged(range, now);
+        range.areas = now;
+        changed.push(range);
+      }
       range.shown = areaLines(space, range.start, range.end);
-      changed.push(range);
     }
     for (const watch of this.watches) {
       for (const place of watch.places.in(space)) this.arm(watch, space, seen, place);
