@@ -124,7 +124,10 @@ test('the first runs of each region are compared, and few of the others, if so w
   assert.is(status, 7 << 8);
   const [a, b] = [all.cpu.lockstep, few.cpu.lockstep];
   assert.ok(a !== null && b !== null);
-  assert.ok(b.regions > 0 && b.compared >= 5 && b.compared < a.compared / 2, `${b.compared} of ${a.compared}`);
+  assert.ok(
+    b.regions > 0 && b.compared >= 5 && b.compared < a.compared / 2,
+    `${b.compared} of ${a.compared}`,
+  );
   assert.is(few.cpu.instructions, all.cpu.instructions);
 });
 
