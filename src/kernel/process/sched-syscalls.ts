@@ -27,6 +27,12 @@ function findTask(sys: Sys, pid: number): Task {
   return task;
 }
 
+/** For the calls that know no negative ids: those are just not there. */
+function findAffinityTask(sys: Sys, pid: number): Task {
+  if (pid < 0) throw linuxError(ESRCH);
+  return findTask(sys, pid);
+}
+
 /** Gives the CPU to others: the task goes to the end of the run queue. */
 function sysSchedYield(sys: Sys): number {
   sys.kernel.scheduler.yieldCurrent();
@@ -82,13 +88,13 @@ function sysSchedRrGetInterval(sys: Sys, a: { pid: number; tp: number }): number
 /** The mask of CPU 0 alone, as long as the kernel's own mask (8 bytes). */
 function sysSchedGetaffinity(sys: Sys, a: { pid: number; size: number; mask: number }): number {
   if (a.size < 8 || a.size % 8 !== 0) throw linuxError(EINVAL);
-  findTask(sys, a.pid);
+  findAffinityTask(sys, a.pid);
   sys.mem.writePair(a.mask, 1, 0);
   return 8;
 }
 
 function sysSchedSetaffinity(sys: Sys, a: { pid: number; size: number; mask: number }): number {
-  findTask(sys, a.pid);
+  findAffinityTask(sys, a.pid);
   if (a.size === 0 || (sys.mem.readU8(a.mask) & 1) === 0) throw linuxError(EINVAL);
   return 0;
 }
