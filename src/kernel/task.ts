@@ -82,6 +82,7 @@ export class Task implements Waiter {
   /** sched_setscheduler(2): kept, not acted on. */
   schedPolicy = 0;
   schedPriority = 0;
+  schedResetOnFork = false;
   readonly startTime: number;
 
   constructor(

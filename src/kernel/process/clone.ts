@@ -202,6 +202,10 @@ function inherit(parent: Task, child: Task, flags: number): void {
   child.comm = parent.comm;
   child.blocked.assign(parent.hasSavedMask ? parent.savedMask : parent.blocked);
   child.timerSlackNs = parent.timerSlackNs;
+  if (!parent.schedResetOnFork) {
+    child.schedPolicy = parent.schedPolicy;
+    child.schedPriority = parent.schedPriority;
+  }
   const sharesStack = (flags & (CLONE.VM | CLONE.VFORK)) === CLONE.VM;
   if (sharesStack) {
     child.altStack.flags = SS_DISABLE;

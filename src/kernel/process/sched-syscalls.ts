@@ -16,6 +16,7 @@ const SCHED_FIFO = 1;
 const SCHED_RR = 2;
 const SCHED_BATCH = 3;
 const SCHED_IDLE = 5;
+const SCHED_DEADLINE = 6;
 const RESET_ON_FORK = 0x40000000;
 const RT_MAX = 99;
 const Policy = Enum('SCHED', { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE });
@@ -31,6 +32,20 @@ function findTask(sys: Sys, pid: number): Task {
 function findAffinityTask(sys: Sys, pid: number): Task {
   if (pid < 0) throw linuxError(ESRCH);
   return findTask(sys, pid);
+}
+
+/** The same to change it: one's own, or with CAP_SYS_NICE. */
+function findOwnTask(sys: Sys, pid: number): Task {
+  const task = findTask(sys, pid);
+  const { cred } = sys.task;
+  const own = cred.euid === task.cred.euid || cred.euid === task.cred.uid;
+  if (!own && !cred.has(CAP.SYS_NICE)) throw linuxError(EPERM);
+  return task;
+}
+
+function readPriority(sys: Sys, param: number): number {
+  if (param === 0) throw linuxError(EINVAL);
+  return sys.mem.readI32(param);
 }
 
 /** Gives the CPU to others: the task goes to the end of the run queue. */
@@ -51,31 +66,38 @@ function checkPolicy(sys: Sys, policy: number, priority: number): void {
 }
 
 function sysSchedSetscheduler(sys: Sys, a: { pid: number; policy: number; param: number }): number {
+  if (a.pid < 0) throw linuxError(EINVAL);
+  const priority = readPriority(sys, a.param);
   const task = findTask(sys, a.pid);
-  const priority = sys.mem.readI32(a.param);
   const policy = a.policy & ~RESET_ON_FORK;
   checkPolicy(sys, policy, priority);
+  findOwnTask(sys, a.pid);
   task.schedPolicy = policy;
+  task.schedResetOnFork = (a.policy & RESET_ON_FORK) !== 0;
   task.schedPriority = priority;
   return 0;
 }
 
 function sysSchedSetparam(sys: Sys, a: { pid: number; param: number }): number {
+  if (a.pid < 0) throw linuxError(EINVAL);
+  const priority = readPriority(sys, a.param);
   const task = findTask(sys, a.pid);
-  const priority = sys.mem.readI32(a.param);
   checkPolicy(sys, task.schedPolicy, priority);
+  findOwnTask(sys, a.pid);
   task.schedPriority = priority;
   return 0;
 }
 
 function sysSchedGetparam(sys: Sys, a: { pid: number; param: number }): number {
+  if (a.param === 0) throw linuxError(EINVAL);
   sys.mem.writeU32(a.param, findTask(sys, a.pid).schedPriority);
   return 0;
 }
 
 function priorityRange(policy: number, realtime: number): number {
   if (isRealtime(policy)) return realtime;
-  if (policy === SCHED_OTHER || policy === SCHED_BATCH || policy === SCHED_IDLE) return 0;
+  const others = [SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE];
+  if (others.includes(policy)) return 0;
   throw linuxError(EINVAL);
 }
 
@@ -94,7 +116,8 @@ function sysSchedGetaffinity(sys: Sys, a: { pid: number; size: number; mask: num
 }
 
 function sysSchedSetaffinity(sys: Sys, a: { pid: number; size: number; mask: number }): number {
-  findAffinityTask(sys, a.pid);
+  if (a.pid < 0) throw linuxError(ESRCH);
+  findOwnTask(sys, a.pid);
   if (a.size === 0 || (sys.mem.readU8(a.mask) & 1) === 0) throw linuxError(EINVAL);
   return 0;
 }
@@ -164,7 +187,10 @@ export const SCHED_SYSCALLS: readonly SyscallRow[] = [
     { pid: Pid, policy: Policy, param: Ptr },
     sysSchedSetscheduler,
   ),
-  syscall(145, 'sched_getscheduler', { pid: Pid }, (sys, a) => findTask(sys, a.pid).schedPolicy),
+  syscall(145, 'sched_getscheduler', { pid: Pid }, (sys, a) => {
+    const { schedPolicy, schedResetOnFork } = findTask(sys, a.pid);
+    return schedPolicy | (schedResetOnFork ? RESET_ON_FORK : 0);
+  }),
   syscall(146, 'sched_get_priority_max', { policy: Policy }, (_sys, a) =>
     priorityRange(a.policy, RT_MAX),
   ),

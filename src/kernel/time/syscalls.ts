@@ -159,7 +159,7 @@ function sysClockNanosleep(
   sys: Sys,
   a: { clock: number; flags: number; req: number; rem: number },
 ): number {
-  if (a.clock === CLOCK_THREAD_CPUTIME_ID) throw linuxError(EINVAL);
+  if (a.clock === CLOCK_THREAD_CPUTIME_ID) throw linuxError(EOPNOTSUPP);
   checkTimerClock(a.clock);
   if (a.clock === CLOCK_PROCESS_CPUTIME_ID) throw linuxError(EOPNOTSUPP);
   return sleep(sys, a.clock, (a.flags & TIMER_ABSTIME) !== 0, a.req, a.rem);
