@@ -71,7 +71,6 @@ export class ProcessTimers {
   private nextId = 0;
   /** CPU time so far in ms, for RLIMIT_CPU. */
   private usedMs = 0;
-  private warnedSeconds = 0;
 
   constructor(process: Process) {
     this.process = process;
@@ -113,8 +112,9 @@ export class ProcessTimers {
     const seconds = this.usedMs / 1000;
     if (seconds >= (hard[RLIMIT.CPU] as number)) {
       sendToProcess(this.process, kernelInfo(SIGKILL));
-    } else if (seconds >= (soft[RLIMIT.CPU] as number) + this.warnedSeconds) {
-      this.warnedSeconds++;
+    } else if (seconds >= (soft[RLIMIT.CPU] as number)) {
+      // The limit itself moves, as getrlimit(2) tells.
+      soft[RLIMIT.CPU] = (soft[RLIMIT.CPU] as number) + 1;
       sendToProcess(this.process, kernelInfo(SIGXCPU));
     }
   }
