@@ -193,10 +193,13 @@ const STEPS: Record<string, (w: World, s: Step) => void> = {
   storeCrossing(w, s) {
     const { model } = w.current;
     const pages = [model[s.page], model[s.page + 1]];
-    const allowed = pages.every((p) => w.contents(p) !== null && (p!.prot & 2) !== 0);
+    const [first, second] = pages.map((p) => w.contents(p) !== null && (p!.prot & 2) !== 0);
+    const allowed = first && second;
     const at = va(s) + P - 2;
     const result = w.rig.access.write32(at, 0, s.value * 0x01010101);
     assert.is(result, allowed ? 0 : -1, `store across pages ${s.page}`);
+    // As on a CPU, the first page has been copied by the time that the second one faults.
+    if (first) copyPrivate(pages[0]!);
     if (!allowed) return;
     for (const i of [P - 2, P - 1]) modelStore(pages[0]!, i, s.value);
     for (const i of [0, 1]) modelStore(pages[1]!, i, s.value);
@@ -291,10 +294,14 @@ function clearModelTail(w: World, size: number): void {
   }
 }
 
+function copyPrivate(page: ModelPage): void {
+  if (page.cell !== null || page.shared) return;
+  page.cell = { bytes: page.backing!.cells[page.index]!.bytes.slice() };
+}
+
 function modelStore(page: ModelPage, offset: number, value: number): void {
-  const behind = page.backing?.cells[page.index];
-  if (page.cell === null && !page.shared) page.cell = { bytes: behind!.bytes.slice() };
-  (page.cell ?? behind!).bytes[offset] = value;
+  copyPrivate(page);
+  (page.cell ?? page.backing!.cells[page.index]!).bytes[offset] = value;
 }
 
 /** Loads the interesting bytes of every page of the running address space. */
