@@ -20,7 +20,8 @@ const BUDGET = 50_000;
 /** Damages `original` in many ways. @returns how the runs ended: errno names, wait statuses */
 function runDamaged(seed: number, original: Uint8Array, head: number): Map<string, number> {
   const rng = new Random(seed);
-  const rig = new Rig({ rng, engine: 'js', hot: 50, memory: 32 });
+  // Numbers of its own: what the machine draws at its start does not change the damage.
+  const rig = new Rig({ rng: new Random(seed), engine: 'js', hot: 50, memory: 32 });
   const ends = new Map<string, number>();
   for (let i = 0; i < RUNS; i++) {
     rig.put('/bin/victim', damage(rng, original, head));
@@ -51,7 +52,7 @@ test('damaged small programs', () => {
 if (!haveCompiler('musl-gcc')) test.skip('a damaged C program', 'musl-gcc is not installed');
 else {
   test('a damaged C program', () => {
-    const ends = runDamaged(3, readBinary(compileHostile('torture')), 500);
+    const ends = runDamaged(4, readBinary(compileHostile('torture')), 500);
     assert.ok(ends.size > 3, [...ends].join(' '));
   });
 }
