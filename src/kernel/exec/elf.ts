@@ -66,11 +66,11 @@ export function readElf(file: FileReader, errno: number): ElfFile {
   if (table.length < tableSize) throw linuxError(errno);
   const headers: ProgramHeader[] = [];
   const t = new DataView(table.buffer, table.byteOffset, table.length);
-  for (let i = 0; i < phnum; i++) headers.push(readHeader(t, i * PHDR_SIZE));
+  for (let i = 0; i < phnum; i++) headers.push(readProgramHeader(t, i * PHDR_SIZE));
   return { type, entry: u64(d, 24), phoff, phnum, headers };
 }
 
-function readHeader(d: DataView, at: number): ProgramHeader {
+export function readProgramHeader(d: DataView, at: number): ProgramHeader {
   return {
     type: d.getUint32(at, true),
     flags: d.getUint32(at + 4, true),

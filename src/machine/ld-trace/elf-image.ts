@@ -4,14 +4,12 @@
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { PT_LOAD } from '../../kernel/exec/elf.ts';
+import { ET_DYN, ET_EXEC, PT_LOAD, readProgramHeader } from '../../kernel/exec/elf.ts';
 import { type GuestReader, isUserAddress, u64 } from './guest-reader.ts';
 
 const PT_DYNAMIC = 2;
 const PT_TLS = 7;
 const PT_GNU_RELRO = 0x6474e552;
-const ET_EXEC = 2;
-const ET_DYN = 3;
 const EM_X86_64 = 62;
 const MAX_HEADERS = 64;
 const MAX_DYNAMIC = 512;
@@ -94,15 +92,7 @@ export function readImage(reader: GuestReader, start: number): ElfImage | null {
 }
 
 function segment(d: DataView, at: number): (Segment & { readonly type: number }) | null {
-  const s = {
-    type: d.getUint32(at, true),
-    flags: d.getUint32(at + 4, true),
-    offset: u64(d, at + 8),
-    vaddr: u64(d, at + 16),
-    filesz: u64(d, at + 32),
-    memsz: u64(d, at + 40),
-    align: u64(d, at + 48),
-  };
+  const s = readProgramHeader(d, at);
   const sane = isUserAddress(s.vaddr) && isUserAddress(s.memsz) && s.filesz <= s.memsz;
   return sane && isUserAddress(s.offset) ? s : null;
 }

@@ -1,22 +1,12 @@
 /* proc(5): what a process sees of itself. */
 #include "../contract.h"
+#include "slurp.h"
 
 #include <dirent.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-
-static char text[65536];
-static long slurp(const char *path) {
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) { SAY("%s: errno %d", path, errno); text[0] = 0; return -1; }
-  long n = 0, r;
-  while ((r = read(fd, text + n, sizeof text - 1 - n)) > 0) n += r;
-  text[n] = 0;
-  close(fd);
-  return n;
-}
 
 /* The line that begins with `key`, without it. */
 static const char *field(const char *key) {

@@ -1,20 +1,10 @@
 /* proc(5): what programs read of the system: shapes, not values. */
 #include "../contract.h"
+#include "slurp.h"
 
 #include <dirent.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-
-static char text[262144];
-static long slurp(const char *path) {
-  int fd = open(path, O_RDONLY);
-  if (fd < 0) { SAY("%s: errno %d", path, errno); text[0] = 0; return -1; }
-  long n = 0, r;
-  while ((r = read(fd, text + n, sizeof text - 1 - n)) > 0) n += r;
-  text[n] = 0;
-  close(fd);
-  return n;
-}
 
 static int has_line(const char *key) {
   size_t n = strlen(key);
