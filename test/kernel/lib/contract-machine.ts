@@ -15,13 +15,13 @@ export function machineWithRoot(
   path: string,
   program: Uint8Array,
   log: string[],
-  audit: boolean = AUDIT,
+  audited: boolean = AUDIT,
 ): Machine {
   const machine = new Machine({
     memory: MEMORY,
     engine,
     host: nodeHost((line) => log.push(line)),
-    audit,
+    audit: audited,
   });
   mountAll(machine, {
     kind: 'fs',
