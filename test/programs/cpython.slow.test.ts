@@ -20,7 +20,6 @@ const THOROUGH = 1000;
 
 const test = suite('CPython', { timeout: TIMEOUT + 60_000 });
 
-/** @param thorough Lockstep.thorough */
 async function compare(
   engine: Engine,
   ms: number,
@@ -34,10 +33,8 @@ async function compare(
     engine,
     argv: testsArgv(ms),
     memory: 512 * 1024 * 1024,
-    prepare: (machine) => {
-      putTests(machine);
-      if (machine.cpu.lockstep !== null) machine.cpu.lockstep.thorough = thorough;
-    },
+    thorough,
+    prepare: (machine) => putTests(machine),
     after: (guest) => checkCompared(guest.machine, 'CPython'),
     timeoutMs: TIMEOUT,
   });

@@ -25,6 +25,8 @@ export interface GuestRun {
   /** Called when it has ended. */
   readonly after?: (guest: Guest) => void;
   readonly timeoutMs?: number;
+  /** Lockstep.thorough. */
+  readonly thorough?: number;
 }
 
 export interface GuestOutcome extends Outcome {
@@ -61,6 +63,8 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
     ticker: nodeTicker,
   });
   const { machine } = guest;
+  const { lockstep } = machine.cpu;
+  if (lockstep !== null && run.thorough !== undefined) lockstep.thorough = run.thorough;
   run.prepare?.(machine);
   const stdin = new HostReader(machine.kernel);
   stdin.end();
@@ -98,7 +102,7 @@ export function runScriptInGuest(
   root: RootSource,
   engine: Engine,
   after: (guest: Guest) => void = () => {},
-  options: Pick<GuestRun, 'cpuLevel' | 'timeoutMs'> = {},
+  options: Pick<GuestRun, 'cpuLevel' | 'timeoutMs' | 'thorough'> = {},
 ): Promise<GuestOutcome> {
   return runGuest({
     root,
