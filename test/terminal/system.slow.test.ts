@@ -62,14 +62,14 @@ async function session(root: string, stderr: string): Promise<void> {
   const t = new Terminal(`${run}; echo status $?; exec sleep 1000`, { columns: 90, rows: 70 });
   try {
     await t.until('alpine login:', BOOT_MS);
-    assert.not.match(t.text(), /!!/, 'a service failed');
+    assert.not.match(t.text(), /!!/, `a service failed:\n${t.text()}`);
     t.line('root');
     await t.until((lines) => lines.at(-1) === PROMPT);
     await look(t);
     t.line('poweroff');
     const end = await t.until(/^status \d+$/m, BOOT_MS);
     assert.match(end.join('\n'), /reboot: Power down\nstatus 0$/);
-    assert.not.match(end.join('\n'), /!!/, 'a service failed to stop');
+    assert.not.match(end.join('\n'), /!!/, `a service failed to stop:\n${end.join('\n')}`);
     assert.is(readFileSync(stderr, 'utf8'), '');
   } finally {
     t.close();

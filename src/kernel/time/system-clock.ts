@@ -13,6 +13,8 @@ export class SystemClock implements Clock {
   readonly monotonicMs: () => number;
   /** What the machine's clock chip says. */
   readonly chip: Clock;
+  /** Seconds that the guest has set its real-time clock chip apart from the host's clock, for as long as it runs. */
+  rtcOffset = 0;
   private offsetSec = 0;
   private offsetNsec = 0;
 
