@@ -12,7 +12,9 @@ import { CAP } from '../../cred/cred.ts';
 import {
   EEXIST,
   EINVAL,
+  EMSGSIZE,
   ENETUNREACH,
+  ENOBUFS,
   ENODEV,
   ENOTCONN,
   EOPNOTSUPP,
@@ -20,8 +22,9 @@ import {
   LinuxError,
   linuxError,
 } from '../../errno.ts';
+import type { Kernel } from '../../kernel.ts';
 import type { Sys } from '../../syscall/types.ts';
-import type { IoSink } from '../../vfs/types.ts';
+import { type IoSink, POLLERR } from '../../vfs/types.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_UNSPEC, MSG_PEEK, MSG_TRUNC } from './constants.ts';
 import { LO } from './loopback.ts';
 import type { Received } from './packets.ts';
@@ -31,6 +34,8 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_KOBJECT_UEVENT = 15;
 
 const HEADER = 16;
+/** Bytes of SO_SNDBUF that a message cannot have (netlink_sendmsg). */
+const SEND_OVERHEAD = 32;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const NLM_F_REQUEST = 1;
@@ -49,6 +54,7 @@ const RTM_KIND_GET = 2;
 
 const IFLA_IFNAME = 3;
 const IFF_UP = 1;
+const IFF_LOWER_UP = 0x10000;
 const RT_SCOPE_HOST = 254;
 const IFA_F_PERMANENT = 0x80;
 
@@ -92,12 +98,12 @@ function message(
 }
 
 /** struct ifinfomsg and attributes. */
-function linkBody(flags: number): number[] {
+function linkBody({ loopback }: Kernel): number[] {
   const address = [0, 0, 0, 0, 0, 0];
   return [
     ...[AF_UNSPEC, 0, LO.arp & 0xff, LO.arp >> 8],
     ...word(LO.index),
-    ...word(flags),
+    ...word(loopback.flags | IFF_LOWER_UP),
     ...word(0),
     ...attribute(IFLA_IFNAME, LO.name),
     ...attribute(13, word(LO.queue)), // IFLA_TXQLEN
@@ -129,6 +135,8 @@ let nextPort = 0xfffff000;
 export class NetlinkSocket extends Socket {
   private port = 0;
   private groups = 0;
+  /** Answers were lost; ENOBUFS is said once until everything was read (netlink_overrun). */
+  private overrun = false;
 
   override bind(_sys: Sys, address: Uint8Array): number {
     if (address.length < 12) throw linuxError(EINVAL);
@@ -166,7 +174,8 @@ export class NetlinkSocket extends Socket {
   }
 
   override poll(): number {
-    return (this.received.count > 0 ? READABLE : 0) | WRITABLE;
+    const input = this.received.count > 0 ? READABLE : 0;
+    return input | WRITABLE | (this.error === 0 ? 0 : POLLERR);
   }
 
   override unread(): number {
@@ -174,15 +183,18 @@ export class NetlinkSocket extends Socket {
   }
 
   override receive(sys: Sys, to: IoSink, flags: number, got: Received): number {
+    if (this.error !== 0) throw linuxError(this.takeError());
     if (this.received.count === 0) {
       return this.wait(sys, this.readQueue, flags, this.receiveTimeout);
     }
     const n = this.received.takeMessage(to, (flags & MSG_PEEK) !== 0, got);
+    if (this.received.count === 0) this.overrun = false;
     return (flags & MSG_TRUNC) !== 0 ? got.full : n;
   }
 
   override send(sys: Sys, { from }: Outgoing): number {
     this.autobind();
+    if (from.remaining > this.sendBuffer - SEND_OVERHEAD) throw linuxError(EMSGSIZE);
     const bytes = new Uint8Array(from.remaining);
     const n = from.take(bytes, 0, bytes.length);
     if (this.protocol !== NETLINK_ROUTE) throw linuxError(EPERM);
@@ -202,6 +214,12 @@ export class NetlinkSocket extends Socket {
   }
 
   private reply(bytes: Uint8Array): void {
+    if (this.overrun || this.received.length + bytes.length > this.receiveBuffer) {
+      if (!this.overrun) this.error = ENOBUFS;
+      this.overrun = true;
+      this.readQueue.wake();
+      return;
+    }
     const from = this.peerName();
     const cred = { pid: 0, uid: 0, gid: 0 };
     this.received.push({ bytes, start: 0, end: bytes.length, from, rights: null, cred });
@@ -237,7 +255,7 @@ export class NetlinkSocket extends Socket {
     const add = (type: number, body: number[]): void => {
       parts.push(message(type, NLM_F_MULTI, m.seq, this.port, body));
     };
-    if (m.type === RTM_GETLINK) add(RTM_NEWLINK, linkBody(sys.kernel.loopback.flags | 0x10000));
+    if (m.type === RTM_GETLINK) add(RTM_NEWLINK, linkBody(sys.kernel));
     if (m.type === RTM_GETADDR) {
       for (const f of [AF_INET, AF_INET6]) {
         if (family === AF_UNSPEC || family === f) add(RTM_NEWADDR, addressBody(f));
@@ -252,7 +270,7 @@ export class NetlinkSocket extends Socket {
     switch (m.type) {
       case RTM_GETLINK:
         checkLink(m);
-        this.reply(message(RTM_NEWLINK, 0, m.seq, this.port, linkBody(loopback.flags | 0x10000)));
+        this.reply(message(RTM_NEWLINK, 0, m.seq, this.port, linkBody(sys.kernel)));
         return;
       case RTM_GETROUTE:
         throw linuxError(ENETUNREACH);
