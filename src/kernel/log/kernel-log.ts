@@ -23,6 +23,8 @@ export const LOG_LEVEL = {
 /** CONFIG_LOG_BUF_SHIFT 17. */
 export const CAPACITY: number = 131072;
 const LINE_MAX = 976;
+/** Bytes that a record takes beside its text: empty ones are kept for no longer than others. */
+const RECORD_BYTES = 32;
 /** console_loglevel with "quiet" on the kernel's command line. */
 const QUIET = 4;
 
@@ -67,8 +69,8 @@ export class KernelLog {
   private addLine(priority: number, text: string): void {
     const record = { seq: this.next++, priority, ms: this.now(), text };
     this.records.push(record);
-    this.size += text.length;
-    while (this.size > CAPACITY) this.size -= (this.records.shift() as LogRecord).text.length;
+    this.size += sizeOf(record);
+    while (this.size > CAPACITY) this.size -= sizeOf(this.records.shift() as LogRecord);
     if ((priority & 7) < this.consoleLevel) this.onConsole?.(`${stamp(record)}${text}`);
   }
 
@@ -91,6 +93,10 @@ export class KernelLog {
     for (let r = this.from(seq); r !== null; r = this.from(r.seq + 1)) n += syslogLine(r).length;
     return n;
   }
+}
+
+function sizeOf({ text }: LogRecord): number {
+  return RECORD_BYTES + text.length;
 }
 
 /** "[    0.000123] " */
