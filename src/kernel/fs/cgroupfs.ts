@@ -8,7 +8,7 @@
 
 import { EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Cgroup } from '../process/cgroup.ts';
+import { type Cgroup, MAX_DEPTH, MAX_DESCENDANTS } from '../process/cgroup.ts';
 import type { Process } from '../process/process.ts';
 import { SIGKILL } from '../signal/numbers.ts';
 import type { Sys } from '../syscall/types.ts';
@@ -64,6 +64,7 @@ function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
       ...(write === undefined ? {} : { write }),
       ...(mode === undefined ? {} : { mode }),
     });
+  const top = group.parent === null;
   const files: Record<string, PseudoText> = {
     'cgroup.controllers': file(() => ''),
     'cgroup.procs': file(() => pidsOf(group.members), moveTo(group)),
@@ -80,11 +81,11 @@ function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
         throw linuxError(EOPNOTSUPP);
       },
     ),
-    'cgroup.max.depth': file(() => 'max\n'),
-    'cgroup.max.descendants': file(() => 'max\n'),
+    'cgroup.max.depth': file(() => `${top ? MAX_DEPTH : 'max'}\n`),
+    'cgroup.max.descendants': file(() => `${top ? MAX_DESCENDANTS : 'max'}\n`),
     'cgroup.stat': file(() => `nr_descendants ${group.descendants}\nnr_dying_descendants 0\n`),
   };
-  if (group.parent !== null) {
+  if (!top) {
     files['cgroup.type'] = file(() => 'domain\n');
     files['cgroup.events'] = file(() => `populated ${Number(group.populated)}\nfrozen 0\n`);
     files['cgroup.kill'] = file(() => '', killAll(group), 0o200);
