@@ -10,6 +10,7 @@
 
 import { ENG_ERROR, PAGE_SIZE } from '../common/layout.ts';
 import type { IrBlock } from '../ir/block.ts';
+import { pcNumber } from '../ir/cfg/region.ts';
 import { EXIT, JUMP, OP } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
 import { type CpuLevel, LEVEL_3_FEATURES } from './cpuid.ts';
@@ -121,10 +122,6 @@ function delaysTrap(d: Decoded): boolean {
   return d.row?.map === MAP.one && d.opcode === 0x8e && (d.reg & 7) === 2;
 }
 
-function isBreakpoint(at: ReadonlySet<number>, pcLo: number, pcHi: number): boolean {
-  return at.has((pcHi >>> 0) * 4294967296 + (pcLo >>> 0));
-}
-
 /** Ends a block that has no terminator: on to the next instruction. */
 function fallThrough(): void {
   cx.jump(cx.nextPc(), JUMP.next);
@@ -149,7 +146,7 @@ export function translateBlock(
     return cx.b.finish(0, 0);
   }
   const breakpoints = options.breakpoints ?? null;
-  if (breakpoints !== null && isBreakpoint(breakpoints, pcLo, pcHi)) {
+  if (breakpoints?.has(pcNumber(pcLo, pcHi)) === true) {
     markInsn(0, 1);
     cx.raise(VECTOR.BREAKPOINT);
     return cx.b.finish(1, 1);
@@ -175,9 +172,7 @@ export function translateBlock(
     if (options.singleStep && count === 1 && delaysTrap(d)) maxInsns = 2;
     if (cx.ended) break;
     if (count >= maxInsns || offset >= inPage) fallThrough();
-    else if (breakpoints !== null && isBreakpoint(breakpoints, (pcLo + offset) | 0, pcHi)) {
-      fallThrough();
-    }
+    else if (breakpoints?.has(pcNumber(pcLo + offset, pcHi)) === true) fallThrough();
   }
   return cx.b.finish(offset, count);
 }

@@ -4,16 +4,15 @@
  */
 
 import { LinuxError } from '../kernel/errno.ts';
+import { isElf, PHDR_SIZE, PT_LOAD, readProgramHeader, u64 } from '../kernel/exec/elf.ts';
 import type { MappedFile } from '../kernel/mm/vma.ts';
-import type { IoSink } from '../kernel/vfs/types.ts';
+import { BufferSink } from '../kernel/vfs/transfer.ts';
 
 export const SHT_SYMTAB = 2;
 const SHT_NOBITS = 8;
 export const SHT_DYNSYM = 11;
 const SHF_ALLOC = 2;
-const STT_TLS = 6;
-const PT_LOAD = 1;
-const ELF_MAGIC = 0x7f454c46;
+export const STT_TLS = 6;
 /** A symbol or string table larger than this is not read. */
 const MAX_TABLE = 32 * 1024 * 1024;
 const MAX_SECTIONS = 4096;
@@ -21,34 +20,11 @@ const MAX_NAME = 200;
 /** Symbols of one name that are found: local ones may share a name. */
 const MAX_FOUND = 16;
 
-class Bytes implements IoSink {
-  readonly data: Uint8Array;
-  private at = 0;
-
-  constructor(length: number) {
-    this.data = new Uint8Array(length);
-  }
-
-  get remaining(): number {
-    return this.data.length - this.at;
-  }
-
-  put(src: Uint8Array, start: number, end: number): number {
-    this.data.set(src.subarray(start, end), this.at);
-    this.at += end - start;
-    return end - start;
-  }
-}
-
 function readFile(file: MappedFile, offset: number, length: number): DataView | null {
   if (!(offset >= 0) || length > MAX_TABLE) return null;
-  const sink = new Bytes(length);
+  const sink = new BufferSink(length);
   if (file.pages.read(offset, length, sink) < length) return null;
-  return new DataView(sink.data.buffer);
-}
-
-function u64(d: DataView, at: number): number {
-  return d.getUint32(at + 4, true) * 4294967296 + d.getUint32(at, true);
+  return new DataView(sink.bytes.buffer);
 }
 
 function nameAt(strings: Uint8Array, at: number): string {
@@ -113,7 +89,8 @@ export class ElfObject {
   static open(file: MappedFile): ElfObject | null {
     return orNull(() => {
       const head = readFile(file, 0, 64);
-      return head === null || head.getUint32(0) !== ELF_MAGIC ? null : new ElfObject(file, head);
+      const known = head !== null && isElf(new Uint8Array(head.buffer));
+      return known ? new ElfObject(file, head) : null;
     });
   }
 
@@ -175,17 +152,11 @@ function orNull<T>(read: () => T | null): T | null {
 
 function readSegments(file: MappedFile, head: DataView): Segment[] {
   const count = head.getUint16(56, true);
-  const table = readFile(file, u64(head, 32), count * 56);
+  const table = readFile(file, u64(head, 32), count * PHDR_SIZE);
   const segments: Segment[] = [];
   for (let i = 0; table !== null && i < count; i++) {
-    if (table.getUint32(i * 56, true) !== PT_LOAD) continue;
-    const at = i * 56;
-    segments.push({
-      offset: u64(table, at + 8),
-      size: u64(table, at + 32),
-      address: u64(table, at + 16),
-      memory: u64(table, at + 40),
-    });
+    const { type, offset, filesz, vaddr, memsz } = readProgramHeader(table, i * PHDR_SIZE);
+    if (type === PT_LOAD) segments.push({ offset, size: filesz, address: vaddr, memory: memsz });
   }
   return segments;
 }

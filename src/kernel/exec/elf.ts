@@ -42,7 +42,7 @@ export function isElf(head: Uint8Array): boolean {
 }
 
 /** Exact up to 2^53, which is beyond every address; larger values stay too large. */
-function u64(d: DataView, at: number): number {
+export function u64(d: DataView, at: number): number {
   return d.getUint32(at + 4, true) * 4294967296 + d.getUint32(at, true);
 }
 

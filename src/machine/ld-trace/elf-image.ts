@@ -4,8 +4,16 @@
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { ET_DYN, ET_EXEC, PT_LOAD, readProgramHeader } from '../../kernel/exec/elf.ts';
-import { type GuestReader, isUserAddress, u64 } from './guest-reader.ts';
+import {
+  ET_DYN,
+  ET_EXEC,
+  isElf,
+  PHDR_SIZE,
+  PT_LOAD,
+  readProgramHeader,
+  u64,
+} from '../../kernel/exec/elf.ts';
+import { type GuestReader, isUserAddress } from './guest-reader.ts';
 
 const PT_DYNAMIC = 2;
 const PT_TLS = 7;
@@ -61,16 +69,16 @@ export function pageEnd(address: number): number {
 /** The object whose first page is at `start`. */
 export function readImage(reader: GuestReader, start: number): ElfImage | null {
   const head = reader.view(start, 64);
-  if (head === null || head.getUint32(0) !== 0x7f454c46 || head.getUint8(4) !== 2) return null;
+  if (head === null || !isElf(new Uint8Array(head.buffer)) || head.getUint8(4) !== 2) return null;
   const type = head.getUint16(16, true);
   const count = head.getUint16(56, true);
   const known = (type === ET_EXEC || type === ET_DYN) && head.getUint16(18, true) === EM_X86_64;
-  if (!known || head.getUint16(54, true) !== 56 || count > MAX_HEADERS) return null;
-  const table = reader.view(start + u64(head, 32), count * 56);
+  if (!known || head.getUint16(54, true) !== PHDR_SIZE || count > MAX_HEADERS) return null;
+  const table = reader.view(start + u64(head, 32), count * PHDR_SIZE);
   if (table === null) return null;
   const all: (Segment & { readonly type: number })[] = [];
   for (let i = 0; i < count; i++) {
-    const s = segment(table, i * 56);
+    const s = segment(table, i * PHDR_SIZE);
     if (s !== null) all.push(s);
   }
   const loads = all.filter((s) => s.type === PT_LOAD && s.memsz > 0);

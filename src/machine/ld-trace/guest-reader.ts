@@ -4,6 +4,7 @@
  */
 
 import { LinuxError } from '../../kernel/errno.ts';
+import { u64 } from '../../kernel/exec/elf.ts';
 import { TASK_SIZE } from '../../kernel/mm/abi.ts';
 import type { AddressSpace } from '../../kernel/mm/address-space.ts';
 
@@ -12,11 +13,6 @@ const MAX_STRING = 1024;
 /** Whether a number is an address that a program can have. */
 export function isUserAddress(n: number): boolean {
   return Number.isInteger(n) && n >= 0 && n < TASK_SIZE;
-}
-
-/** Exact up to 2^53; larger values stay too large for an address. */
-export function u64(d: DataView, at: number): number {
-  return d.getUint32(at + 4, true) * 0x1_0000_0000 + d.getUint32(at, true);
 }
 
 export class GuestReader {

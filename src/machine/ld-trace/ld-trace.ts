@@ -7,6 +7,7 @@
  * returns; whatever comes first. Memory is the guest's, so that everything read from it is bounded.
  */
 
+import { u64 } from '../../kernel/exec/elf.ts';
 import { AT } from '../../kernel/exec/stack.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { PROT_READ, PROT_WRITE } from '../../kernel/mm/abi.ts';
@@ -15,10 +16,11 @@ import { REG } from '../../kernel/ports.ts';
 import { hex } from '../../kernel/syscall/text.ts';
 import type { Task } from '../../kernel/task.ts';
 import { Breakpoints } from '../breakpoints.ts';
+import { STT_TLS } from '../elf-object.ts';
 import type { Machine } from '../machine.ts';
 import { CALL_NAMES, type CallName, CallStacks, type LoaderCall } from './calls.ts';
 import { DT, readDynamic } from './elf-image.ts';
-import { GuestReader, u64 } from './guest-reader.ts';
+import { GuestReader } from './guest-reader.ts';
 import { type LoadedObject, ObjectList, relroRange } from './objects.ts';
 import { RelocationReader } from './relocations.ts';
 import {
@@ -44,7 +46,6 @@ const MAX_ASKED = 256;
 /** Objects in the loader's own list that are counted. */
 const MAX_LINKS = 10_000;
 const MAPPING_CALLS: ReadonlySet<string> = new Set(['mmap', 'mprotect', 'munmap', 'brk', 'mremap']);
-const STT_TLS = 6;
 
 /** What is known of one address space. */
 class TracedSpace {

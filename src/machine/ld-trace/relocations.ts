@@ -3,8 +3,9 @@
  * gABI, "Relative Relocation Table") and JMPREL. Table sizes are the guest's word: at most MAX_TABLE bytes are read.
  */
 
+import { u64 } from '../../kernel/exec/elf.ts';
 import { DT, dynamicAddress, type ElfImage, readDynamic } from './elf-image.ts';
-import { type GuestReader, isUserAddress, u64 } from './guest-reader.ts';
+import { type GuestReader, isUserAddress } from './guest-reader.ts';
 import type { SymbolLookup } from './symbol-lookup.ts';
 
 const MAX_TABLE = 16 * 1024 * 1024;

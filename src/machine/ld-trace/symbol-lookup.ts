@@ -3,8 +3,9 @@
  * V ABI, chapter 5). A chain is followed for a bounded number of steps.
  */
 
+import { u64 } from '../../kernel/exec/elf.ts';
 import { DT, dynamicAddress, type ElfImage, readDynamic } from './elf-image.ts';
-import { type GuestReader, u64 } from './guest-reader.ts';
+import type { GuestReader } from './guest-reader.ts';
 
 /** Steps in a chain: real ones have a few dozen at most. */
 const MAX_CHAIN = 256;
