@@ -21,6 +21,8 @@ export class FutexWaiter {
   readonly task: Task;
   readonly bitset: number;
   readonly queue: WaitQueue = new WaitQueue();
+  /** Waits for an owner to hand the word over (pi.ts). */
+  readonly inherits: boolean = false;
   bucket: Bucket | null = null;
   woken = false;
 
@@ -46,6 +48,8 @@ function living(bucket: Bucket): FutexWaiter[] {
 }
 
 export class FutexTable {
+  /** Waiters that an owner's end may concern: mostly none, which spares each exit a look at all words. */
+  inheriting = 0;
   private readonly owners = new Map<object, Map<number, Bucket>>();
 
   /** Waits on the word at `addr` from now on. */
@@ -53,6 +57,7 @@ export class FutexTable {
     const bucket = this.bucketAt(mm, addr, isPrivate, true) as Bucket;
     bucket.waiters.add(waiter);
     waiter.bucket = bucket;
+    if (waiter.inherits) this.inheriting++;
   }
 
   /** Stops waiting without having been woken. */
@@ -61,6 +66,7 @@ export class FutexTable {
     if (bucket === null) return;
     bucket.waiters.delete(waiter);
     waiter.bucket = null;
+    if (waiter.inherits) this.inheriting--;
     this.dropIfEmpty(bucket);
   }
 

@@ -22,6 +22,7 @@ export const FUTEX_TID_MASK = 0x3fffffff;
 
 /** A thread that waits for a word, which `owner` has. */
 export class PiWaiter extends FutexWaiter {
+  override readonly inherits = true;
   readonly addr: number;
   readonly isPrivate: boolean;
   readonly deadline: number | undefined;
@@ -110,6 +111,7 @@ export function unlockPi(sys: Sys, addr: number, isPrivate: boolean): number {
 /** The words of a thread that ends go to those who wait for them. */
 export function exitPiWords(task: Task): void {
   const { futexes } = task.kernel;
+  if (futexes.inheriting === 0) return;
   for (const waiters of futexes.buckets()) {
     const first = waiters[0];
     if (first instanceof PiWaiter && first.owner === task.pid) handOver(waiters, FUTEX_OWNER_DIED);
