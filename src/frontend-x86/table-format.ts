@@ -37,9 +37,9 @@ export type LiftFn = (cx: Lift) => void;
 /**
  * alignment: AMD's take a memory operand at any address. NaN: of several NaNs, another one is the result.
  * gather fault: AMD's leave the mask and the upper halves as they were. flags at a fault: AMD's have those of the last
- * comparison, and may read the operands in the other order. The others are Intel's: TOP is 0 after a store of an MMX register that faulted; a store across pages was
- * done in part; the address of the fault is another one in the page; of a conversion whose store faults, MXCSR
- * has the flags, or #XM comes first.
+ * comparison, and may read the operands in the other order. The others are Intel's: TOP is 0 after a store of an MMX
+ * register that faulted; a store across pages was done in part; the address of the fault is another one in the page;
+ * of a conversion whose store faults, MXCSR has the flags, or #XM comes first.
  */
 export type VendorDifference =
   | 'alignment'

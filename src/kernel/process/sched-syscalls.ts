@@ -34,13 +34,11 @@ function findAffinityTask(sys: Sys, pid: number): Task {
   return findTask(sys, pid);
 }
 
-/** The same to change it: one's own, or with CAP_SYS_NICE. */
-function findOwnTask(sys: Sys, pid: number): Task {
-  const task = findTask(sys, pid);
+/** Who may change a task: its owner, or with CAP_SYS_NICE. */
+function checkMayChange(sys: Sys, task: Task): void {
   const { cred } = sys.task;
   const own = cred.euid === task.cred.euid || cred.euid === task.cred.uid;
   if (!own && !cred.has(CAP.SYS_NICE)) throw linuxError(EPERM);
-  return task;
 }
 
 function readPriority(sys: Sys, param: number): number {
@@ -71,7 +69,7 @@ function sysSchedSetscheduler(sys: Sys, a: { pid: number; policy: number; param:
   const task = findTask(sys, a.pid);
   const policy = a.policy & ~RESET_ON_FORK;
   checkPolicy(sys, policy, priority);
-  findOwnTask(sys, a.pid);
+  checkMayChange(sys, task);
   task.schedPolicy = policy;
   task.schedResetOnFork = (a.policy & RESET_ON_FORK) !== 0;
   task.schedPriority = priority;
@@ -83,7 +81,7 @@ function sysSchedSetparam(sys: Sys, a: { pid: number; param: number }): number {
   const priority = readPriority(sys, a.param);
   const task = findTask(sys, a.pid);
   checkPolicy(sys, task.schedPolicy, priority);
-  findOwnTask(sys, a.pid);
+  checkMayChange(sys, task);
   task.schedPriority = priority;
   return 0;
 }
@@ -116,8 +114,7 @@ function sysSchedGetaffinity(sys: Sys, a: { pid: number; size: number; mask: num
 }
 
 function sysSchedSetaffinity(sys: Sys, a: { pid: number; size: number; mask: number }): number {
-  if (a.pid < 0) throw linuxError(ESRCH);
-  findOwnTask(sys, a.pid);
+  checkMayChange(sys, findAffinityTask(sys, a.pid));
   if (a.size === 0 || (sys.mem.readU8(a.mask) & 1) === 0) throw linuxError(EINVAL);
   return 0;
 }

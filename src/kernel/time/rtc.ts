@@ -1,4 +1,4 @@
-/** /dev/rtc0, the machine's clock chip (rtc(4)): the host's time in UTC, which the guest can read but not set. */
+/** /dev/rtc0, the machine's clock chip (rtc(4)): the host's time in UTC, until the guest sets it. */
 
 import { CAP } from '../cred/cred.ts';
 import { EACCES, EBUSY, EINVAL, linuxError } from '../errno.ts';

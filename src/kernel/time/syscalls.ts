@@ -79,14 +79,14 @@ function sysClockGetres(sys: Sys, { clock, res }: { clock: number; res: number }
 function sysClockSettime(sys: Sys, { clock, tp }: { clock: number; tp: number }): number {
   if (clock !== CLOCK_REALTIME) throw linuxError(EINVAL);
   readTimespecMs(sys.mem, tp);
-  return setClock(sys, sys.mem.readU64(tp), sys.mem.readU64(tp + 8));
+  checkMaySetClock(sys);
+  sys.kernel.clock.set(sys.mem.readU64(tp), sys.mem.readU64(tp + 8));
+  return 0;
 }
 
 /** A system has its own clock; other programs are guests in the host's time, as in a container. */
-function setClock(sys: Sys, sec: number, nsec: number): number {
+function checkMaySetClock(sys: Sys): void {
   if (!sys.kernel.system || !sys.task.cred.has(CAP.SYS_TIME)) throw linuxError(EPERM);
-  sys.kernel.clock.set(sec, nsec);
-  return 0;
 }
 
 function sysGettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): number {
@@ -99,22 +99,17 @@ function sysGettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): numb
   return 0;
 }
 
-/** struct timezone: minutes west of Greenwich, and a number without meaning. */
+/** Minutes west of Greenwich in a struct timezone: 15 hours. */
+const MAX_WEST = 15 * 60;
+
+/** The time zone, in minutes west of Greenwich, is only checked: nothing here looks at it. */
 function sysSettimeofday(sys: Sys, { tv, tz }: { tv: number; tz: number }): number {
   if (tv !== 0) readTimevalMs(sys.mem, tv);
   const west = tz === 0 ? 0 : sys.mem.readI32(tz);
   if (Math.abs(west) > MAX_WEST) throw linuxError(EINVAL);
-  if (tv === 0) return setClock(sys, ...nowOf(sys));
-  return setClock(sys, sys.mem.readU64(tv), sys.mem.readU64(tv + 8) * 1000);
-}
-
-/** 15 hours. */
-const MAX_WEST = 15 * 60;
-
-/** Only the time zone is set, which nothing here looks at. */
-function nowOf(sys: Sys): [sec: number, nsec: number] {
-  const { sec, nsec } = sys.kernel.clock.realtime();
-  return [sec, nsec];
+  checkMaySetClock(sys);
+  if (tv !== 0) sys.kernel.clock.set(sys.mem.readU64(tv), sys.mem.readU64(tv + 8) * 1000);
+  return 0;
 }
 
 function sysTime(sys: Sys, { tloc }: { tloc: number }): number {

@@ -1,6 +1,6 @@
 /**
  * The kernel's clock: the host's, moved by what the guest sets (clock_settime(2), settimeofday(2)). The host's own
- * time stays what it is; it is the machine's clock chip (rtc.ts).
+ * time stays what it is; the machine's clock chip (rtc.ts) is set apart from it separately.
  *
  * Timers that wait for an absolute time were given a monotonic deadline when they were armed: they do not move.
  */
@@ -11,7 +11,7 @@ const SECOND_NS = 1_000_000_000;
 
 export class SystemClock implements Clock {
   readonly monotonicMs: () => number;
-  /** What the machine's clock chip says. */
+  /** The host's, from which the machine's clock chip differs by `rtcOffset`. */
   readonly chip: Clock;
   /** Seconds that the guest has set its real-time clock chip apart from the host's clock, for as long as it runs. */
   rtcOffset = 0;

@@ -31,10 +31,10 @@ import {
 } from './constants.ts';
 import type { Socket } from './socket.ts';
 
-/** net.core.wmem_max and rmem_max; buffers are twice what is asked for. */
 const TCP_NODELAY = 1;
 const TCP_CORK = 3;
 
+/** net.core.wmem_max and rmem_max; buffers are twice what is asked for. */
 const MAX_BUFFER = 212992;
 const MIN_SEND_BUFFER = 4608;
 const MIN_RECEIVE_BUFFER = 2304;
