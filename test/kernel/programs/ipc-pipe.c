@@ -95,13 +95,12 @@ static void broken(void) {
   wait(0);
   signal(SIGPIPE, SIG_DFL);
   pipe(p);
+  close(p[0]); /* before the fork: the child's write must find no reader */
   if (fork() == 0) {
-    close(p[0]);
     write(p[1], big, 1);
     _exit(1);
   }
   int status;
-  close(p[0]);
   wait(&status);
   printf("killed by %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
   close(p[1]);
