@@ -4,7 +4,7 @@
  * outcome is what counts. Regions that lead to each other are one run; when it differs, the regions are
  * run one by one to find which it was.
  *
- * How: in such a machine no store ever hits the TLB (Mmu.slowStores), so the MMU's slow path sees every
+ * How: while runs are compared no store hits the TLB (Mmu.setSlowStores), so the MMU's slow path sees every
  * one and journals the bytes it replaces (Mmu.journal). Demand paging and copy-on-write in the first run
  * stay: they change nothing that a guest can see.
  *
@@ -100,12 +100,14 @@ export class Lockstep {
     this.state = mem.I32.subarray(STATE_BASE >> 2, (STATE_BASE >> 2) + WORDS);
     this.regionStores = new StoreJournal(mem.U8);
     this.stores = new StoreJournal(mem.U8);
-    mmu.slowStores = true;
+    mmu.setSlowStores(true);
   }
 
   /** @returns the exit code, with the state of the interpreter's run (of the region's if that is not compared) */
   step(first: CompiledRegion): number {
-    if (first.entries > this.thorough && first.entries % RARELY !== 0) return first.run();
+    const due = this.isDue(first);
+    this.mmu.setSlowStores(due);
+    if (!due) return first.run();
     const budget = this.mem.I32[ENG_BUDGET]!;
     const exit = this.compareRun(first, true);
     if (this.problems.length === 0) return exit;
@@ -118,6 +120,10 @@ export class Lockstep {
       runs === 1 ? first.name : `${first.name} with ${runs - 1} after it`,
       problems,
     );
+  }
+
+  private isDue(region: CompiledRegion): boolean {
+    return region.entries <= this.thorough || region.entries % RARELY === 0;
   }
 
   /** Runs and compares one region after the other, after a run of several that differed. */
@@ -174,6 +180,10 @@ export class Lockstep {
         if (exit !== EXIT.next || !chain) return exit;
         const next = this.host.nextRegion();
         if (next === null) return exit;
+        if (!this.isDue(next)) {
+          next.entries--; // The dispatcher enters it.
+          return exit;
+        }
         region = next;
       }
     } finally {

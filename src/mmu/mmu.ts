@@ -64,10 +64,10 @@ export interface Journal {
 
 export class Mmu {
   readonly paging: Paging;
-  /** Not null: sees every store. Needs slowStores. */
+  /** Not null: sees every store. Needs `setSlowStores`. */
   journal: Journal | null = null;
-  /** No store ever hits the TLB. To be set before anything runs. */
-  slowStores = false;
+  /** No store hits the TLB. */
+  private slowStores = false;
   /** Stores into translated code are done and invalidate it (and watched ones are noted), instead of returning -2. */
   allowSelfModify = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
@@ -141,6 +141,12 @@ export class Mmu {
     }
     if (this.journal !== null) this.journal.save(host, size);
     return host;
+  }
+
+  /** From now on no store hits the TLB, or again those to pages that were stored to since. */
+  setSlowStores(on: boolean): void {
+    if (on && !this.slowStores) this.paging.tlb.dropWrites();
+    this.slowStores = on;
   }
 
   raise(vector: number, error: number): number {

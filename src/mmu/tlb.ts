@@ -23,6 +23,8 @@ import {
 
 const MAX_GENERATION = 4095;
 const PAGE_MASK = -4096;
+/** Entries listed for `dropWrites`; with more, it looks at all. */
+const WRITTEN = 512;
 
 /** Word index of the entry that serves the page of `lo`. */
 export function tlbEntry(lo: number): number {
@@ -37,6 +39,9 @@ export class Tlb {
   /** Entries filled, for statistics. */
   fills = 0;
   private last = 0;
+  /** Entries that got a write right since `dropWrites`, some of them twice. */
+  private readonly written: Int32Array = new Int32Array(WRITTEN);
+  private writes = 0;
   private readonly I32: Int32Array;
 
   constructor(I32: Int32Array) {
@@ -73,6 +78,19 @@ export class Tlb {
       if (I32[e + TLB_EXEC] !== tag) I32[e + TLB_EXEC] = 0;
     }
     I32[e + field] = tag;
+    if (field === TLB_WRITE && this.writes <= WRITTEN) this.written[this.writes++] = e;
+  }
+
+  /** Makes every store take the slow path, until pages are filled for writing again. */
+  dropWrites(): void {
+    const { I32, writes } = this;
+    if (writes <= WRITTEN) {
+      for (let i = 0; i < writes; i++) I32[this.written[i]! + TLB_WRITE] = 0;
+    } else {
+      const end = TLB_WORD + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2);
+      for (let e = TLB_WORD; e < end; e += TLB_ENTRY_SIZE >> 2) I32[e + TLB_WRITE] = 0;
+    }
+    this.writes = 0;
   }
 
   /** Forgets one page of one generation. */
