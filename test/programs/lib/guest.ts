@@ -12,6 +12,9 @@ import { ENV, type Outcome, SCRIPT_ARGV, type Script } from './scripts.ts';
 
 const MEMORY = 256 * 1024 * 1024;
 
+/** Lockstep.thorough for programs of minutes. */
+export const SAMPLED = 100;
+
 export interface GuestRun {
   readonly root: RootSource;
   readonly engine: Engine;

@@ -13,7 +13,7 @@ const FOLDER = fileURLToPath(new URL('../openssl/', import.meta.url));
 
 const ADD = 'apk add --no-network --repositories-file /dev/null --repository /apks openssl';
 
-/** Which names ciphers.sh tries, for sed. Lockstep has one of each kind of code; js has all. */
+/** Which names ciphers.sh tries, for sed: one of each kind of code; all in two parts. */
 const CIPHER_PARTS = {
   'chosen ciphers':
     '/^(aes-(128-cbc|192-ctr|256-cfb8|256-ecb)|aria-192-cbc|bf-cbc|camellia-256-cbc|cast5-cbc|chacha20|' +
