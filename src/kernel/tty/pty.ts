@@ -28,7 +28,8 @@ import {
   POLLWRNORM,
 } from '../vfs/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
-import { ttyIoctl } from './ioctl.ts';
+import { TCFLSH, TCXONC, ttyIoctl } from './ioctl.ts';
+import { BUFFER_SIZE } from './line-discipline.ts';
 import { Termios } from './termios.ts';
 import { Tty } from './tty.ts';
 
@@ -41,6 +42,10 @@ const TIOCSPTLCK = 0x40045431;
 const TIOCSIG = 0x40045436;
 const TIOCGPTLCK = 0x80045439;
 const TIOCGPTPEER = 0x5441;
+const [TCIFLUSH, TCOFLUSH, TCIOFLUSH] = [0, 1, 2];
+const [TCOOFF, TCOON, TCIOFF, TCION] = [0, 1, 2, 3];
+/** VSTART and VSTOP of the master's own settings, which nothing can change: ^Q and ^S. */
+const [START_CHAR, STOP_CHAR] = [0x11, 0x13];
 
 /** Bytes in either direction before writers wait (tty_buffer_set_limit in pty.c). */
 const LIMIT = 8192;
@@ -54,6 +59,8 @@ export class PtySlave extends Tty {
   closedByPeer = false;
   /** All slaves were closed (and one was open): the master's reads fail. */
   allClosed = false;
+  /** By TCOOFF on the master: what it writes waits. */
+  masterStopped = false;
   /** Woken when the master can read / write. */
   readonly masterReadQueue: WaitQueue = new WaitQueue(POLLIN | POLLRDNORM);
   readonly masterWriteQueue: WaitQueue = new WaitQueue(POLLOUT | POLLWRNORM);
@@ -82,9 +89,31 @@ export class PtySlave extends Tty {
     return 0;
   }
 
+  /** What the master's line discipline has, stays (pty_flush_buffer). */
   override dropOutput(): void {
+    const kept = Math.min(this.outputLength, BUFFER_SIZE - 1);
+    let rest = kept;
+    this.output = this.output.flatMap((chunk) => {
+      const part = chunk.subarray(0, rest);
+      rest -= part.length;
+      return part.length > 0 ? [part] : [];
+    });
+    this.outputLength = kept;
+  }
+
+  /** The master drops what it could read. */
+  dropAllOutput(): void {
+    const wasFull = this.space() <= 0;
     this.output = [];
     this.outputLength = 0;
+    if (wasFull && this.room() > 0) this.writeQueue.wake();
+  }
+
+  /** The master drops what it wrote, unless the line discipline has it already. */
+  dropBacklog(): void {
+    this.backlog = [];
+    this.backlogLength = 0;
+    this.inputDrained();
   }
 
   /** Bytes for the master. */
@@ -111,7 +140,7 @@ export class PtySlave extends Tty {
 
   /** Bytes that the master may write now. */
   get inputRoom(): number {
-    return LIMIT - this.backlogLength;
+    return this.masterStopped ? 0 : LIMIT - this.backlogLength;
   }
 
   protected override inputDrained(): void {
@@ -212,6 +241,10 @@ export class PtyMaster extends BaseFile implements WriteEnd {
         return this.peer(sys, arg);
       case TIOCSIG:
         return this.sendSignal(arg);
+      case TCFLSH:
+        return this.flush(arg);
+      case TCXONC:
+        return this.control(arg);
     }
     const side = { master: true, readable: true };
     return ttyIoctl(sys, slave, side, request, arg) ?? super.ioctl(sys, request, arg);
@@ -228,6 +261,33 @@ export class PtyMaster extends BaseFile implements WriteEnd {
     if (sig !== SIGINT && sig !== SIGQUIT && sig !== SIGTSTP) throw linuxError(EINVAL);
     this.slave.signal(sig);
     return 0;
+  }
+
+  /** Of the master's own two directions, unlike settings. No job control: it controls no session. */
+  private flush(which: number): number {
+    if (which < 0 || which > TCIOFLUSH) throw linuxError(EINVAL);
+    if (which !== TCOFLUSH) this.slave.dropAllOutput();
+    if (which !== TCIFLUSH) this.slave.dropBacklog();
+    return 0;
+  }
+
+  private control(action: number): number {
+    const { slave } = this;
+    switch (action) {
+      case TCOOFF:
+        slave.masterStopped = true;
+        return 0;
+      case TCOON:
+        slave.masterStopped = false;
+        slave.masterWriteQueue.wake();
+        return 0;
+      case TCIOFF:
+      case TCION:
+        slave.input(Uint8Array.of(action === TCIOFF ? STOP_CHAR : START_CHAR));
+        return 0;
+      default:
+        throw linuxError(EINVAL);
+    }
   }
 
   override poll(): number {

@@ -53,7 +53,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   stoppedByCall = false;
   private heldEcho: Uint8Array[] = [];
   private heldEchoLength = 0;
-  private backlog: Uint8Array[] = [];
+  protected backlog: Uint8Array[] = [];
   protected backlogLength = 0;
 
   constructor(kernel: Kernel, termios: Termios) {
