@@ -16,6 +16,7 @@ import { BaseFile } from '../vfs/file.ts';
 import { POLLHUP, POLLIN, POLLRDNORM } from '../vfs/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { Process } from './process.ts';
+import { processOfDirectory } from './process-inodes.ts';
 
 class PidFile extends BaseFile {
   readonly process: Process;
@@ -68,12 +69,18 @@ function sysPidfdOpen(sys: Sys, { pid, flags }: { pid: number; flags: number }):
   return installPidFile(sys, process, flags);
 }
 
+/** Older than descriptors of processes, and still allowed: that of a directory /proc/PID. */
+function signalTarget(sys: Sys, fd: number): Process {
+  const { inode } = sys.task.files.get(fd);
+  return (inode && processOfDirectory.get(inode)) ?? pidFile(sys, fd).process;
+}
+
 function sysPidfdSendSignal(
   sys: Sys,
   a: { pidfd: number; sig: number; info: number; flags: number },
 ): number {
   if (a.flags !== 0) throw linuxError(EINVAL);
-  const { process } = pidFile(sys, a.pidfd);
+  const process = signalTarget(sys, a.pidfd);
   const { tgid, cred } = sys.task;
   let info = killInfo(a.sig, tgid, cred.uid);
   if (a.info !== 0) {

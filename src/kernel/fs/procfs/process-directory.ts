@@ -3,6 +3,7 @@
 import { EACCES, EINVAL, ENOENT, linuxError } from '../../errno.ts';
 import { formatMaps, formatSmaps } from '../../mm/maps.ts';
 import type { Process } from '../../process/process.ts';
+import { processOfDirectory } from '../../process/process-inodes.ts';
 import type { Task } from '../../task.ts';
 import { pathOfFile } from '../../vfs/anonymous.ts';
 import { O_ACCMODE, O_CLOEXEC, O_RDONLY, O_WRONLY } from '../../vfs/constants.ts';
@@ -42,7 +43,7 @@ function ownerOf(process: Process): Owner {
 export function processDirectory(fs: PseudoFs, process: Process, net: Inode): PseudoDirectory {
   const owner = ownerOf(process);
   const leader = (): Task => process.leader;
-  return fixedDirectory(
+  const directory = fixedDirectory(
     fs,
     {
       task: taskDirectory(fs, process, owner, net),
@@ -52,6 +53,8 @@ export function processDirectory(fs: PseudoFs, process: Process, net: Inode): Ps
     0o555,
     owner,
   );
+  processOfDirectory.set(directory, process);
+  return directory;
 }
 
 /** Its links count the threads. */
