@@ -60,6 +60,7 @@ class Check {
   }
 
   unmapped(start: number, end: number): void {
+    if (end === start) return;
     if (this.as.areas.overlaps(start, end)) this.fail(start, end, 'still in an area');
     this.noEntries(start, end);
   }

@@ -138,3 +138,12 @@ CONTRACT(growing_little_by_little_keeps_everything) {
   for (long i = 0; i < pages; i++) wrong += p[i * 512] != i;
   SAY("wrong: %ld", wrong);
 }
+
+/* Sizes that differ in bytes but not in pages, with more of the mapping behind. */
+CONTRACT(mremap_within_the_last_page) {
+  char *p = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  p[2 * 4096] = 1;
+  SAY("longer: %d", mremap(p, 4096 + 100, 4096 + 200, 0) == p);
+  SAY("shorter: %d", mremap(p, 4096 + 200, 4096 + 100, MREMAP_MAYMOVE) == p);
+  SAY("behind: %d", p[2 * 4096]);
+}
