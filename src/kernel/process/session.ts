@@ -12,6 +12,10 @@ export interface ControllingTty {
   readonly device: number;
   /** The session's leader has exited: gives up the terminal (SIGHUP was sent by the kernel). */
   disassociate(): void;
+  /** Whether it still is the terminal of a process of the session. */
+  controls(process: Process): boolean;
+  /** Cuts off everybody who has it open. */
+  hangUp(): void;
 }
 
 export class Session {

@@ -1,5 +1,6 @@
 /** Process system calls: creation, end, waiting, ids. Others of the family are in files of their own. */
 
+import { CAP } from '../cred/cred.ts';
 import { EACCES, EAGAIN, EINVAL, EPERM, ESRCH, linuxError } from '../errno.ts';
 import { Enum, Flags, Int, Pid, Ptr, Size, StructOut } from '../syscall/args.ts';
 import {
@@ -180,6 +181,14 @@ function sysSetsid(sys: Sys): number {
   return process.tgid;
 }
 
+function sysVhangup(sys: Sys): number {
+  const { cred, process } = sys.task;
+  if (!cred.has(CAP.SYS_TTY_CONFIG)) throw linuxError(EPERM);
+  const { tty } = process.session;
+  if (tty?.controls(process)) tty.hangUp();
+  return 0;
+}
+
 function sysSetTidAddress(sys: Sys, { tidptr }: { tidptr: number }): number {
   sys.task.clearChildTid = tidptr;
   return sys.task.pid;
@@ -250,6 +259,7 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   syscall(112, 'setsid', {}, sysSetsid),
   syscall(121, 'getpgid', { pid: Pid }, sysGetpgid),
   syscall(124, 'getsid', { pid: Pid }, sysGetsid),
+  syscall(153, 'vhangup', {}, sysVhangup),
   syscall(158, 'arch_prctl', { code: ArchCode, addr: Ptr }, sysArchPrctl),
   syscall(186, 'gettid', {}, (sys) => sys.task.pid),
   syscall(218, 'set_tid_address', { tidptr: Ptr }, sysSetTidAddress),

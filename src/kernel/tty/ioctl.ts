@@ -26,7 +26,7 @@ const TIOCEXCL = 0x540c;
 const TIOCNXCL = 0x540d;
 const TIOCSCTTY = 0x540e;
 const TIOCGPGRP = 0x540f;
-const TIOCSPGRP = 0x5410;
+export const TIOCSPGRP = 0x5410;
 const TIOCOUTQ = 0x5411;
 const TIOCSTI = 0x5412;
 const TIOCGWINSZ = 0x5413;
@@ -41,7 +41,7 @@ const TCSETS2 = 0x402c542b;
 const TCSETSW2 = 0x402c542c;
 const TCSETSF2 = 0x402c542d;
 const TIOCGDEV = 0x80045432;
-const TIOCVHANGUP = 0x5437;
+export const TIOCVHANGUP = 0x5437;
 const TIOCGEXCL = 0x80045440;
 
 /** How settings come: which structure, whether output is waited for and input dropped. */

@@ -75,6 +75,8 @@ export interface LineTerminal {
   stop(): void;
   /** Drops output that has not gone out yet. */
   discardOutput(): void;
+  /** What was typed has been dropped. */
+  inputFlushed(): void;
   /** Something can be read. */
   wakeReaders(): void;
 }
@@ -418,6 +420,7 @@ export class LineDiscipline {
     this.literal = false;
     this.echo.reset();
     this.lineEnds.fill(0);
+    this.terminal.inputFlushed();
   }
 
   /** The settings have changed from `old`. */

@@ -26,14 +26,13 @@ import {
   POLLWRNORM,
 } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
-import { ttyIoctl } from './ioctl.ts';
+import { TIOCSPGRP, ttyIoctl } from './ioctl.ts';
 import { checkForeground } from './job-control.ts';
 import { MAX_EXPANSION } from './output-processor.ts';
 import { OPOST, TOSTOP, VMIN, VTIME } from './termios.ts';
 import type { Tty } from './tty.ts';
 
 const FIONREAD = 0x541b;
-const TIOCSPGRP = 0x5410;
 /** Bytes processed at a time. */
 const CHUNK = 2048;
 /** VTIME counts tenths of a second. */

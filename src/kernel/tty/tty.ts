@@ -53,7 +53,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   stoppedByCall = false;
   private heldEcho: Uint8Array[] = [];
   private heldEchoLength = 0;
-  protected backlog: Uint8Array[] = [];
+  private backlog: Uint8Array[] = [];
   protected backlogLength = 0;
 
   constructor(kernel: Kernel, termios: Termios) {
@@ -103,6 +103,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   start(): void {
     if (!this.stopped || this.stoppedByCall) return;
     this.stopped = false;
+    this.flowChanged(false);
     const held = this.heldEcho;
     this.heldEcho = [];
     this.heldEchoLength = 0;
@@ -111,7 +112,9 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   }
 
   stop(): void {
+    if (this.stopped) return;
     this.stopped = true;
+    this.flowChanged(true);
   }
 
   discardOutput(): void {
@@ -120,6 +123,12 @@ export abstract class Tty implements ControllingTty, LineTerminal {
     this.dropOutput();
     if (this.room() > 0) this.writeQueue.wake();
   }
+
+  /** Output was stopped or started. */
+  protected flowChanged(_stopped: boolean): void {}
+
+  /** The discipline has dropped what was typed. */
+  inputFlushed(): void {}
 
   wakeReaders(): void {
     this.readQueue.wake();
@@ -160,11 +169,16 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   /** The discipline has taken input: whoever sends it may go on. */
   protected inputDrained(): void {}
 
-  flushInput(): void {
+  /** Drops what waits for room in the discipline. */
+  dropBacklog(): void {
     this.backlog = [];
     this.backlogLength = 0;
-    this.discipline.flush();
     this.inputDrained();
+  }
+
+  flushInput(): void {
+    this.discipline.flush();
+    this.dropBacklog();
   }
 
   /** The settings were `old`. Everybody looks again: what is ready may have changed. */
