@@ -37,6 +37,8 @@ export class PageTables {
   tlbEpoch = 0;
   /** See ENG_CODE_GEN. */
   codeGeneration = 0;
+  /** Another space has the same code generation: whoever maps other code first takes a new one. */
+  sharesCode = false;
 
   constructor(id: number) {
     this.id = id;

@@ -12,7 +12,7 @@
 import { ENG_CODE_GEN, ENG_TLB_GEN, HUGE_PAGE_FRAMES, PAGE_SIZE } from '../common/layout.ts';
 import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
-import { FrameAllocator, ZERO_FRAME } from './frames.ts';
+import { FRAME_CACHE, FrameAllocator, ZERO_FRAME } from './frames.ts';
 import { PageTables } from './page-tables.ts';
 import { PTE_HUGE, PTE_NX, PTE_PRESENT, pteFrame } from './pte.ts';
 import { PteLog } from './pte-log.ts';
@@ -287,6 +287,9 @@ export class Paging {
     if (wasCode && (moved || (pte & (PTE_PRESENT | PTE_NX)) !== PTE_PRESENT)) {
       this.freshCodeGeneration(space);
     }
+    // Pages of files are the same in all spaces that share a generation, others are this space's own.
+    const isCode = !wasCode && (pte & (PTE_PRESENT | PTE_NX)) === PTE_PRESENT;
+    if (isCode && this.frames.kind[newFrame] !== FRAME_CACHE) this.ownCode(space);
     if (oldFrame === newFrame) return;
     if (newFrame !== ZERO_FRAME) {
       this.frames.retain(newFrame);
@@ -300,7 +303,13 @@ export class Paging {
     }
   }
 
+  /** To be called before areas become, or are no longer, executable: `space` has code of its own now. */
+  ownCode(space: PageTables): void {
+    if (space.sharesCode) this.freshCodeGeneration(space);
+  }
+
   private freshCodeGeneration(space: PageTables): void {
+    space.sharesCode = false;
     space.codeGeneration = ++this.lastCodeGeneration;
     if (space === this.current) this.memory.I32[ENG_CODE_GEN] = space.codeGeneration;
   }

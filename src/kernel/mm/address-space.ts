@@ -12,7 +12,7 @@ import type { Mmu } from '../../mmu/mmu.ts';
 import type { FaultHandler, PageTables } from '../../mmu/page-tables.ts';
 import type { Paging } from '../../mmu/paging.ts';
 import { ENOMEM, linuxError } from '../errno.ts';
-import { STACK_GUARD_GAP, TASK_SIZE } from './abi.ts';
+import { PROT_EXEC, STACK_GUARD_GAP, TASK_SIZE } from './abi.ts';
 import { handleFault } from './fault.ts';
 import { DEFAULT_LAYOUT, type MmLayout } from './layout.ts';
 import { UserMemory } from './user-memory.ts';
@@ -121,6 +121,7 @@ export class AddressSpace implements FaultHandler {
     filePage = 0,
     name = '',
   ): void {
+    if ((prot & PROT_EXEC) !== 0) this.paging.ownCode(this.tables);
     this.areas.insert(
       new Vma(this, start, end, prot, flags | this.defaultFlags, file, filePage, name),
     );
@@ -130,6 +131,9 @@ export class AddressSpace implements FaultHandler {
   /** Removes whatever is in [start, end). */
   removeAreas(start: number, end: number): void {
     if (!this.areas.overlaps(start, end)) return;
+    if (this.tables.sharesCode && this.areas.within(start, end).some(isExecutable)) {
+      this.paging.ownCode(this.tables);
+    }
     this.areas.splitAt(start);
     this.areas.splitAt(end);
     this.unmapPages(start, end);
@@ -176,4 +180,8 @@ export class AddressSpace implements FaultHandler {
     this.areas.resize(vma, start, vma.end);
     return vma;
   }
+}
+
+function isExecutable(vma: Vma): boolean {
+  return (vma.prot & PROT_EXEC) !== 0;
 }

@@ -28,7 +28,11 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
     if (!wiped) copyPages(parent, child, vma);
   }
   // Links between translations stay valid in the child as long as it maps the same code.
-  if (sameCode) child.tables.codeGeneration = parent.tables.codeGeneration;
+  if (sameCode) {
+    child.tables.codeGeneration = parent.tables.codeGeneration;
+    child.tables.sharesCode = true;
+    parent.tables.sharesCode = true;
+  }
   return child;
 }
 

@@ -280,6 +280,7 @@ function protectPart(as: AddressSpace, vma: Vma, start: number, end: number, pro
   if ((prot & PROT_WRITE) !== 0 && (vma.flags & VM_DENYWRITE) !== 0) throw linuxError(EACCES);
   const becomesData = (prot & PROT_WRITE) !== 0 && !vma.shared && (vma.prot & PROT_WRITE) === 0;
   if (becomesData) as.checkLimits((end - start) / PAGE_SIZE, true);
+  if (((vma.prot ^ prot) & PROT_EXEC) !== 0) as.paging.ownCode(as.tables);
   as.areas.splitAt(start);
   as.areas.splitAt(end);
   const part = as.areas.find(start)!;
