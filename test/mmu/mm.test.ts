@@ -577,11 +577,11 @@ test('locked memory is present, counted, limited, and not dropped', () => {
   const as = rig.space();
   anon(as, A, 4);
   as.limits = { ...as.limits, memlock: 3 * P };
-  mlock(as, A + 10, P, 0);
+  mlock(as, A + 10, BigInt(P), 0);
   assert.is(as.lockedPages, 2);
   assert.is(as.residentPages, 2);
   assert.is(
-    errnoOf(() => mlock(as, A, 4 * P, 0)),
+    errnoOf(() => mlock(as, A, BigInt(4 * P), 0)),
     ENOMEM,
   );
   assert.is(
@@ -592,7 +592,7 @@ test('locked memory is present, counted, limited, and not dropped', () => {
     errnoOf(() => msync(as, A, P, abi.MS_INVALIDATE)),
     EBUSY,
   );
-  munlock(as, A, 4 * P);
+  munlock(as, A, BigInt(4 * P));
   assert.equal(maps(as), ['100000-104000 3']);
   as.limits = { ...as.limits, memlock: 100 * P };
   mlockall(as, abi.MCL_CURRENT | abi.MCL_FUTURE);

@@ -7,29 +7,41 @@ import { PAGE_SIZE } from '../../common/layout.ts';
 import { FAULT_FIXED, FAULT_OOM } from '../../mmu/page-tables.ts';
 import { EAGAIN, EINVAL, ENOMEM, EPERM, linuxError } from '../errno.ts';
 import { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, TASK_SIZE } from './abi.ts';
-import { type AddressSpace, pageDown, pageUp } from './address-space.ts';
+import { type AddressSpace, pageDown } from './address-space.ts';
 import { populateRange } from './mmap.ts';
 import { VM_LOCKED, VM_SPECIAL } from './vma.ts';
 
-export function mlock(as: AddressSpace, addr: number, size: number, flags: number): void {
+export function mlock(as: AddressSpace, addr: number, size: bigint, flags: number): void {
   if ((flags & ~MLOCK_ONFAULT) !== 0) throw linuxError(EINVAL);
-  const start = pageDown(addr);
-  const end = pageUp(addr + size);
   if (as.limits.memlock === 0) throw linuxError(EPERM);
-  if (!(end <= TASK_SIZE)) throw linuxError(end > 2 ** 64 ? EINVAL : ENOMEM);
+  const { start, end } = wholePages(addr, size);
   const locked = lockedWithin(as, start, end);
   const wanted = (as.lockedPages - locked) * PAGE_SIZE + (end - start);
   if (wanted > as.limits.memlock) throw linuxError(ENOMEM);
-  setLocked(as, start, end, true);
+  applyLock(as, start, end, true);
   if ((flags & MLOCK_ONFAULT) !== 0) return;
   const result = populateRange(as, start, end);
   if (result !== FAULT_FIXED) throw linuxError(result === FAULT_OOM ? EAGAIN : ENOMEM);
 }
 
-export function munlock(as: AddressSpace, addr: number, size: number): void {
-  const end = pageUp(addr + size);
-  if (!(end <= TASK_SIZE)) throw linuxError(end > 2 ** 64 ? EINVAL : ENOMEM);
-  setLocked(as, pageDown(addr), end, false);
+export function munlock(as: AddressSpace, addr: number, size: bigint): void {
+  const { start, end } = wholePages(addr, size);
+  applyLock(as, start, end, false);
+}
+
+/** The length is rounded up as Linux does it, modulo 2^64: -1 from the beginning of a page is nothing. */
+function wholePages(addr: number, size: bigint): { start: number; end: number } {
+  const start = pageDown(addr);
+  const reach = BigInt.asUintN(64, size + BigInt(addr - start + PAGE_SIZE - 1));
+  const pages = Number(reach / BigInt(PAGE_SIZE));
+  return { start, end: start + pages * PAGE_SIZE };
+}
+
+function applyLock(as: AddressSpace, start: number, end: number, on: boolean): void {
+  if (end === start) return;
+  if (end >= 2 ** 64) throw linuxError(EINVAL);
+  if (end > TASK_SIZE) throw linuxError(ENOMEM);
+  setLocked(as, start, end, on);
 }
 
 export function mlockall(as: AddressSpace, flags: number): void {

@@ -3,7 +3,18 @@
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
-import { Enum, Fd, Flags, type FlagTable, Hex, Int, Length, OutBuf, Ptr } from '../syscall/args.ts';
+import {
+  Enum,
+  ExactLength,
+  Fd,
+  Flags,
+  type FlagTable,
+  Hex,
+  Int,
+  Length,
+  OutBuf,
+  Ptr,
+} from '../syscall/args.ts';
 import { type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import {
   F_SEAL_FUTURE_WRITE,
@@ -160,6 +171,7 @@ function sysPkeyAlloc(_sys: Sys, args: { flags: number; rights: number }): numbe
 }
 
 const range = { addr: Ptr, length: Length } as const;
+const exactRange = { addr: Ptr, length: ExactLength } as const;
 
 export const MM_SYSCALLS: readonly SyscallRow[] = [
   syscall(
@@ -192,11 +204,11 @@ export const MM_SYSCALLS: readonly SyscallRow[] = [
     madvise(sys.task.mm, a.addr, a.length, a.advice);
     return 0;
   }),
-  syscall(149, 'mlock', range, (sys, a) => {
+  syscall(149, 'mlock', exactRange, (sys, a) => {
     mlock(sys.task.mm, a.addr, a.length, 0);
     return 0;
   }),
-  syscall(150, 'munlock', range, (sys, a) => {
+  syscall(150, 'munlock', exactRange, (sys, a) => {
     munlock(sys.task.mm, a.addr, a.length);
     return 0;
   }),
@@ -208,7 +220,7 @@ export const MM_SYSCALLS: readonly SyscallRow[] = [
     munlockall(sys.task.mm);
     return 0;
   }),
-  syscall(325, 'mlock2', { ...range, flags: MlockFlags }, (sys, a) => {
+  syscall(325, 'mlock2', { ...exactRange, flags: MlockFlags }, (sys, a) => {
     mlock(sys.task.mm, a.addr, a.length, a.flags);
     return 0;
   }),

@@ -42,6 +42,12 @@ export const HexInt: ArgType<number> = { name: 'unsigned int', decode: u32, form
 export const Mode: ArgType<number> = { name: 'mode_t', decode: u32, format: octal };
 /** A size of which it matters whether it wraps around when it is added to an address. */
 export const Length: ArgType<number> = { name: 'size_t', decode: toAddress, format: decimal };
+/** A size whose last bits matter even where it wraps around. */
+export const ExactLength: ArgType<bigint> = {
+  name: 'size_t',
+  decode: (lo, hi) => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0),
+  format: (v) => String(v),
+};
 export const Ptr: ArgType<number> = { name: 'void *', decode: toAddress, format: address };
 
 const AT_FDCWD = -100;
