@@ -67,6 +67,9 @@ export interface SpawnOptions {
   readonly onStop?: (process: Process, sig: number) => void;
 }
 
+/** Lines that guests can cause (unknown system calls, instructions …). */
+const MAX_LOGGED_ONCE = 200;
+
 export class Kernel {
   readonly memory: LinearMemory;
   readonly mmu: Mmu;
@@ -134,16 +137,19 @@ export class Kernel {
     return this.clock.monotonicMs();
   }
 
-  log(line: string): void {
+  /** A line for the user. Names that guests choose cannot control the user's terminal. */
+  log(text: string): void {
+    const line = text.replace(/[^ -~]/g, '?');
     this.messages.add(LOG_LEVEL.warning, line);
     this.host.log(line);
   }
 
-  /** Logs a line the first time only. */
-  logOnce(line: string): void {
-    if (this.logged.has(line)) return;
-    this.logged.add(line);
-    this.log(line);
+  /** Logs a line the first time that `key` is given; how many there are is limited, since guests cause them. */
+  logOnce(key: string, line: () => string): void {
+    if (this.logged.size >= MAX_LOGGED_ONCE || this.logged.has(key)) return;
+    this.logged.add(key);
+    this.log(line());
+    if (this.logged.size === MAX_LOGGED_ONCE) this.log('further lines like these are not shown');
   }
 
   /** See Scheduler.runSlice. */

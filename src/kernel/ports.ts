@@ -41,6 +41,8 @@ export interface CpuPort {
   readonly singleStepped: boolean;
   /** A short text for the log: opcode bytes and symbol at rip, e.g. for #UD. */
   describeFault(): string;
+  /** Where the program is, with its function and that function's caller as far as they are known. */
+  describeCaller(): string;
 
   /** Registers of the loaded task. Numbers are exact up to 2^53; use lo/hi for full 64 bits. */
   getReg(reg: number): number;

@@ -117,6 +117,8 @@ export class Cpu implements CpuPort, LockstepHost {
   watch: CpuWatch | null = null;
   /** Name of the function at an address of the running program, for log lines. */
   symbolize: (pc: number) => string | null = () => null;
+  /** Where the running program's function returns to, for log lines; null where that is not known. */
+  returnsTo: () => number | null = () => null;
   private readonly mem: LinearMemory;
   private readonly I32: Int32Array;
   private readonly mmu: Mmu;
@@ -564,10 +566,18 @@ export class Cpu implements CpuPort, LockstepHost {
       if (host < 0) break;
       bytes.push((this.mem.U8[host] as number).toString(16).padStart(2, '0'));
     }
-    const rip = this.getReg(16);
-    const symbol = this.symbolize(rip);
-    const where = symbol === null ? '' : ` (${symbol})`;
-    return `rip 0x${rip.toString(16)}${where}, bytes ${bytes.join(' ')}`;
+    return `rip ${this.describePlace(this.getReg(16))}, bytes ${bytes.join(' ')}`;
+  }
+
+  describeCaller(): string {
+    const here = this.describePlace(this.getReg(16));
+    const caller = this.returnsTo();
+    return caller === null ? here : `${here}, called from ${this.describePlace(caller)}`;
+  }
+
+  private describePlace(pc: number): string {
+    const symbol = this.symbolize(pc);
+    return `0x${pc.toString(16)}${symbol === null ? '' : ` (${symbol})`}`;
   }
 
   getReg(reg: number): number {

@@ -12,6 +12,7 @@ import type { HostPort } from '../kernel/ports.ts';
 import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
 import { WatchedFrames } from '../mmu/watched-frames.ts';
+import { returnAddresses } from './call-stack.ts';
 import { Cpu, type Engine } from './cpu.ts';
 import { MachineAudit } from './machine-audit.ts';
 import { RegionCompiler } from './region-compiler.ts';
@@ -99,6 +100,7 @@ export class Machine {
       ...(options.system === undefined ? {} : { system: options.system }),
       ...(options.layout === undefined ? {} : { layout: options.layout }),
     });
+    this.cpu.returnsTo = () => this.caller();
     this.audit = frames === null ? null : new MachineAudit(this.kernel, this.cpu.cache, frames);
   }
 
@@ -106,6 +108,12 @@ export class Machine {
   locate(pc: number): Located | null {
     const task = this.kernel.scheduler.current;
     return task === null ? null : this.symbols.locate(task.mm, pc);
+  }
+
+  /** Where the running program's function returns to. */
+  private caller(): number | null {
+    const task = this.kernel.scheduler.current;
+    return task === null ? null : (returnAddresses(this.kernel, task.mm, 1)[0] ?? null);
   }
 
   /** `memcpy+0x1f`, or `busybox@0x4712` (offset in the file) where there are no symbols. */

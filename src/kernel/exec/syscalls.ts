@@ -112,7 +112,13 @@ function sysExecveat(
 }
 
 export const EXEC_SYSCALLS: readonly SyscallRow[] = [
-  syscall(59, 'execve', { pathname: CString, argv: ArgvIn, envp: EnvIn }, sysExecve),
+  syscall(
+    59,
+    'execve',
+    { pathname: CString, argv: ArgvIn, envp: EnvIn },
+    sysExecve,
+    '32-bit programs, binfmt_misc',
+  ),
   syscall(
     322,
     'execveat',
@@ -124,5 +130,6 @@ export const EXEC_SYSCALLS: readonly SyscallRow[] = [
       flags: Flags('AT', { AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH }),
     },
     sysExecveat,
+    '32-bit programs, binfmt_misc',
   ),
 ];

@@ -2,6 +2,7 @@
 
 import { EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT, linuxError } from '../errno.ts';
 import { Pid, Ptr, Size, UInt } from '../syscall/args.ts';
+import { reportMissing } from '../syscall/missing.ts';
 import { formatStruct } from '../syscall/structs.ts';
 import { hex } from '../syscall/text.ts';
 import {
@@ -75,7 +76,7 @@ function sysFutex(sys: Sys, a: FutexArgs): number {
     case FUTEX_UNLOCK_PI:
       return unlockPi(sys, a.uaddr, isPrivate);
     default:
-      sys.kernel.logOnce(`futex operation ${command} is not supported (${sys.task.comm})`);
+      reportMissing(sys.task, `futex operation ${command} is not supported`);
       throw linuxError(ENOSYS);
   }
 }
@@ -305,6 +306,7 @@ export const FUTEX_SYSCALLS: readonly SyscallRow[] = [
     'futex',
     { uaddr: Ptr, op: FutexOp, val: UInt, timeout: Timeout, uaddr2: Second, val3: Third },
     sysFutex,
+    'FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI',
   ),
   syscall(273, 'set_robust_list', { head: Ptr, len: Size }, sysSetRobustList),
   syscall(274, 'get_robust_list', { pid: Pid, head: Ptr, len: Ptr }, sysGetRobustList),

@@ -185,6 +185,7 @@ export const TIMERFD_SYSCALLS: readonly SyscallRow[] = [
       otmr: StructOut('itimerspec'),
     },
     sysTimerfdSettime,
+    'TFD_TIMER_CANCEL_ON_SET',
   ),
   syscall(287, 'timerfd_gettime', { ufd: Fd, otmr: StructOut('itimerspec') }, sysTimerfdGettime),
 ];

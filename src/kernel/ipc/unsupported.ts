@@ -3,9 +3,9 @@
  * user knows what is missing.
  */
 
-import { ENOSYS, linuxError } from '../errno.ts';
+import { ENOSYS } from '../errno.ts';
 import { Hex } from '../syscall/args.ts';
-import { type SyscallRow, syscall } from '../syscall/types.ts';
+import { refused, type SyscallRow } from '../syscall/types.ts';
 
 const CALLS: readonly (readonly [number, string])[] = [
   [240, 'mq_open'],
@@ -19,8 +19,5 @@ const CALLS: readonly (readonly [number, string])[] = [
 const args = { arg1: Hex, arg2: Hex, arg3: Hex } as const;
 
 export const UNSUPPORTED_SYSCALLS: readonly SyscallRow[] = CALLS.map(([nr, name]) =>
-  syscall(nr, name, args, (sys): number => {
-    sys.kernel.logOnce(`${name}: POSIX message queues are not supported (${sys.task.comm})`);
-    throw linuxError(ENOSYS);
-  }),
+  refused(nr, name, args, ENOSYS, 'no POSIX message queues'),
 );

@@ -200,10 +200,16 @@ export const MM_SYSCALLS: readonly SyscallRow[] = [
     return 0;
   }),
   syscall(27, 'mincore', { ...range, vec: OutBuf('length') }, sysMincore),
-  syscall(28, 'madvise', { ...range, advice: Advice }, (sys, a) => {
-    madvise(sys.task.mm, a.addr, a.length, a.advice);
-    return 0;
-  }),
+  syscall(
+    28,
+    'madvise',
+    { ...range, advice: Advice },
+    (sys, a) => {
+      madvise(sys.task.mm, a.addr, a.length, a.advice);
+      return 0;
+    },
+    'MADV_MERGEABLE, MADV_COLLAPSE, MADV_HWPOISON',
+  ),
   syscall(149, 'mlock', exactRange, (sys, a) => {
     mlock(sys.task.mm, a.addr, a.length, 0);
     return 0;

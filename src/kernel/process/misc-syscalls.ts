@@ -16,7 +16,7 @@ import {
   StructOut,
 } from '../syscall/args.ts';
 import { bytesAt, quoteHex, STRING_LIMIT } from '../syscall/text.ts';
-import { type ArgType, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
+import { type ArgType, refused, type Sys, type SyscallRow, syscall } from '../syscall/types.ts';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../version.ts';
 
 const NEW_UTS_LEN = 64;
@@ -135,18 +135,6 @@ function sysMembarrier(sys: Sys, a: { cmd: number; flags: number; cpu: number })
   }
 }
 
-/** A call that this kernel does not have: libc has a way without it, so no line in the log. */
-function refuse(errno: number): () => never {
-  return () => {
-    throw linuxError(errno);
-  };
-}
-
-function sysPtrace(sys: Sys): number {
-  sys.kernel.logOnce(`ptrace is not supported (${sys.task.comm})`);
-  throw linuxError(EPERM);
-}
-
 function sysSetHostname(sys: Sys, { name, len }: { name: number; len: number }): number {
   sys.kernel.hostname = readName(sys, name, len);
   return 0;
@@ -159,14 +147,33 @@ function sysSetDomainname(sys: Sys, { name, len }: { name: number; len: number }
 
 export const MISC_SYSCALLS: readonly SyscallRow[] = [
   syscall(63, 'uname', { buf: StructOut('utsname') }, sysUname),
-  syscall(99, 'sysinfo', { info: Ptr }, sysSysinfo),
-  syscall(101, 'ptrace', { request: Long, pid: Pid, addr: Ptr, data: Ptr }, sysPtrace),
-  syscall(135, 'personality', { persona: HexInt }, sysPersonality),
+  syscall(99, 'sysinfo', { info: Ptr }, sysSysinfo, 'load averages, shared and buffer memory'),
+  refused(
+    101,
+    'ptrace',
+    { request: Long, pid: Pid, addr: Ptr, data: Ptr },
+    EPERM,
+    'no process can trace another',
+  ),
+  syscall(
+    135,
+    'personality',
+    { persona: HexInt },
+    sysPersonality,
+    'effects of flags other than PER_LINUX32',
+  ),
   syscall(170, 'sethostname', { name: InBuf('len'), len: Int }, sysSetHostname),
   syscall(171, 'setdomainname', { name: InBuf('len'), len: Int }, sysSetDomainname),
-  syscall(272, 'unshare', { flags: Hex }, refuse(EPERM)),
-  syscall(308, 'setns', { fd: Int, flags: Hex }, refuse(EPERM)),
-  syscall(317, 'seccomp', { op: Int, flags: HexInt, args: Ptr }, refuse(EINVAL)),
+  refused(272, 'unshare', { flags: Hex }, EPERM, 'no namespaces', true),
+  refused(308, 'setns', { fd: Int, flags: Hex }, EPERM, 'no namespaces', true),
+  refused(
+    317,
+    'seccomp',
+    { op: Int, flags: HexInt, args: Ptr },
+    EINVAL,
+    'no filters of system calls',
+    true,
+  ),
   syscall(
     318,
     'getrandom',
@@ -177,6 +184,19 @@ export const MISC_SYSCALLS: readonly SyscallRow[] = [
     },
     sysGetrandom,
   ),
-  syscall(324, 'membarrier', { cmd: Int, flags: HexInt, cpu: Int }, sysMembarrier),
-  syscall(334, 'rseq', { rseq: Ptr, len: Hex, flags: HexInt, sig: HexInt }, refuse(ENOSYS)),
+  syscall(
+    324,
+    'membarrier',
+    { cmd: Int, flags: HexInt, cpu: Int },
+    sysMembarrier,
+    'commands for all processes, for rseq and for code',
+  ),
+  refused(
+    334,
+    'rseq',
+    { rseq: Ptr, len: Hex, flags: HexInt, sig: HexInt },
+    ENOSYS,
+    'C libraries do without restartable sequences',
+    true,
+  ),
 ];

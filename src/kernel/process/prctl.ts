@@ -193,5 +193,6 @@ export const PRCTL_SYSCALLS: readonly SyscallRow[] = [
     'prctl',
     { option: Enum('PR', PR), arg2: Hex, arg3: Hex, arg4: Hex, arg5: Hex },
     sysPrctl,
+    'seccomp, securebits, PR_SET_MM, PR_SET_VMA, speculation control, PR_SCHED_CORE',
   ),
 ];

@@ -79,5 +79,6 @@ export const REBOOT_SYSCALLS: readonly SyscallRow[] = [
     'reboot',
     { magic1: HexInt, magic2: HexInt, command: RebootCommand, arg: Ptr },
     sysReboot,
+    'LINUX_REBOOT_CMD_KEXEC, LINUX_REBOOT_CMD_SW_SUSPEND',
   ),
 ];

@@ -175,14 +175,27 @@ function sysSetpriority(
 export const SCHED_SYSCALLS: readonly SyscallRow[] = [
   syscall(24, 'sched_yield', {}, sysSchedYield),
   syscall(140, 'getpriority', { which: PrioWhich, who: Int }, sysGetpriority),
-  syscall(141, 'setpriority', { which: PrioWhich, who: Int, prio: Int }, sysSetpriority),
-  syscall(142, 'sched_setparam', { pid: Pid, param: Ptr }, sysSchedSetparam),
+  syscall(
+    141,
+    'setpriority',
+    { which: PrioWhich, who: Int, prio: Int },
+    sysSetpriority,
+    'an effect on scheduling',
+  ),
+  syscall(
+    142,
+    'sched_setparam',
+    { pid: Pid, param: Ptr },
+    sysSchedSetparam,
+    'an effect on scheduling',
+  ),
   syscall(143, 'sched_getparam', { pid: Pid, param: Ptr }, sysSchedGetparam),
   syscall(
     144,
     'sched_setscheduler',
     { pid: Pid, policy: Policy, param: Ptr },
     sysSchedSetscheduler,
+    'an effect on scheduling, SCHED_DEADLINE',
   ),
   syscall(145, 'sched_getscheduler', { pid: Pid }, (sys, a) => {
     const { schedPolicy, schedResetOnFork } = findTask(sys, a.pid);

@@ -243,7 +243,7 @@ const WaitStatusOut: ArgType<number> = {
 
 export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   syscall(39, 'getpid', {}, (sys) => sys.task.tgid),
-  syscall(56, 'clone', CLONE_ARGS, sysClone),
+  syscall(56, 'clone', CLONE_ARGS, sysClone, 'namespaces (EPERM)'),
   syscall(57, 'fork', {}, (sys) => plainFork(sys, 0)),
   syscall(58, 'vfork', {}, (sys) => plainFork(sys, CLONE.VFORK | CLONE.VM)),
   syscall(60, 'exit', { status: Int }, sysExit),
@@ -260,7 +260,13 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
   syscall(121, 'getpgid', { pid: Pid }, sysGetpgid),
   syscall(124, 'getsid', { pid: Pid }, sysGetsid),
   syscall(153, 'vhangup', {}, sysVhangup),
-  syscall(158, 'arch_prctl', { code: ArchCode, addr: Ptr }, sysArchPrctl),
+  syscall(
+    158,
+    'arch_prctl',
+    { code: ArchCode, addr: Ptr },
+    sysArchPrctl,
+    'CPUID faulting, shadow stacks, linear address masking',
+  ),
   syscall(186, 'gettid', {}, (sys) => sys.task.pid),
   syscall(218, 'set_tid_address', { tidptr: Ptr }, sysSetTidAddress),
   syscall(231, 'exit_group', { status: Int }, sysExitGroup),
@@ -276,7 +282,13 @@ export const PROCESS_SYSCALLS: readonly SyscallRow[] = [
     },
     sysWaitid,
   ),
-  syscall(435, 'clone3', { uargs: Ptr, size: Size }, sysClone3),
+  syscall(
+    435,
+    'clone3',
+    { uargs: Ptr, size: Size },
+    sysClone3,
+    'namespaces and chosen ids (EPERM), CLONE_INTO_CGROUP',
+  ),
   ...PIDFD_SYSCALLS,
   ...PRCTL_SYSCALLS,
   ...RESOURCE_SYSCALLS,

@@ -93,7 +93,8 @@ function reportUnknown(task: Task, rip: number): void {
   const head = new Uint8Array(2);
   mm.mem.copyInPartial(rip, head, 0, 2);
   if (head[0] === 0x0f && (head[1] === 0x0b || head[1] === 0xb9 || head[1] === 0xff)) return;
-  kernel.logOnce(`unknown instruction: ${kernel.cpu.describeFault()} (${task.comm})`);
+  const line = `unknown instruction: ${kernel.cpu.describeFault()} (${task.comm})`;
+  kernel.logOnce(line, () => line);
 }
 
 /** Error code of a far transfer to Linux's 32-bit user code segment. */
@@ -107,7 +108,8 @@ function report32Bit(task: Task, rip: number): void {
   const int80 = head[0] === 0xcd && head[1] === 0x80;
   const sysenter = head[0] === 0x0f && head[1] === 0x34;
   if (!int80 && !sysenter && kernel.cpu.errorCode !== USER32_CS) return;
-  kernel.logOnce(`32-bit code is not supported: ${kernel.cpu.describeFault()} (${task.comm})`);
+  const line = `32-bit code is not supported: ${kernel.cpu.describeFault()} (${task.comm})`;
+  kernel.logOnce(line, () => line);
 }
 
 function fault(task: Task, signo: number, code: number, addr: number): void {

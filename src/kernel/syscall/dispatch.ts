@@ -11,7 +11,7 @@ import { ENOSYS, LinuxError } from '../errno.ts';
 import { REG } from '../ports.ts';
 import { pushHandler, takeSignal } from '../signal/deliver.ts';
 import type { Task } from '../task.ts';
-import { SYSCALL_NAMES } from './names.ts';
+import { reportMissing, unknownName } from './missing.ts';
 import { setResult } from './restart.ts';
 import { rowOf } from './table.ts';
 import {
@@ -80,8 +80,7 @@ export function retrySyscall(task: Task): void {
 }
 
 function unknownSyscall(task: Task, nr: number): void {
-  const name = SYSCALL_NAMES[nr] ?? `number ${nr}`;
-  task.kernel.logOnce(`unknown system call ${name} (${task.comm})`);
+  reportMissing(task, unknownName(nr));
   task.kernel.strace?.unknown(task, nr);
   setResult(task, -ENOSYS);
 }

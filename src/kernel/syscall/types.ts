@@ -9,11 +9,13 @@
  * task the handler runs again from the start, with `sys.state` as it left it.
  */
 
+import { linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { UserMemory } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
+import { reportMissing } from './missing.ts';
 
 /** What `sys.block` returns and a blocked handler hands on. Never a valid result. */
 export const BLOCKED = -0x10000000;
@@ -84,19 +86,50 @@ export type ArgValues<A extends ArgTypes> = {
 };
 export type Handler<A extends ArgTypes> = (sys: Sys, args: ArgValues<A>) => number;
 
+/** How much of what Linux does is there (docs/SYSCALLS.md). */
+export type Support =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'partial'; readonly missing: string }
+  | { readonly kind: 'refused'; readonly errno: number; readonly reason: string };
+
 export interface SyscallRow {
   readonly nr: number;
   readonly name: string;
   readonly args: ArgTypes;
   // biome-ignore lint/suspicious/noExplicitAny: erased here, checked in syscall()
   readonly handler: (sys: Sys, args: any) => number;
+  readonly support: Support;
 }
 
+const COMPLETE: Support = { kind: 'complete' };
+
+/** @param missing what Linux does and this does not, in a few words */
 export function syscall<A extends ArgTypes>(
   nr: number,
   name: string,
   args: A,
   handler: Handler<A>,
+  missing?: string,
 ): SyscallRow {
-  return { nr, name, args, handler };
+  const support: Support = missing === undefined ? COMPLETE : { kind: 'partial', missing };
+  return { nr, name, args, handler, support };
+}
+
+/**
+ * A call that this kernel does not have.
+ * @param silently without a line in the log: libraries ask for it and have another way
+ */
+export function refused(
+  nr: number,
+  name: string,
+  args: ArgTypes,
+  errno: number,
+  reason: string,
+  silently = false,
+): SyscallRow {
+  const handler = (sys: Sys): never => {
+    if (!silently) reportMissing(sys.task, `refused system call ${name} (${nr}: ${reason})`);
+    throw linuxError(errno);
+  };
+  return { nr, name, args, handler, support: { kind: 'refused', errno, reason } };
 }

@@ -335,7 +335,13 @@ export const TIME_SYSCALLS: readonly SyscallRow[] = [
     sysSetitimer,
   ),
   syscall(96, 'gettimeofday', { tv: StructOut('timeval'), tz: Ptr }, sysGettimeofday),
-  syscall(164, 'settimeofday', { tv: StructIn('timeval'), tz: Ptr }, sysSettimeofday),
+  syscall(
+    164,
+    'settimeofday',
+    { tv: StructIn('timeval'), tz: Ptr },
+    sysSettimeofday,
+    'an effect of the time zone',
+  ),
   syscall(201, 'time', { tloc: Ptr }, sysTime),
   syscall(
     222,

@@ -3,28 +3,18 @@
  * program got there. Looks at registers, areas and page tables only: nothing is read from files and no page
  * is faulted in, so it may be asked in the middle of a page fault or a system call. Names of functions are
  * looked up later, from files that are kept until then.
- *
- * Alpine's programs have no frame pointers and no unwind tables at hand, so a backtrace is every word on the
- * stack that is an address behind a CALL in executable memory: returns of functions that have ended are among
- * them now and then. Each is named once, however deep a recursion.
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { PROT_EXEC } from '../../kernel/mm/abi.ts';
 import type { AddressSpace } from '../../kernel/mm/address-space.ts';
 import type { MappedFile } from '../../kernel/mm/vma.ts';
 import { REG } from '../../kernel/ports.ts';
 import type { Task } from '../../kernel/task.ts';
-import { frameHost } from '../../mmu/frames.ts';
-import { ACCESS_READ, pteAllows, pteFrame } from '../../mmu/pte.ts';
+import { returnAddresses } from '../call-stack.ts';
 
-/** Words of the stack that are looked at, and return addresses that are kept. */
-const STACK_WORDS = 1024;
+/** Return addresses that are kept. */
 const MAX_RETURNS = 8;
-/** Lengths of the CALL instructions: FF /2 with all its address forms, and E8. */
-const INDIRECT_CALLS = [2, 3, 4, 6, 7, 8];
-const NEAR_CALL = 5;
 
 /** An address in a program. */
 export interface CodePlace {
@@ -93,50 +83,8 @@ export class Witness {
 
   private places(space: AddressSpace): CodePlace[] {
     const { cpu } = this.kernel;
-    const found = [codePlace(space, cpu.getReg(REG.rip))];
-    const known = new Set<number>();
-    let sp = cpu.getReg(REG.rsp);
-    sp -= sp % 8;
-    for (let i = 0; i < STACK_WORDS && found.length <= MAX_RETURNS; i++, sp += 8) {
-      const word = this.word(space, sp);
-      if (word < 0) break;
-      if (known.has(word) || !this.returnsTo(space, word)) continue;
-      known.add(word);
-      found.push(codePlace(space, word));
-    }
-    return found;
-  }
-
-  /** Whether code at `pc` can be executed and a CALL ends there. */
-  private returnsTo(space: AddressSpace, pc: number): boolean {
-    const vma = space.areas.find(pc);
-    if (vma === null || (vma.prot & PROT_EXEC) === 0) return false;
-    if (this.byte(space, pc - NEAR_CALL) === 0xe8) return true;
-    return INDIRECT_CALLS.some((n) => {
-      const modrm = this.byte(space, pc - n + 1);
-      return this.byte(space, pc - n) === 0xff && modrm >= 0 && ((modrm >> 3) & 7) === 2;
-    });
-  }
-
-  /** The aligned word at `va`, -1 if it is not in memory or more than 2^53. */
-  private word(space: AddressSpace, va: number): number {
-    const host = this.host(space, va);
-    if (host < 0) return -1;
-    const { I32 } = this.kernel.memory;
-    const n = (I32[(host >> 2) + 1]! >>> 0) * 0x1_0000_0000 + (I32[host >> 2]! >>> 0);
-    return Number.isSafeInteger(n) ? n : 0;
-  }
-
-  private byte(space: AddressSpace, va: number): number {
-    const host = this.host(space, va);
-    return host < 0 ? -1 : this.kernel.memory.U8[host]!;
-  }
-
-  /** Host offset of a byte that can be read without a fault, else -1. */
-  private host(space: AddressSpace, va: number): number {
-    if (!(va >= 0)) return -1;
-    const pte = space.tables.get(Math.floor(va / PAGE_SIZE));
-    return pteAllows(pte, ACCESS_READ) ? frameHost(pteFrame(pte)) + (va % PAGE_SIZE) : -1;
+    const pcs = [cpu.getReg(REG.rip), ...returnAddresses(this.kernel, space, MAX_RETURNS)];
+    return pcs.map((pc) => codePlace(space, pc));
   }
 }
 

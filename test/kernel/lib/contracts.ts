@@ -1,39 +1,27 @@
 /**
  * What Linux promises programs: each contract of test/guest (contract.h) prints the same in a guest as natively. A
- * contract is a test for each engine; the programs run once for each.
+ * contract is a test for each engine; the programs run once for each. They make the system calls that
+ * docs/SYSCALLS.md says they make.
  */
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Engine } from '../../../src/machine/cpu.ts';
-import { AUDIT } from '../../lib/audit.ts';
 import { assert, type Test } from '../../lib/suite.ts';
-import { machineWithRoot } from './contract-machine.ts';
-import { compileSource, haveCompiler, readBinary, runInMachine } from './run-guest.ts';
+import {
+  CONTRACT_CC,
+  type ContractProgram,
+  compileContracts,
+  contractPrograms,
+  PROGRAM_TIMEOUT_MS,
+  runContracts,
+  type Sections,
+  sectionsOf,
+} from './contract-programs.ts';
+import { haveCompiler } from './run-guest.ts';
+import { recordedCalls } from './syscall-record.ts';
 
-const CC = 'musl-gcc';
-const PROGRAM = '/bin/program';
-const TIMEOUT_MS = 120_000;
-
-const GUEST = fileURLToPath(new URL('../../guest/', import.meta.url));
-/** Directories of test/guest whose programs are no contracts. */
-const NO_CONTRACTS: ReadonlySet<string> = new Set(['isa', 'dlopen']);
 /** For the suite: a test may run a program natively and in a guest. */
-export const CONTRACT_TIMEOUT_MS: number = TIMEOUT_MS + 30_000;
-
-/** What each contract printed, by name. */
-type Sections = ReadonlyMap<string, string>;
-
-function sections(output: string): Sections {
-  const found = new Map<string, string>();
-  for (const part of output.split(/^== /m).slice(1)) {
-    const end = part.indexOf('\n');
-    found.set(part.slice(0, end), part.slice(end + 1));
-  }
-  return found;
-}
+export const CONTRACT_TIMEOUT_MS: number = PROGRAM_TIMEOUT_MS + 30_000;
 
 function once<T>(make: () => T): () => T {
   let made: { value: T } | null = null;
@@ -43,36 +31,22 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-function natively(binary: string): Sections {
-  const r = spawnSync(binary, { encoding: 'latin1', env: { PATH: '/bin' }, timeout: TIMEOUT_MS });
+function natively(program: ContractProgram): Sections {
+  const r = spawnSync(compileContracts(program), {
+    encoding: 'latin1',
+    env: { PATH: '/bin' },
+    timeout: PROGRAM_TIMEOUT_MS,
+  });
   if (r.status !== 0) throw new Error(`natively: status ${r.status}: ${r.stderr}`);
-  return sections(r.stdout);
+  return sectionsOf(r.stdout);
 }
 
-function inGuest(binary: string, engine: Engine, audit: boolean): Sections {
-  const log: string[] = [];
-  const machine = machineWithRoot(engine, PROGRAM, readBinary(binary), log, audit);
-  const options = { timeoutMs: TIMEOUT_MS };
-  return sections(runInMachine(machine, PROGRAM, [], options, log).output);
-}
-
-function headersIn(folder: string): string[] {
-  const names = readdirSync(folder).filter((f) => f.endsWith('.h'));
-  return names.sort().map((f) => join(folder, f));
-}
-
-function addProgram(test: Test, engines: readonly Engine[], family: string, file: string): void {
-  const source = join(GUEST, family, file);
-  const text = readFileSync(source, 'utf8');
-  const audit = AUDIT && !text.includes('Audit: off');
+function addProgram(test: Test, engines: readonly Engine[], program: ContractProgram): void {
+  const { family, text } = program;
   const names = [...text.matchAll(/^CONTRACT(?:_AS_ROOT)?\((\w+)\)/gm)];
-  const headers = [...headersIn(GUEST), ...headersIn(join(GUEST, family))];
-  const binary = once(() =>
-    compileSource(source, ['-O1', '-w', '-static', '-pthread'], CC, headers),
-  );
-  const native = once(() => natively(binary()));
+  const native = once(() => natively(program));
   for (const engine of engines) {
-    const guest = once(() => inGuest(binary(), engine, audit));
+    const guest = once(() => runContracts(program, engine));
     for (const [declared, name = ''] of names) {
       const title = `${family}: ${name}, ${engine}`;
       if (declared.startsWith('CONTRACT_AS_ROOT') && process.getuid?.() !== 0) {
@@ -83,21 +57,25 @@ function addProgram(test: Test, engines: readonly Engine[], family: string, file
         const expected = native().get(name);
         assert.ok(expected !== undefined, 'natively it did not run');
         assert.is.not(expected, '-> signal 14\n', 'natively it takes too long');
-        assert.is(guest().get(name), expected);
+        assert.is(guest().sections.get(name), expected);
       });
     }
+    test(`${program.name}: makes its system calls, ${engine}`, () => {
+      const recorded = recordedCalls()[program.name];
+      assert.ok(recorded !== undefined, 'not recorded yet: npm run golden:update');
+      const { calls } = guest();
+      assert.equal(
+        recorded.filter((name) => !calls.has(name)),
+        [],
+        'recorded, but not made: npm run golden:update',
+      );
+    });
   }
 }
 
 /** Adds the contracts of all families. */
 export function addContracts(test: Test, engines: readonly Engine[]): void {
-  if (!haveCompiler(CC)) {
-    test.skip('all contracts', `${CC} is not installed`);
-    return;
-  }
-  for (const entry of readdirSync(GUEST, { withFileTypes: true })) {
-    if (!entry.isDirectory() || NO_CONTRACTS.has(entry.name)) continue;
-    const files = readdirSync(join(GUEST, entry.name)).filter((f) => f.endsWith('.c'));
-    for (const file of files.sort()) addProgram(test, engines, entry.name, file);
-  }
+  if (haveCompiler(CONTRACT_CC)) {
+    for (const program of contractPrograms()) addProgram(test, engines, program);
+  } else test.skip('all contracts', `${CONTRACT_CC} is not installed`);
 }

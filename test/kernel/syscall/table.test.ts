@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { syscallsDoc } from '../../../scripts/gen-syscalls-doc.ts';
+import { syscallsDoc, testsOf } from '../../../scripts/gen-syscalls-doc.ts';
 import { EFAULT, linuxError } from '../../../src/kernel/errno.ts';
 import { ArgvIn } from '../../../src/kernel/exec/format.ts';
 import type { UserMemory } from '../../../src/kernel/mm/user-memory.ts';
@@ -12,6 +12,8 @@ import { rowOf, SYSCALL_FAMILIES } from '../../../src/kernel/syscall/table.ts';
 import { bytesAt, quote } from '../../../src/kernel/syscall/text.ts';
 import type { FormatContext } from '../../../src/kernel/syscall/types.ts';
 import { assert, suite } from '../../lib/suite.ts';
+import { contractPrograms } from '../lib/contract-programs.ts';
+import { recordedCalls } from '../lib/syscall-record.ts';
 
 const test = suite('kernel syscall table');
 
@@ -42,6 +44,19 @@ if (existsSync(header)) {
 test('docs/SYSCALLS.md is up to date', () => {
   const path = fileURLToPath(new URL('../../../docs/SYSCALLS.md', import.meta.url));
   assert.is(readFileSync(path, 'utf8'), syscallsDoc(), 'run npm run docs');
+});
+
+test('every row that is not refused has a contract that makes it', () => {
+  const untested: string[] = [];
+  for (const row of SYSCALL_FAMILIES.flatMap((f) => f.rows)) {
+    if (row.support.kind !== 'refused' && testsOf(row.name).length === 0) untested.push(row.name);
+  }
+  assert.equal(untested, [], 'write a contract in test/guest, then: npm run golden:update');
+});
+
+test('what is recorded of contracts is about programs that exist', () => {
+  const programs = contractPrograms().map((p) => p.name);
+  assert.equal(Object.keys(recordedCalls()).sort(), programs.sort(), 'npm run golden:update');
 });
 
 test('arguments decode as C does', () => {

@@ -244,6 +244,7 @@ export const MSG_SYSCALLS: readonly SyscallRow[] = [
     'msgrcv',
     { msqid: Int, msgp: Ptr, msgsz: Long, msgtyp: Long, msgflg: MessageFlags },
     sysMsgrcv,
+    'MSG_COPY',
   ),
   syscall(71, 'msgctl', { msqid: Int, cmd: Enum('MSG', COMMANDS), buf: Ptr }, sysMsgctl),
 ];

@@ -15,7 +15,7 @@ import {
   StructIn,
   Uid,
 } from '../../syscall/args.ts';
-import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
+import { refused, type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import {
   changeMode,
   changeOwner,
@@ -235,15 +235,6 @@ function sysReadahead(sys: Sys, a: { fd: number; offset: number; count: number }
   return 0;
 }
 
-/** File handles would need an export table of every file system. */
-function sysNameToHandleAt(): number {
-  throw linuxError(EOPNOTSUPP);
-}
-
-function sysOpenByHandleAt(): number {
-  throw linuxError(EPERM);
-}
-
 const AT_NAMES = { AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH } as const;
 const FALLOC_NAMES = {
   FALLOC_FL_KEEP_SIZE,
@@ -306,17 +297,20 @@ export const ATTRIBUTE_SYSCALLS: readonly SyscallRow[] = [
     { fd: Fd, mode: Flags('FALLOC_FL', FALLOC_NAMES), offset: Off, len: Off },
     sysFallocate,
   ),
-  syscall(
+  refused(
     303,
     'name_to_handle_at',
     { dfd: DirFd, name: CString, handle: Ptr, mnt_id: Ptr, flag: HexInt },
-    sysNameToHandleAt,
+    EOPNOTSUPP,
+    'no file handles',
+    true,
   ),
-  syscall(
+  refused(
     304,
     'open_by_handle_at',
     { mountdirfd: Fd, handle: Ptr, flags: HexInt },
-    sysOpenByHandleAt,
+    EPERM,
+    'no file handles',
   ),
   syscall(306, 'syncfs', { fd: Fd }, sysSyncfs),
   syscall(

@@ -234,6 +234,6 @@ export const IO_SYSCALLS: readonly SyscallRow[] = [
   syscall(295, 'preadv', positionedArgs, sysPreadv),
   syscall(296, 'pwritev', positionedArgs, sysPwritev),
   syscall(326, 'copy_file_range', rangeArgs, sysCopyFileRange),
-  syscall(327, 'preadv2', flaggedArgs, sysPreadv2),
-  syscall(328, 'pwritev2', flaggedArgs, sysPwritev2),
+  syscall(327, 'preadv2', flaggedArgs, sysPreadv2, 'RWF_NOWAIT on pipes and sockets'),
+  syscall(328, 'pwritev2', flaggedArgs, sysPwritev2, 'RWF_NOWAIT, RWF_NOAPPEND'),
 ];

@@ -153,6 +153,13 @@ export const MOUNT_SYSCALLS: readonly SyscallRow[] = [
       data: Ptr,
     },
     sysMount,
+    'propagation between mounts; options of file systems at a remount',
   ),
-  syscall(166, 'umount2', { name: CString, flags: Flags('MNT', UMOUNT_NAMES) }, sysUmount2),
+  syscall(
+    166,
+    'umount2',
+    { name: CString, flags: Flags('MNT', UMOUNT_NAMES) },
+    sysUmount2,
+    'MNT_EXPIRE',
+  ),
 ];

@@ -21,7 +21,7 @@ import {
   Mode,
   Size,
 } from '../../syscall/args.ts';
-import { type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
+import { refused, type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -156,11 +156,6 @@ function sysUmask(sys: Sys, { mask }: { mask: number }): number {
   return old;
 }
 
-/** The root mount cannot be exchanged here: containers' init programs fall back to MS_MOVE and chroot. */
-function sysPivotRoot(): number {
-  throw linuxError(EBUSY);
-}
-
 const AT_UNLINK_NAMES = { AT_REMOVEDIR } as const;
 const AT_LINK_NAMES = { AT_SYMLINK_FOLLOW, AT_EMPTY_PATH } as const;
 const RENAME_NAMES = { RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT } as const;
@@ -189,7 +184,14 @@ export const NAME_SYSCALLS: readonly SyscallRow[] = [
   syscall(133, 'mknod', { ...pathMode, dev: Hex }, (sys, a) =>
     mknodAt(sys, AT_FDCWD, a.pathname, a.mode, a.dev),
   ),
-  syscall(155, 'pivot_root', { new_root: CString, put_old: CString }, sysPivotRoot),
+  // Containers' init programs fall back to MS_MOVE and chroot.
+  refused(
+    155,
+    'pivot_root',
+    { new_root: CString, put_old: CString },
+    EBUSY,
+    'the first root file system stays',
+  ),
   syscall(161, 'chroot', { path: CString }, sysChroot),
   syscall(258, 'mkdirat', { dfd: DirFd, ...pathMode }, (sys, a) =>
     mkdirAt(sys, a.dfd, a.pathname, a.mode),
@@ -212,7 +214,11 @@ export const NAME_SYSCALLS: readonly SyscallRow[] = [
   syscall(266, 'symlinkat', { oldname: CString, newdfd: DirFd, newname: CString }, (sys, a) =>
     symlinkAt(sys, a.oldname, a.newdfd, a.newname),
   ),
-  syscall(316, 'renameat2', { ...twoPathsAt, flags: Flags('RENAME', RENAME_NAMES) }, (sys, a) =>
-    renameAt(sys, a.olddfd, a.oldname, a.newdfd, a.newname, a.flags),
+  syscall(
+    316,
+    'renameat2',
+    { ...twoPathsAt, flags: Flags('RENAME', RENAME_NAMES) },
+    (sys, a) => renameAt(sys, a.olddfd, a.oldname, a.newdfd, a.newname, a.flags),
+    'RENAME_WHITEOUT',
   ),
 ];

@@ -165,10 +165,22 @@ export const OPEN_SYSCALLS: readonly SyscallRow[] = [
   syscall(2, 'open', { filename: CString, flags: OpenFlags, mode: OpenMode }, sysOpen),
   syscall(3, 'close', { fd: Fd }, sysClose),
   // The request is an unsigned int: C libraries pass those of 0x80000000 and above sign-extended.
-  syscall(16, 'ioctl', { fd: Fd, request: HexInt, argp: Hex }, sysIoctl),
+  syscall(
+    16,
+    'ioctl',
+    { fd: Fd, request: HexInt, argp: Hex },
+    sysIoctl,
+    'requests of block devices, FS_IOC_* and FICLONE',
+  ),
   syscall(32, 'dup', { oldfd: Fd }, sysDup),
   syscall(33, 'dup2', { oldfd: Fd, newfd: Fd }, sysDup2),
-  syscall(72, 'fcntl', { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: FcntlArg }, sysFcntl),
+  syscall(
+    72,
+    'fcntl',
+    { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: FcntlArg },
+    sysFcntl,
+    'leases (F_SETLEASE) and F_NOTIFY',
+  ),
   syscall(73, 'flock', { fd: Fd, operation: Flags('LOCK', LOCK_NAMES) }, sysFlock),
   syscall(85, 'creat', { pathname: CString, mode: Mode }, sysCreat),
   syscall(

@@ -103,5 +103,11 @@ export const SPECIAL_SYSCALLS: readonly SyscallRow[] = [
   syscall(294, 'inotify_init1', { flags: Flags('IN', IN_INIT_NAMES) }, (sys, a) =>
     inotifyInit(sys, a.flags),
   ),
-  syscall(319, 'memfd_create', { uname: CString, flags: Flags('MFD', MFD_NAMES) }, sysMemfdCreate),
+  syscall(
+    319,
+    'memfd_create',
+    { uname: CString, flags: Flags('MFD', MFD_NAMES) },
+    sysMemfdCreate,
+    'MFD_NOEXEC_SEAL, MFD_HUGETLB',
+  ),
 ];
