@@ -8,6 +8,18 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+/* Waits until a child sleeps in its system call. */
+static void until_asleep(pid_t pid) {
+  char path[64], state = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  while (state != 'S') {
+    FILE *f = fopen(path, "r");
+    if (f == NULL || fscanf(f, "%*d %*s %c", &state) != 1) exit(97);
+    fclose(f);
+    usleep(1000);
+  }
+}
+
 union semun {
   int val;
   struct semid_ds *buf;
@@ -136,7 +148,7 @@ CONTRACT(message_queues) {
   if (pid == 0) {
     _exit(msgrcv(id, &m, sizeof m.text, 0, 0) == -1 ? errno : 0);
   }
-  usleep(20000);
+  until_asleep(pid);
   CHECK(msgctl(id, IPC_RMID, NULL));
   waitpid(pid, &status, 0);
   say_status("waiter", status);
