@@ -152,7 +152,8 @@ CONTRACT(self_arguments_and_environment) {
   slurp(path);
   SAY("%s", text);
   kill(child, SIGKILL);
-  usleep(10000);
+  siginfo_t dead;
+  MUST(waitid(P_PID, child, &dead, WEXITED | WNOWAIT));
   sprintf(path, "/proc/%d/cmdline", child);
   SAY("zombie's: %ld", slurp(path));
   sprintf(path, "/proc/%d/stat", child);
