@@ -192,9 +192,9 @@ CONTRACT(clone_children_need_wclone) {
   CHECK(waitpid(pid, &status, 0));
   SAY("with __WCLONE: %d", waitpid(pid, &status, __WCLONE) == pid);
   say_status("child", status);
-  pid = syscall(SYS_clone, SIGUSR1, NULL, NULL, NULL, 0);
-  if (pid == 0) { signal(SIGUSR1, SIG_IGN); _exit(7); }
   signal(SIGUSR1, SIG_IGN);
+  pid = syscall(SYS_clone, SIGUSR1, NULL, NULL, NULL, 0);
+  if (pid == 0) _exit(7);
   SAY("with __WALL: %d", waitpid(pid, &status, __WALL) == pid);
   say_status("child", status);
   exits(8);
