@@ -20,6 +20,12 @@ import {
 import { haveCompiler } from './run-guest.ts';
 import { recordedCalls } from './syscall-record.ts';
 
+/**
+ * A busy host can make a program race with itself natively: a guest that differs from one native run is compared with
+ * further ones: Linux may do either.
+ */
+const NATIVE_RUNS = 3;
+
 /** For the suite: a test may run a program natively and in a guest. */
 export const CONTRACT_TIMEOUT_MS: number = PROGRAM_TIMEOUT_MS + 30_000;
 
@@ -41,10 +47,17 @@ function natively(program: ContractProgram): Sections {
   return sectionsOf(r.stdout);
 }
 
+function sectionOf(sections: Sections, name: string): string {
+  const section = sections.get(name);
+  assert.ok(section !== undefined, 'natively it did not run');
+  assert.is.not(section, '-> signal 14\n', 'natively it takes too long');
+  return section;
+}
+
 function addProgram(test: Test, engines: readonly Engine[], program: ContractProgram): void {
   const { family, text } = program;
   const names = [...text.matchAll(/^CONTRACT(?:_AS_ROOT)?\((\w+)\)/gm)];
-  const native = once(() => natively(program));
+  const native = Array.from({ length: NATIVE_RUNS }, () => once(() => natively(program)));
   for (const engine of engines) {
     const guest = once(() => runContracts(program, engine));
     for (const [declared, name = ''] of names) {
@@ -54,10 +67,9 @@ function addProgram(test: Test, engines: readonly Engine[], program: ContractPro
         continue;
       }
       test(title, () => {
-        const expected = native().get(name);
-        assert.ok(expected !== undefined, 'natively it did not run');
-        assert.is.not(expected, '-> signal 14\n', 'natively it takes too long');
-        assert.is(guest().sections.get(name), expected);
+        const got = guest().sections.get(name);
+        const agrees = native.some((run) => sectionOf(run(), name) === got);
+        if (!agrees) assert.is(got, sectionOf(native[0]!(), name));
       });
     }
     test(`${program.name}: makes its system calls, ${engine}`, () => {
