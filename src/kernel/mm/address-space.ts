@@ -177,8 +177,14 @@ export class AddressSpace implements FaultHandler {
     if (below !== undefined && below.end > start) return null;
     const pages = (vma.start - start) / PAGE_SIZE;
     if ((this.areas.totalPages + pages) * PAGE_SIZE > this.limits.as) return null;
-    this.areas.resize(vma, start, vma.end);
+    this.growArea(vma, start, vma.end);
     return vma;
+  }
+
+  /** Nothing is mapped between the old bounds and the new. */
+  growArea(vma: Vma, start: number, end: number): void {
+    if (isExecutable(vma)) this.paging.ownCode(this.tables);
+    this.areas.resize(vma, start, end);
   }
 }
 

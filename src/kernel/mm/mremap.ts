@@ -107,7 +107,7 @@ function growInPlace(
   const next = as.areas.items[as.areas.indexAbove(vma.end)];
   if (next !== undefined && as.areas.gapStart(next) < end) return false;
   const grownFrom = vma.end;
-  as.areas.resize(vma, vma.start, end);
+  as.growArea(vma, vma.start, end);
   if ((vma.flags & VM_LOCKED) !== 0) populateRange(as, grownFrom, end);
   as.areas.mergeAround(vma.start, end);
   return true;

@@ -16,7 +16,9 @@ static int code(int value) {
   return fd;
 }
 
-static int call(void) { return ((int (*)(void))AT)(); }
+static char *at = AT;
+
+static int call(void) { return ((int (*)(void))at)(); }
 
 static void map(int fd) {
   if (mmap(AT, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) != AT) _exit(99);
@@ -46,6 +48,11 @@ static void unmap(int unused) { munmap(AT, 4096); }
 static void protect(int unused) { mprotect(AT, 4096, PROT_READ); }
 static void nothing(int unused) {}
 
+/* By the file's second page. */
+static void grow(int unused) {
+  if (mremap(AT, 4096, 8192, 0) != AT) _exit(98);
+}
+
 int main(void) {
   int one = code(1), two = code(2), three = code(3);
   in_child("one", map, one);
@@ -64,5 +71,10 @@ int main(void) {
   map(two);
   printf("parent: %d\n", call());
   in_child("inherited", nothing, 0);
+  unsigned char bytes[6] = {0xb8, 6, 0, 0, 0, 0xc3};
+  pwrite(two, bytes, sizeof bytes, 4096);
+  at = AT + 4096;
+  in_child("grown", grow, 0);
+  in_child("not grown", nothing, 0);
   return 0;
 }
