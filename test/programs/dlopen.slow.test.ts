@@ -8,8 +8,9 @@ import { bundledImage } from '../../src/host/node/bundled-image.ts';
 import type { Engine } from '../../src/machine/cpu.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { haveCompiler, putFile } from '../kernel/lib/run-guest.ts';
+import { once } from '../lib/once.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { asText, once } from './lib/compare.ts';
+import { asText } from './lib/compare.ts';
 import {
   buildForGlibc,
   buildForMusl,

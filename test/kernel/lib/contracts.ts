@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process';
 import type { Engine } from '../../../src/machine/cpu.ts';
+import { once } from '../../lib/once.ts';
 import { assert, type Test } from '../../lib/suite.ts';
 import {
   CONTRACT_CC,
@@ -28,14 +29,6 @@ const NATIVE_RUNS = 3;
 
 /** For the suite: a test may run a program natively and in a guest. */
 export const CONTRACT_TIMEOUT_MS: number = PROGRAM_TIMEOUT_MS + 30_000;
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
-}
 
 function natively(program: ContractProgram): Sections {
   const r = spawnSync(compileContracts(program), {

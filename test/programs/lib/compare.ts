@@ -10,6 +10,7 @@ import type { RootSource } from '../../../src/host/mounts.ts';
 import { MemoryBlockDevice, ReadOnlyBlockDevice } from '../../../src/kernel/fs/blockdev.ts';
 import type { Engine } from '../../../src/machine/cpu.ts';
 import type { Machine } from '../../../src/machine/machine.ts';
+import { once } from '../../lib/once.ts';
 import { assert, suite } from '../../lib/suite.ts';
 import { runScriptInGuest } from './guest.ts';
 import { noNative, runScriptNatively, tarRoot } from './native.ts';
@@ -41,14 +42,6 @@ function alpineImage(): RootSource {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-export function once<T>(make: () => T): () => T {
-  let made: { value: T } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }
 
 /** Share of a run's instructions that lockstep must have compared: what is not hot is not compiled. */
