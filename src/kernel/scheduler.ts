@@ -60,9 +60,9 @@ export class Scheduler {
     this.kernel = kernel;
   }
 
-  /** Makes a task run in its turn. A task of a stopped process waits for SIGCONT instead. */
+  /** Makes a task run in its turn. A task of a process that is stopped or frozen waits for the end of that instead. */
   enqueue(task: Task): void {
-    if (task.queued || task === this.current || task.process.stopped) return;
+    if (task.queued || task === this.current || task.process.held) return;
     if (task.state !== TASK_STATE.runnable) return;
     task.queued = true;
     task.nextRunning = null;
@@ -174,7 +174,7 @@ export class Scheduler {
     let runStart = start;
     if (task.inSyscall) retrySyscall(task);
     for (;;) {
-      if (task.state !== TASK_STATE.runnable || task.process.stopped) return clock.monotonicMs();
+      if (task.state !== TASK_STATE.runnable || task.process.held) return clock.monotonicMs();
       if (task.signalFlag || task.sys.restart !== 0) {
         deliverSignals(task);
         continue;

@@ -6,18 +6,20 @@
  * without groups in it can be removed. Every mount shows the same tree.
  */
 
-import { EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ESRCH, linuxError } from '../errno.ts';
+import { EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERANGE, ESRCH, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Cgroup, MAX_DEPTH, MAX_DESCENDANTS } from '../process/cgroup.ts';
 import type { Process } from '../process/process.ts';
 import { SIGKILL } from '../signal/numbers.ts';
 import type { Sys } from '../syscall/types.ts';
 import { type Inode, S_IFDIR, S_IFMT } from '../vfs/types.ts';
-import { PseudoDirectory, PseudoFs, PseudoText } from './procfs/node.ts';
+import { PseudoDirectory, PseudoFs } from './procfs/node.ts';
+import { PseudoText, TextChanges, type TextOptions } from './procfs/text.ts';
 
 const CGROUP2_SUPER_MAGIC = 0x63677270;
 
 type Write = (text: string, sys: Sys) => void;
+type MakeFile = (text: () => string, write?: Write, options?: TextOptions) => PseudoText;
 
 class CgroupDirectory extends PseudoDirectory {
   readonly group: Cgroup;
@@ -41,9 +43,9 @@ class CgroupDirectory extends PseudoDirectory {
   }
 
   override create(name: string, mode: number): Inode {
-    if ((mode & S_IFMT) !== S_IFDIR) throw linuxError(EPERM);
+    if ((mode & S_IFMT) !== S_IFDIR) return super.create(name, mode);
     if (name.includes('\n')) throw linuxError(EINVAL);
-    const child = new CgroupDirectory(this.fs, this.group.add(name));
+    const child = new CgroupDirectory(this.fs, this.group.addGroup(name));
     child.parent = this;
     this.below.set(name, child);
     return child;
@@ -59,12 +61,13 @@ class CgroupDirectory extends PseudoDirectory {
 }
 
 function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
-  const file = (text: () => string, write?: Write, mode?: number): PseudoText =>
-    new PseudoText(fs, text, {
-      ...(write === undefined ? {} : { write }),
-      ...(mode === undefined ? {} : { mode }),
-    });
   const top = group.parent === null;
+  const file: MakeFile = (text, write, options = {}) =>
+    new PseudoText(fs, text, {
+      ignoresEmpty: true,
+      ...(write === undefined ? {} : { write }),
+      ...options,
+    });
   const files: Record<string, PseudoText> = {
     'cgroup.controllers': file(() => ''),
     'cgroup.procs': file(() => pidsOf(group.members), moveTo(group)),
@@ -81,16 +84,59 @@ function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
         throw linuxError(EOPNOTSUPP);
       },
     ),
-    'cgroup.max.depth': file(() => `${top ? MAX_DEPTH : 'max'}\n`),
-    'cgroup.max.descendants': file(() => `${top ? MAX_DESCENDANTS : 'max'}\n`),
+    'cgroup.max.depth': file(
+      () => limitText(group.maxDepth),
+      (text) => {
+        group.maxDepth = limitOf(text, top ? MAX_DEPTH : Number.POSITIVE_INFINITY);
+      },
+    ),
+    'cgroup.max.descendants': file(
+      () => limitText(group.maxDescendants),
+      (text) => {
+        group.maxDescendants = limitOf(text, top ? MAX_DESCENDANTS : Number.POSITIVE_INFINITY);
+      },
+    ),
     'cgroup.stat': file(() => `nr_descendants ${group.descendants}\nnr_dying_descendants 0\n`),
+    ...(top ? {} : filesBelowTop(group, file)),
   };
-  if (!top) {
-    files['cgroup.type'] = file(() => 'domain\n');
-    files['cgroup.events'] = file(() => `populated ${Number(group.populated)}\nfrozen 0\n`);
-    files['cgroup.kill'] = file(() => '', killAll(group), 0o200);
-  }
   return new Map(Object.entries(files));
+}
+
+function filesBelowTop(group: Cgroup, file: MakeFile): Record<string, PseudoText> {
+  const changes = new TextChanges();
+  group.onChange = () => changes.changed();
+  const events = (): string =>
+    `populated ${Number(group.populated)}\nfrozen ${Number(group.frozen)}\n`;
+  return {
+    'cgroup.type': file(() => 'domain\n'),
+    'cgroup.events': file(events, undefined, { changes }),
+    'cgroup.freeze': file(
+      () => `${Number(group.freeze)}\n`,
+      (text) => group.setFreeze(numberOf(text, 0, 1) === 1),
+    ),
+    'cgroup.kill': file(unreadable, killAll(group), { mode: 0o200 }),
+  };
+}
+
+function unreadable(): string {
+  throw linuxError(EINVAL);
+}
+
+/** kstrtoint(), and a range. Throws EINVAL, ERANGE. */
+function numberOf(text: string, min: number, max: number): number {
+  if (!/^\s*[+-]?\d+\s*$/.test(text)) throw linuxError(EINVAL);
+  const n = Number(text);
+  if (n < min || n > max) throw linuxError(ERANGE);
+  return n;
+}
+
+function limitText(limit: number): string {
+  return `${Number.isFinite(limit) ? limit : 'max'}\n`;
+}
+
+function limitOf(text: string, most: number): number {
+  if (text.trim() === 'max') return most;
+  return Math.min(most, numberOf(text, 0, 0x7fffffff));
 }
 
 function pidsOf(members: ReadonlySet<Process>): string {
@@ -114,7 +160,7 @@ function moveTo(group: Cgroup): Write {
 
 function killAll(group: Cgroup): Write {
   return (text, sys) => {
-    if (text.trim() !== '1') throw linuxError(EINVAL);
+    numberOf(text, 1, 1);
     for (const process of group.all()) sys.kernel.sendSignalToProcess(process, SIGKILL);
   };
 }

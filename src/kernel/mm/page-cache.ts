@@ -140,10 +140,18 @@ export class PageCache implements FilePages {
 
   /** Frees whole pages [from, to): the file has a hole there (fallocate, MADV_REMOVE). */
   punch(from: number, to: number): void {
+    if (from >= to) return;
     for (const mapper of this.mappers) mapper.unmapFilePages(from, to);
-    for (const [index, frame] of this.pages) {
-      if (index >= from && index < to) this.forget(index, frame);
+    if (to - from < this.pages.size) {
+      for (let index = from; index < to; index++) this.dropPage(index);
+    } else {
+      for (const index of this.pages.keys()) if (index >= from && index < to) this.dropPage(index);
     }
+  }
+
+  private dropPage(index: number): void {
+    const frame = this.pages.get(index);
+    if (frame !== undefined) this.forget(index, frame);
   }
 
   sync(): void {

@@ -1,62 +1,104 @@
-/** A control group: processes, and groups below it (cgroups(7)). What they look like as files is in fs/cgroupfs.ts. */
+/**
+ * A control group: processes, and groups below it (cgroups(7)). What they look like as files is in fs/cgroupfs.ts.
+ *
+ * Invariants: a process that has not ended is a member of exactly one group; `population` counts those of the group
+ * and of all below it; a process is frozen exactly while its group or one above it is to be.
+ */
 
 import { EAGAIN, linuxError } from '../errno.ts';
+import { setFrozen } from '../signal/job-control.ts';
 import type { Process } from './process.ts';
 
-/** How deep groups may be, and how many there may be in all: cgroup.max.depth and cgroup.max.descendants of the root. */
+/** How deep groups may be, and how many there may be in all: the limits of the root. */
 export const MAX_DEPTH = 256;
 export const MAX_DESCENDANTS = 10_000;
 
 export class Cgroup {
   readonly name: string;
   readonly parent: Cgroup | null;
-  /** Processes that have not ended. */
   readonly members: Set<Process> = new Set();
-  private readonly children: Set<Cgroup> = new Set();
-  private removed = false;
-  private readonly depth: number;
+  /** Levels of groups that may be below, and groups in all; Infinity: only what those above allow. */
+  maxDepth: number;
+  maxDescendants: number;
   /** Groups below this one, at all depths. */
   descendants = 0;
+  /** Told when `populated` or `frozen` may have changed. */
+  onChange: (() => void) | null = null;
+  private readonly children: Set<Cgroup> = new Set();
+  private removed = false;
+  private population = 0;
+  /** cgroup.freeze */
+  freeze = false;
 
   constructor(name: string, parent: Cgroup | null) {
     this.name = name;
     this.parent = parent;
-    this.depth = parent === null ? 0 : parent.depth + 1;
+    this.maxDepth = parent === null ? MAX_DEPTH : Number.POSITIVE_INFINITY;
+    this.maxDescendants = parent === null ? MAX_DESCENDANTS : Number.POSITIVE_INFINITY;
   }
 
-  /** Throws EAGAIN if there are too many, or it would be too deep. */
-  add(name: string): Cgroup {
-    if (this.depth >= MAX_DEPTH || this.root.descendants >= MAX_DESCENDANTS) {
-      throw linuxError(EAGAIN);
+  /** Throws EAGAIN if there are too many, or it would be too deep (cgroup_check_hierarchy_limits). */
+  addGroup(name: string): Cgroup {
+    let level = 0;
+    for (let at: Cgroup | null = this; at !== null; at = at.parent, level++) {
+      if (at.descendants >= at.maxDescendants || level >= at.maxDepth) throw linuxError(EAGAIN);
     }
     const child = new Cgroup(name, this);
     this.children.add(child);
-    this.count(1);
+    for (const at of this.upwards()) at.descendants++;
     return child;
   }
 
   /** Takes an empty group out of its parent. */
   remove(): void {
     this.removed = true;
-    this.parent?.children.delete(this);
-    this.parent?.count(-1);
+    if (this.parent === null) return;
+    this.parent.children.delete(this);
+    for (const at of this.parent.upwards()) at.descendants--;
   }
 
-  private count(by: number): void {
-    for (let at: Cgroup | null = this; at !== null; at = at.parent) at.descendants += by;
-  }
-
-  private get root(): Cgroup {
-    let at: Cgroup = this;
-    while (at.parent !== null) at = at.parent;
-    return at;
+  private *upwards(): Iterable<Cgroup> {
+    for (let at: Cgroup | null = this; at !== null; at = at.parent) yield at;
   }
 
   /** Takes a process from the group that it is in. */
   take(process: Process): void {
-    process.cgroup.members.delete(process);
+    if (process.cgroup === this && this.members.has(process)) return;
+    process.cgroup.leave(process);
     this.members.add(process);
     process.cgroup = this;
+    this.count(1);
+    setFrozen(process, this.frozen);
+  }
+
+  /** The process has ended, or is taken by another group. */
+  leave(process: Process): void {
+    if (this.members.delete(process)) this.count(-1);
+  }
+
+  private count(by: number): void {
+    for (const at of this.upwards()) {
+      at.population += by;
+      if (at.population === 0 || (by === 1 && at.population === 1)) at.onChange?.();
+    }
+  }
+
+  /** cgroup.freeze: whether its processes and those of the groups below stand still. */
+  setFreeze(freeze: boolean): void {
+    if (this.freeze === freeze) return;
+    this.freeze = freeze;
+    this.applyFreeze();
+  }
+
+  private applyFreeze(): void {
+    const { frozen } = this;
+    for (const process of this.members) setFrozen(process, frozen);
+    this.onChange?.();
+    for (const child of this.children) child.applyFreeze();
+  }
+
+  get frozen(): boolean {
+    return this.freeze || (this.parent?.frozen ?? false);
   }
 
   /** As /proc/PID/cgroup shows it. */
@@ -73,7 +115,6 @@ export class Cgroup {
   }
 
   get populated(): boolean {
-    for (const _ of this.all()) return true;
-    return false;
+    return this.population > 0;
   }
 }

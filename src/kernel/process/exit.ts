@@ -94,7 +94,7 @@ function endProcess(process: Process): void {
   process.exiting = true;
   process.zombie = true;
   process.stopSignal = 0;
-  process.cgroup.members.delete(process);
+  process.cgroup.leave(process);
   process.timers?.cancelAll();
   if (process.semaphores !== null) for (const set of process.semaphores) set.processEnded(process);
   process.pending.clear();

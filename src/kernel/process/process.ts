@@ -75,6 +75,8 @@ export class Process {
 
   /** Job control: stopped by this signal (0: running), and what wait(2) has not reported yet. */
   stopSignal = 0;
+  /** Its control group stands still (cgroup.freeze). */
+  frozen = false;
   /** How often it was stopped so far. */
   stops = 0;
   stopUnreported = false;
@@ -124,7 +126,7 @@ export class Process {
     this.pgid = parent === null ? tgid : parent.pgid;
     this.image = image;
     this.cgroup = parent?.cgroup ?? kernel.cgroup;
-    this.cgroup.members.add(this);
+    this.cgroup.take(this);
     this.startTime = kernel.now();
   }
 
@@ -143,6 +145,11 @@ export class Process {
 
   get stopped(): boolean {
     return this.stopSignal !== 0;
+  }
+
+  /** Its tasks do not run. */
+  get held(): boolean {
+    return this.stopSignal !== 0 || this.frozen;
   }
 
   /** Credentials that stand for the process: those of its leader. */

@@ -1,5 +1,5 @@
 /**
- * Stopping and continuing of processes, and what their parents learn of it.
+ * Stopping and continuing of processes, and what their parents learn of it; freezing of control groups.
  *
  * Invariants: `process.stopSignal` is not 0 exactly while stopped; none of its tasks is in the run
  * queue then. Unlike Linux a stop does not abort the system call that a thread sleeps in: after SIGCONT it looks
@@ -26,12 +26,24 @@ export function continueProcess(process: Process): void {
   process.stopSignal = 0;
   process.stopUnreported = false;
   process.continueUnreported = true;
+  goOn(process);
+  tellParent(process, CLD_CONTINUED, SIGCONT);
+}
+
+function goOn(process: Process): void {
   const { scheduler } = process.kernel;
   for (const t of process.threads) {
     t.wake();
     scheduler.enqueue(t);
   }
-  tellParent(process, CLD_CONTINUED, SIGCONT);
+}
+
+/** A process that is frozen runs no more, like a stopped one, but nobody is told; only SIGKILL reaches it. */
+export function setFrozen(process: Process, frozen: boolean): void {
+  if (process.frozen === frozen) return;
+  process.frozen = frozen;
+  if (frozen) for (const t of process.threads) process.kernel.scheduler.dequeue(t);
+  else goOn(process);
 }
 
 function tellParent(process: Process, code: number, status: number): void {

@@ -10,6 +10,7 @@ import type { WaitQueue } from '../wait-queue.ts';
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, O_ACCMODE, O_RDONLY, O_WRONLY } from './constants.ts';
 import { releaseFileLocks } from './locks.ts';
 import { notifyInode } from './notify.ts';
+import { VfsPath } from './path.ts';
 import type { DirEntry, Inode, IoSink, IoSource, OpenFile, Path } from './types.ts';
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from './types.ts';
 
@@ -89,12 +90,13 @@ export abstract class BaseFile implements OpenFile {
   }
 
   retain(): void {
-    this.references++;
+    if (this.references++ === 0 && this.path instanceof VfsPath) this.path.mount.openFiles++;
   }
 
   release(): void {
     this.references--;
     if (this.references > 0) return;
+    if (this.references === 0 && this.path instanceof VfsPath) this.path.mount.openFiles--;
     if (this.closeListeners !== null) for (const l of [...this.closeListeners]) l.fileClosed();
     this.closed();
     const inode = this.inode;

@@ -30,6 +30,10 @@ export class Mount {
   readonly source: string;
   /** The open file without a name that a magic link led to (anonymous.ts); null for real mounts. */
   readonly file: OpenFile | null;
+  /** Open file descriptions that were opened through it. */
+  openFiles = 0;
+  /** Descriptions of regular files that were opened for writing through this mount. */
+  writers = 0;
   /** Mounts on this one. */
   readonly children: Set<Mount> = new Set();
 
@@ -52,7 +56,7 @@ export class Mount {
   }
 
   get readOnly(): boolean {
-    return (this.flags & MS_RDONLY) !== 0 || this.fs.readOnly;
+    return (this.flags & MS_RDONLY) !== 0 || isReadOnly(this.fs);
   }
 
   attach(parent: Mount, point: Dentry): void {
@@ -84,6 +88,11 @@ export class Mount {
     if (f & MS_NODIRATIME) text += ',nodiratime';
     return text;
   }
+}
+
+/** Whether a file system can be written through no mount. */
+export function isReadOnly(fs: FileSystem): boolean {
+  return fs.readOnly || fs.mountedReadOnly === true;
 }
 
 /** The mount on `point` as seen in `parent`, or null. */

@@ -183,10 +183,10 @@ export function makeLink(
 export function removeFile(vfs: Vfs, who: Caller, start: VfsPath | null, name: string): void {
   const p = place(vfs, who, start, name);
   if (!isPlain(p.name)) throw linuxError(EISDIR);
+  if (p.dir.mount.readOnly) throw linuxError(EROFS);
   const victim = vfs.dentries.lookup(p.dir.dentry, p.name);
   if (victim.inode === null) throw linuxError(ENOENT);
   if (p.trailingSlash) throw linuxError(victim.isDirectory ? EISDIR : ENOTDIR);
-  if (p.dir.mount.readOnly) throw linuxError(EROFS);
   checkMayDelete(who, p.dir, victim, false);
   const { inode } = victim;
   inode.retain();
@@ -205,9 +205,9 @@ export function removeDirectory(vfs: Vfs, who: Caller, start: VfsPath | null, na
   if (p.name === '..') throw linuxError(ENOTEMPTY);
   if (p.name === '.') throw linuxError(EINVAL);
   if (p.name === '/') throw linuxError(EBUSY);
+  if (p.dir.mount.readOnly) throw linuxError(EROFS);
   const victim = vfs.dentries.lookup(p.dir.dentry, p.name);
   if (victim.inode === null) throw linuxError(ENOENT);
-  if (p.dir.mount.readOnly) throw linuxError(EROFS);
   checkMayDelete(who, p.dir, victim, true);
   const { inode } = victim;
   inode.retain();

@@ -49,10 +49,13 @@ export class RegularFile extends BaseFile {
     if (!this.writable) return;
     addWriter(this.inode);
     this.countsAsWriter = true;
+    if (this.path instanceof VfsPath) this.path.mount.writers++;
   }
 
   protected override closed(): void {
-    if (this.countsAsWriter) removeWriter(this.inode);
+    if (!this.countsAsWriter) return;
+    removeWriter(this.inode);
+    if (this.path instanceof VfsPath) this.path.mount.writers--;
   }
 
   override read(sys: Sys, to: IoSink): number {

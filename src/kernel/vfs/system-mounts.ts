@@ -3,12 +3,13 @@
  * devpts (by the terminal code), tmpfs.
  */
 
-import { EINVAL, LinuxError, linuxError } from '../errno.ts';
+import { LinuxError } from '../errno.ts';
 import { createCgroupFs } from '../fs/cgroupfs.ts';
 import { createDevFs } from '../fs/devfs/devfs.ts';
 import { registerMemoryDevices } from '../fs/devfs/memory-devices.ts';
 import { createProcFs } from '../fs/procfs/procfs.ts';
 import { createSysFs } from '../fs/procfs/sysfs.ts';
+import { parseTmpFsOptions } from '../fs/tmpfs/options.ts';
 import { TmpFs } from '../fs/tmpfs/tmpfs.ts';
 import { registerFifos } from '../ipc/fifo.ts';
 import type { Kernel } from '../kernel.ts';
@@ -101,46 +102,8 @@ function ensureDirectory(kernel: Kernel, at: string): void {
   }
 }
 
-const SUFFIXES: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-/** tmpfs(5) options: size=, nr_blocks=, nr_inodes=, mode=, uid=, gid=. */
 function mountTmpfs(kernel: Kernel, text: string): TmpFs {
-  const { frames } = kernel.mmu.paging;
-  let maxPages = Math.floor(frames.total / 2);
-  let mode = 0o1777;
-  let maxInodes = frames.total;
-  const ids = { uid: 0, gid: 0 };
-  for (const option of text.split(',').filter((o) => o !== '')) {
-    const [key, value = ''] = option.split('=', 2) as [string, string?];
-    if (key === 'size') maxPages = Math.ceil(sizeOf(value, frames.total * 4096) / 4096);
-    else if (key === 'nr_blocks') maxPages = sizeOf(value, 0);
-    else if (key === 'nr_inodes') maxInodes = sizeOf(value, 0) || Number.POSITIVE_INFINITY;
-    else if (key === 'mode') mode = octal(value);
-    else if (key === 'uid' || key === 'gid') ids[key] = sizeOf(value, 0);
-    else if (!IGNORED.has(key)) throw linuxError(EINVAL);
-  }
-  return new TmpFs(kernel.mmu.paging, kernel.clock, {
-    dev: nextDev(),
-    maxPages: Math.min(maxPages, frames.total),
-    maxInodes,
-    mode,
-    ...ids,
-    options: text,
-  });
-}
-
-/** Placement hints that mean nothing here. */
-const IGNORED = new Set(['huge', 'mpol', 'inode32', 'inode64', 'noswap', 'rw', 'ro']);
-
-function sizeOf(value: string, whole: number): number {
-  const m = /^(\d+)([kKmMgG%]?)$/.exec(value);
-  if (m === null) throw linuxError(EINVAL);
-  const n = Number(m[1]);
-  if (m[2] === '%') return (whole * n) / 100;
-  return n * (SUFFIXES[m[2]!.toLowerCase()] ?? 1);
-}
-
-function octal(value: string): number {
-  if (!/^[0-7]+$/.test(value)) throw linuxError(EINVAL);
-  return Number.parseInt(value, 8) & 0o7777;
+  const { paging } = kernel.mmu;
+  const asked = parseTmpFsOptions(text, paging.frames.total);
+  return new TmpFs(paging, kernel.clock, { dev: nextDev(), asked });
 }

@@ -180,6 +180,10 @@ export interface FileSystem {
   readonly uncached?: boolean;
   /** Options that /proc/mounts shows after those of the mount, e.g. "size=1024k". */
   readonly options?: string;
+  /** Mounted read-only as a whole (MS_RDONLY), which may change; `readOnly` is for good. */
+  mountedReadOnly?: boolean;
+  /** The options of a remount, in mount(2)'s form; without it they are ignored. Throws EINVAL. */
+  remount?(options: string): void;
   statfs(): StatFs;
   sync(): void;
 }

@@ -169,10 +169,15 @@ export class Vfs {
     return found;
   }
 
+  /** Whether a mount is visible in the name space: not detached, nor that of a file without a name. */
+  isMounted(mount: Mount): boolean {
+    return this.mounts.includes(mount);
+  }
+
   /** umount2(2). `inUse` says whether files or directories of a mount are in use. */
   unmount(path: VfsPath, flags: number, inUse: (m: Mount) => boolean): void {
     const { mount } = path;
-    if (path.dentry !== mount.root) throw linuxError(EINVAL);
+    if (path.dentry !== mount.root || !this.isMounted(mount)) throw linuxError(EINVAL);
     if (mount.parent === null) throw linuxError(EBUSY);
     const lazy = (flags & MNT_DETACH) !== 0;
     if (!lazy && (mount.children.size > 0 || inUse(mount))) throw linuxError(EBUSY);

@@ -19,9 +19,9 @@ function errnoOf(act: () => unknown): number {
 test('groups are as deep as the limit, and count those below', () => {
   const root = new Cgroup('', null);
   let at = root;
-  for (let i = 0; i < MAX_DEPTH; i++) at = at.add('d');
+  for (let i = 0; i < MAX_DEPTH; i++) at = at.addGroup('d');
   assert.is(
-    errnoOf(() => at.add('d')),
+    errnoOf(() => at.addGroup('d')),
     EAGAIN,
   );
   assert.is(at.path, '/d'.repeat(MAX_DEPTH));
@@ -34,14 +34,14 @@ test('groups are as deep as the limit, and count those below', () => {
 
 test('there are no more than the limit, and room again when some are removed', () => {
   const root = new Cgroup('', null);
-  const groups = Array.from({ length: MAX_DESCENDANTS }, (_, i) => root.add(`g${i}`));
+  const groups = Array.from({ length: MAX_DESCENDANTS }, (_, i) => root.addGroup(`g${i}`));
   assert.is(
-    errnoOf(() => groups[0]!.add('more')),
+    errnoOf(() => groups[0]!.addGroup('more')),
     EAGAIN,
   );
   groups[1]!.remove();
   assert.is(
-    errnoOf(() => groups[0]!.add('more')),
+    errnoOf(() => groups[0]!.addGroup('more')),
     0,
   );
 });

@@ -2,7 +2,7 @@
 
 import { major, minor } from '../../vfs/constants.ts';
 import type { FsContext } from '../../vfs/fs-context.ts';
-import type { Mount } from '../../vfs/mount.ts';
+import { isReadOnly, type Mount } from '../../vfs/mount.ts';
 import { VfsPath } from '../../vfs/path.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
 
@@ -38,7 +38,7 @@ export function mountinfoText(vfs: Vfs, fs: FsContext): string {
     const place = placeOf(m, fs);
     if (place === null) continue;
     const dev = `${major(m.fs.dev)}:${minor(m.fs.dev)}`;
-    const superFlags = `${m.fs.readOnly ? 'ro' : 'rw'}${superOptions(m)}`;
+    const superFlags = `${isReadOnly(m.fs) ? 'ro' : 'rw'}${superOptions(m)}`;
     text +=
       `${m.id} ${m.parent?.id ?? 1} ${dev} ${escapeName(rootOf(m))} ${escapeName(place)} ${m.options()}` +
       ` - ${m.fs.type} ${escapeName(m.source)} ${superFlags}\n`;

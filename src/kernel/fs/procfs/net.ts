@@ -10,7 +10,8 @@ import { unlessErrno } from '../../errno.ts';
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from '../../ipc/socket/constants.ts';
 import { Socket } from '../../ipc/socket/socket.ts';
 import type { Kernel } from '../../kernel.ts';
-import { fixedDirectory, type PseudoDirectory, type PseudoFs, PseudoText } from './node.ts';
+import { fixedDirectory, type PseudoDirectory, type PseudoFs } from './node.ts';
+import { PseudoText } from './text.ts';
 
 /** Widths to which lines of the tables are filled up (TMPSZ - 1, and 127). */
 const TCP_WIDTH = 149;

@@ -1,25 +1,18 @@
 /**
- * The kinds of nodes that procfs and sysfs consist of: directories whose entries come from a function,
- * texts generated when they are read, links, and writable settings.
+ * The kinds of nodes that procfs and sysfs consist of: directories whose entries come from a function, and links;
+ * texts are in text.ts.
  *
- * Invariants: a directory hands out the same inode for a name as long as that name means the same, so
- * paths into procfs stay valid; a text is generated when it is read from its start, and later reads of
- * that open file continue in the same text (as seq_file does for small files).
+ * Invariant: a directory hands out the same inode for a name as long as that name means the same, so paths into
+ * procfs stay valid.
  */
 
-import { EACCES, EINVAL, ENOENT, EPERM, linuxError } from '../../errno.ts';
+import { EACCES, ENOENT, EPERM, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
-import type { Sys } from '../../syscall/types.ts';
-import { BaseFile } from '../../vfs/file.ts';
 import { BaseInode } from '../../vfs/inode.ts';
-import { seekRegular } from '../../vfs/regular-file.ts';
 import type {
   DirEntry,
   FileSystem,
   Inode,
-  IoSink,
-  IoSource,
-  OpenFile,
   Path,
   SetAttr,
   Stat,
@@ -206,80 +199,6 @@ export function fixedDirectory(
     (name) => map.get(name) ?? null,
     owner,
   );
-}
-
-export interface TextOptions {
-  readonly mode?: number;
-  readonly owner?: Owner;
-  /** Takes what is written, as Latin-1 without a final newline; throws EINVAL. */
-  readonly write?: (text: string, sys: Sys) => void;
-  /** A final newline is part of what is written. */
-  readonly keepsNewline?: boolean;
-}
-
-/** A file whose content is generated: Latin-1 text, or bytes. */
-export class PseudoText extends PseudoInode {
-  readonly generate: () => string | Uint8Array;
-  readonly store: ((text: string, sys: Sys) => void) | null;
-  readonly keepsNewline: boolean;
-
-  constructor(fs: PseudoFs, generate: () => string | Uint8Array, options: TextOptions = {}) {
-    const mode = options.mode ?? (options.write === undefined ? 0o444 : 0o644);
-    super(fs, S_IFREG | mode, options.owner);
-    this.generate = generate;
-    this.store = options.write ?? null;
-    this.keepsNewline = options.keepsNewline ?? false;
-  }
-
-  override open(_sys: Sys | null, flags: number, path: Path): OpenFile {
-    return new TextFile(this, path, flags);
-  }
-}
-
-/** Settings are short; longer writes are mistakes. */
-const MAX_WRITE = 4096;
-
-class TextFile extends BaseFile {
-  declare readonly inode: PseudoText;
-  private text: Uint8Array | null = null;
-
-  override read(sys: Sys, to: IoSink): number {
-    const n = this.pread(sys, to, this.pos);
-    this.pos += n;
-    return n;
-  }
-
-  override pread(_sys: Sys, to: IoSink, offset: number): number {
-    if (offset === 0 || this.text === null) this.text = bytesOf(this.inode.generate());
-    const end = Math.min(this.text.length, offset + to.remaining);
-    return offset >= end ? 0 : to.put(this.text, offset, end);
-  }
-
-  override write(sys: Sys, from: IoSource): number {
-    if (this.inode.store === null) throw linuxError(EINVAL);
-    const bytes = new Uint8Array(Math.min(MAX_WRITE, from.remaining));
-    const n = from.take(bytes, 0, bytes.length);
-    const text = String.fromCharCode(...bytes.subarray(0, n));
-    const whole = this.inode.keepsNewline || !text.endsWith('\n');
-    this.inode.store(whole ? text : text.slice(0, -1), sys);
-    return n;
-  }
-
-  override pwrite(sys: Sys, from: IoSource): number {
-    return this.write(sys, from);
-  }
-
-  override seek(_sys: Sys, offset: number, whence: number): number {
-    this.pos = seekRegular(this.inode, this.pos, offset, whence);
-    return this.pos;
-  }
-}
-
-function bytesOf(content: string | Uint8Array): Uint8Array {
-  if (typeof content !== 'string') return content;
-  const bytes = new Uint8Array(content.length);
-  for (let i = 0; i < content.length; i++) bytes[i] = content.charCodeAt(i);
-  return bytes;
 }
 
 export class PseudoLink extends PseudoInode {

@@ -11,14 +11,7 @@ import { describeLocks } from '../../vfs/locks.ts';
 import { VfsPath } from '../../vfs/path.ts';
 import type { Inode, Path } from '../../vfs/types.ts';
 import { mountinfoText, mountsText } from './mounts.ts';
-import {
-  fixedDirectory,
-  MagicLink,
-  type Owner,
-  PseudoDirectory,
-  type PseudoFs,
-  PseudoText,
-} from './node.ts';
+import { fixedDirectory, MagicLink, type Owner, PseudoDirectory, type PseudoFs } from './node.ts';
 import { MemoryNode } from './process-memory.ts';
 import {
   cmdlineBytes,
@@ -28,6 +21,7 @@ import {
   statmLine,
   statusText,
 } from './process-texts.ts';
+import { PseudoText } from './text.ts';
 
 const TASK_COMM_LEN = 16;
 

@@ -8,14 +8,7 @@ import type { Sys } from '../../syscall/types.ts';
 import { PROC_SUPER_MAGIC } from '../../vfs/constants.ts';
 import { type Inode, type OpenFile, type Path, S_IFREG } from '../../vfs/types.ts';
 import { netDirectory } from './net.ts';
-import {
-  fixedDirectory,
-  PseudoDirectory,
-  PseudoFs,
-  PseudoInode,
-  PseudoLink,
-  PseudoText,
-} from './node.ts';
+import { fixedDirectory, PseudoDirectory, PseudoFs, PseudoInode, PseudoLink } from './node.ts';
 import { processDirectory } from './process-directory.ts';
 import { sysctlDirectory } from './sysctl.ts';
 import {
@@ -28,6 +21,7 @@ import {
   uptimeText,
   versionText,
 } from './system-texts.ts';
+import { PseudoText } from './text.ts';
 
 export interface ProcFsOptions {
   /** Content of /proc/cmdline without the newline. */

@@ -4,7 +4,8 @@ import { EINVAL, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import { PID_MAX, threadsMax } from '../../process/pids.ts';
 import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../version.ts';
-import { fixedDirectory, type PseudoDirectory, type PseudoFs, PseudoText } from './node.ts';
+import { fixedDirectory, type PseudoDirectory, type PseudoFs } from './node.ts';
+import { PseudoText } from './text.ts';
 
 const NAME_MAX = 64;
 

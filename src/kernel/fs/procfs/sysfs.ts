@@ -4,7 +4,8 @@
 
 import type { Kernel } from '../../kernel.ts';
 import { SYSFS_MAGIC } from '../../vfs/constants.ts';
-import { fixedDirectory, PseudoFs, PseudoLink, PseudoText } from './node.ts';
+import { fixedDirectory, PseudoFs, PseudoLink } from './node.ts';
+import { PseudoText } from './text.ts';
 
 const KERNEL_MM_HUGE = 'always [madvise] never\n';
 

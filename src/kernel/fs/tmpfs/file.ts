@@ -4,7 +4,16 @@
  * memory only for what is used.
  */
 
-import { EBUSY, EFBIG, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
+import {
+  EBUSY,
+  EFBIG,
+  EINVAL,
+  ENOMEM,
+  ENOSPC,
+  EOPNOTSUPP,
+  EPERM,
+  linuxError,
+} from '../../errno.ts';
 import { PageCache, type PageFiller } from '../../mm/page-cache.ts';
 import {
   F_SEAL_FUTURE_WRITE,
@@ -148,16 +157,35 @@ export class TmpFile extends TmpInode {
     const kind = mode & ~FALLOC_FL_KEEP_SIZE;
     if (kind === FALLOC_FL_PUNCH_HOLE) {
       this.zeroRange(offset, Math.min(end, this.length));
+      this.dropBeyondEnd(offset, end);
     } else if (kind !== 0) {
       throw linuxError(EOPNOTSUPP);
     } else {
-      // Reserves nothing page by page (pages appear when written), but must not promise what is not there.
-      const pages = Math.ceil(end / PAGE_SIZE) - Math.floor(offset / PAGE_SIZE);
-      this.fs.charge(0, pages);
-      this.fs.charge(pages, 0);
+      this.allocate(Math.floor(offset / PAGE_SIZE), Math.ceil(end / PAGE_SIZE));
     }
     if ((mode & FALLOC_FL_KEEP_SIZE) === 0 && end > this.length) this.resize(end);
     this.mtime = this.ctime = this.fs.clock.realtime();
+  }
+
+  /** Gives pages [first, last) memory, or none of them. Throws ENOSPC, ENOMEM. */
+  private allocate(first: number, last: number): void {
+    if (last - first > this.fs.maxPages) throw linuxError(ENOSPC);
+    const missing: number[] = [];
+    for (let i = first; i < last; i++) if (this.cache.peek(i) < 0) missing.push(i);
+    this.recharge(this.cache.resident + missing.length);
+    for (const [done, i] of missing.entries()) {
+      if (this.cache.frame(i, true) >= 0) continue;
+      for (const given of missing.slice(0, done)) this.cache.punch(given, given + 1);
+      this.recharge(this.cache.resident);
+      throw linuxError(ENOMEM);
+    }
+  }
+
+  /** Pages that fallocate(FALLOC_FL_KEEP_SIZE) has given. */
+  private dropBeyondEnd(offset: number, end: number): void {
+    const first = Math.ceil(Math.max(offset, this.length) / PAGE_SIZE);
+    this.cache.punch(first, Math.floor(end / PAGE_SIZE));
+    this.recharge(Math.min(this.charged, this.cache.resident));
   }
 
   private zeroRange(start: number, end: number): void {

@@ -8,7 +8,7 @@
  */
 
 import type { Paging } from '../../../mmu/paging.ts';
-import { ENOSPC, linuxError } from '../../errno.ts';
+import { EINVAL, ENOSPC, linuxError } from '../../errno.ts';
 import type { Clock } from '../../ports.ts';
 import { TMPFS_MAGIC } from '../../vfs/constants.ts';
 import type { FileSystem, StatFs } from '../../vfs/types.ts';
@@ -16,6 +16,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
 import { TmpDirectory } from './directory.ts';
 import { TmpFile } from './file.ts';
 import { type TmpInode, TmpSpecial, TmpSymlink } from './inode.ts';
+import { parseTmpFsOptions, showTmpFsOptions, type TmpFsMountOptions } from './options.ts';
 
 export interface TmpFsOptions {
   readonly dev: number;
@@ -28,22 +29,28 @@ export interface TmpFsOptions {
   readonly gid?: number;
   /** As in /proc/mounts: "tmpfs", "devtmpfs", "rootfs". */
   readonly type?: string;
-  /** Shown in /proc/mounts. */
-  readonly options?: string;
+  /** Options of the mount, which come before those above. */
+  readonly asked?: TmpFsMountOptions;
 }
 
 const PAGE_SIZE = 4096;
+
+/** A limit of 0 is none. */
+function unlimited(limit: number): number {
+  return limit === 0 ? Number.POSITIVE_INFINITY : limit;
+}
 
 export class TmpFs implements FileSystem {
   readonly type: string;
   readonly dev: number;
   readonly readOnly = false;
-  readonly options: string;
   readonly paging: Paging;
   readonly clock: Clock;
   readonly root: TmpDirectory;
-  readonly maxPages: number;
-  readonly maxInodes: number;
+  maxPages = 0;
+  private maxInodes = 0;
+  private asked: TmpFsMountOptions;
+  private readonly standard: { readonly pages: number; readonly inodes: number };
   /** Pages charged to inodes. */
   private used = 0;
   private inodes = 0;
@@ -54,11 +61,40 @@ export class TmpFs implements FileSystem {
     this.clock = clock;
     this.dev = options.dev;
     this.type = options.type ?? 'tmpfs';
-    this.options = options.options ?? '';
-    this.maxPages = options.maxPages ?? Math.floor(paging.frames.total / 2);
-    this.maxInodes = options.maxInodes ?? Number.POSITIVE_INFINITY;
-    const mode = S_IFDIR | (options.mode ?? 0o1777);
-    this.root = new TmpDirectory(this, mode, options.uid ?? 0, options.gid ?? 0, null);
+    const { total } = paging.frames;
+    const asked = options.asked ?? {};
+    this.asked = asked;
+    this.standard = {
+      pages: options.maxPages ?? Math.floor(total / 2),
+      inodes: options.maxInodes ?? (options.asked === undefined ? 0 : total),
+    };
+    this.limit();
+    const mode = S_IFDIR | (asked.mode ?? options.mode ?? 0o1777);
+    const uid = asked.uid ?? options.uid ?? 0;
+    this.root = new TmpDirectory(this, mode, uid, asked.gid ?? options.gid ?? 0, null);
+  }
+
+  private limit(): void {
+    const { pages, inodes } = this.asked;
+    this.maxPages = Math.min(unlimited(pages ?? this.standard.pages), this.paging.frames.total);
+    this.maxInodes = unlimited(inodes ?? this.standard.inodes);
+  }
+
+  get options(): string {
+    return showTmpFsOptions(this.asked);
+  }
+
+  /** Limits may change, but not below what is used. */
+  remount(text: string): void {
+    const { pages, inodes } = parseTmpFsOptions(text, this.paging.frames.total);
+    if (pages !== undefined && unlimited(pages) < this.used) throw linuxError(EINVAL);
+    if (inodes !== undefined && unlimited(inodes) < this.inodes) throw linuxError(EINVAL);
+    this.asked = {
+      ...this.asked,
+      ...(pages === undefined ? {} : { pages }),
+      ...(inodes === undefined ? {} : { inodes }),
+    };
+    this.limit();
   }
 
   /** A new inode of any type but a symbolic link, without a name yet. */

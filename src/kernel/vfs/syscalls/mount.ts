@@ -27,8 +27,10 @@ import {
   UMOUNT_NOFOLLOW,
 } from '../constants.ts';
 import type { Mount } from '../mount.ts';
-import { VfsPath } from '../path.ts';
+import type { VfsPath } from '../path.ts';
 import { CAP_SYS_ADMIN } from '../permissions.ts';
+import type { FileSystem } from '../types.ts';
+import type { Vfs } from '../vfs.ts';
 import { checkFlags, readPath } from './common.ts';
 
 /** The flags that a mount keeps. */
@@ -63,7 +65,7 @@ function sysMount(sys: Sys, a: MountArgs): number {
   const flags = (a.flags & MS_MGC_MSK) >>> 0 === MS_MGC_VAL ? a.flags & ~MS_MGC_MSK : a.flags;
   const at = vfs.lookup(task, null, readPath(sys, a.dir_name), true);
   if (!task.cred.has(CAP_SYS_ADMIN)) throw linuxError(EPERM);
-  if (flags & MS_REMOUNT) return remount(at, flags);
+  if (flags & MS_REMOUNT) return remount(sys, at, flags, optional(sys, a.data));
   if (flags & MS_BIND) {
     const from = vfs.lookup(task, null, readPath(sys, a.dev_name), true);
     vfs.bind(from, at, (flags & MS_REC) !== 0);
@@ -80,31 +82,43 @@ function sysMount(sys: Sys, a: MountArgs): number {
     return 0;
   }
   const source = optional(sys, a.dev_name);
-  const make = vfs.factory(optional(sys, a.type));
+  if (a.type === 0) throw linuxError(EINVAL);
+  const make = vfs.factory(readPath(sys, a.type));
   const fs = make(sys, source, flags, optional(sys, a.data));
   if (at.mount.fs === fs && at.dentry === at.mount.root) throw linuxError(EBUSY);
+  const readOnly = (flags & MS_RDONLY) !== 0;
+  if (vfs.mounts.some((m) => m.fs === fs)) {
+    if (readOnly !== (fs.mountedReadOnly ?? false)) throw linuxError(EBUSY);
+  } else fs.mountedReadOnly = readOnly;
   vfs.mountAt(at, fs, source === '' ? 'none' : source, flags & KEPT);
   return 0;
 }
 
-/** Changes the flags of a mount; the options of its file system stay. */
-function remount(at: VfsPath, flags: number): number {
+/** Changes the flags of a mount, and with MS_BIND nothing else; or those and the options of its file system. */
+function remount(sys: Sys, at: VfsPath, flags: number, options: string): number {
   const { mount } = at;
-  if (at.dentry !== mount.root) throw linuxError(EINVAL);
+  const { vfs } = sys.kernel;
+  if (at.dentry !== mount.root || !vfs.isMounted(mount)) throw linuxError(EINVAL);
+  const readOnly = (flags & MS_RDONLY) !== 0;
+  if (flags & MS_BIND) {
+    if (readOnly && mount.writers > 0) throw linuxError(EBUSY);
+  } else remountWhole(vfs, mount.fs, readOnly, options);
   mount.flags = flags & KEPT;
-  if (flags & MS_RDONLY) mount.fs.sync();
   return 0;
 }
 
-/** Whether any task's open files or directories are on the mount. */
+function remountWhole(vfs: Vfs, fs: FileSystem, readOnly: boolean, options: string): void {
+  if (readOnly && vfs.mounts.some((m) => m.fs === fs && m.writers > 0)) throw linuxError(EBUSY);
+  fs.remount?.(options);
+  fs.mountedReadOnly = readOnly;
+  if (readOnly) fs.sync();
+}
+
+/** Whether a mount is some task's root or working directory, or has open files: mappings hold theirs. */
 function inUse(sys: Sys, mount: Mount): boolean {
+  if (mount.openFiles > 0) return true;
   for (const task of sys.kernel.tasks.values()) {
     if (task.fs.cwd.mount === mount || task.fs.root.mount === mount) return true;
-    let open = false;
-    task.files.forEach((_fd, file) => {
-      open ||= file.path instanceof VfsPath && file.path.mount === mount;
-    });
-    if (open) return true;
   }
   return false;
 }
@@ -116,6 +130,12 @@ function sysUmount2(sys: Sys, a: { name: number; flags: number }): number {
   if (!task.cred.has(CAP_SYS_ADMIN)) throw linuxError(EPERM);
   const follow = (a.flags & UMOUNT_NOFOLLOW) === 0;
   const path = kernel.vfs.lookup(task, null, readPath(sys, a.name), follow);
+  const isRoot = path.dentry === path.mount.root && path.mount === task.fs.root.mount;
+  if (isRoot && (a.flags & MNT_DETACH) === 0) {
+    // As at a shutdown: the root cannot go, but is made read-only.
+    remountWhole(kernel.vfs, path.mount.fs, true, '');
+    return 0;
+  }
   kernel.vfs.unmount(path, a.flags, (m) => inUse(sys, m));
   return 0;
 }
@@ -153,7 +173,7 @@ export const MOUNT_SYSCALLS: readonly SyscallRow[] = [
       data: Ptr,
     },
     sysMount,
-    'propagation between mounts; options of file systems at a remount',
+    'propagation between mounts',
   ),
   syscall(
     166,
