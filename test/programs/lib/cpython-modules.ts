@@ -6,6 +6,8 @@
  *   times.txt       MS TEST: what takes 20 ms and more natively; KEVLAR_CPYTHON_ALL runs what takes less than 300
  *   exceptions.txt  TEST REASON: what differs, and why
  *   not-run.txt     TEST REASON: what cannot be compared
+ *
+ * KEVLAR_CPYTHON_MODULES='test_os test_pickle' runs those alone, also where they are of GROUP+.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -143,12 +145,21 @@ function stale(native: Map<string, Outcomes>, modules: readonly string[]): strin
     .map(([id = '']) => id);
 }
 
+/** The modules of a group that are to be run. */
+function modulesOf(group: string): string[] {
+  const only = process.env['KEVLAR_CPYTHON_MODULES']?.split(' ');
+  return rows('modules.txt')
+    .filter(([of]) => of === group || ((ALL || only !== undefined) && of === `${group}+`))
+    .map(([, name = '']) => name)
+    .filter((name) => only?.includes(name) ?? true);
+}
+
 /** Makes the suite of a group of modules: a test for each. */
 export function compareModules(group: string): void {
-  const modules = rows('modules.txt').filter(([of]) => of === group || (ALL && of === `${group}+`));
-  const names = modules.map(([, name = '']) => name);
+  const names = modulesOf(group);
   const test = suite(`CPython’s modules, ${group}`, { timeout: TIMEOUT + 60_000 });
-  const missing = noCpythonTests() ?? (existsSync(TESTS) ? null : `${TESTS} is not there`);
+  const chosen = names.length > 0 ? null : 'no module of KEVLAR_CPYTHON_MODULES is of this group';
+  const missing = noCpythonTests() ?? (existsSync(TESTS) ? chosen : `${TESTS} is not there`);
   if (missing !== null) {
     test.skip('all', missing);
     return;
