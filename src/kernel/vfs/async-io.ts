@@ -16,7 +16,7 @@ import type { Observer } from '../wait-queue.ts';
 import { O_ASYNC } from './constants.ts';
 import { BaseFile, type CloseListener } from './file.ts';
 import type { OpenFile } from './types.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from './types.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLMSG, POLLOUT, POLLRDNORM, POLLWRNORM } from './types.ts';
 
 const F_OWNER_TID = 0;
 const F_OWNER_PID = 1;
@@ -27,6 +27,7 @@ const MAX_SIGNAL = 64;
 
 const POLL_IN = 1;
 const POLL_OUT = 2;
+const POLL_MSG = 3;
 const POLL_HUP = 6;
 
 class AsyncIo implements Observer, CloseListener {
@@ -68,9 +69,21 @@ class AsyncIo implements Observer, CloseListener {
   }
 
   notify(events: number): void {
-    if (this.pid === 0) return;
-    const info = this.infoOf(events);
+    this.send(this.infoOf(events));
+  }
+
+  /** POLL_MSG: of a directory, whose descriptor is `fd`. */
+  message(fd: number): void {
+    const band = POLLIN | POLLRDNORM | POLLMSG;
+    const signo = this.signal;
+    this.send(
+      signo === 0 ? kernelInfo(SIGIO) : sigInfo({ signo, code: POLL_MSG, kind: 'poll', band, fd }),
+    );
+  }
+
+  private send(info: SigInfo): void {
     const { kernel, pid } = this;
+    if (pid === 0) return;
     if (this.type === F_OWNER_PGRP) {
       for (const p of kernel.processes.values()) {
         if (p.pgid === pid && !p.zombie && this.allowed(p)) {
@@ -141,6 +154,17 @@ export function setOwner(sys: Sys, file: OpenFile, who: number): void {
   if (who === -0x80000000) throw linuxError(EINVAL);
   checkOwner(sys, type, Math.abs(who));
   stateOf(sys, file).setOwner(type, Math.abs(who), sys.task.cred);
+}
+
+/** The caller owns a file that has no owner yet. */
+export function ownIfNobodyDoes(sys: Sys, file: OpenFile): void {
+  const state = stateOf(sys, file);
+  if (state.pid === 0) state.setOwner(F_OWNER_PID, sys.task.tgid, sys.task.cred);
+}
+
+/** Signals the owner of a directory that something happened in it. */
+export function sendMessage(file: OpenFile, fd: number): void {
+  states.get(file)?.message(fd);
 }
 
 export function getOwner(file: OpenFile): number {

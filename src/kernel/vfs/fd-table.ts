@@ -8,6 +8,7 @@
 
 import { EBADF, EINVAL, EMFILE, linuxError } from '../errno.ts';
 import { O_PATH } from './constants.ts';
+import { endDirectoryNotify } from './dnotify.ts';
 import { releasePosixLocks } from './locks.ts';
 import type { OpenFile } from './types.ts';
 
@@ -152,7 +153,10 @@ export class FdTable {
   }
 
   private drop(file: OpenFile): void {
-    if (file.inode !== null) releasePosixLocks(file.inode, this);
+    if (file.inode !== null) {
+      releasePosixLocks(file.inode, this);
+      endDirectoryNotify(this, file);
+    }
     file.release();
   }
 }

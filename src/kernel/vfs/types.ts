@@ -203,6 +203,7 @@ export const POLLERR = 8;
 export const POLLHUP = 16;
 export const POLLNVAL = 32;
 export const POLLRDNORM = 64;
+export const POLLMSG = 0x400;
 export const POLLWRNORM = 256;
 export const POLLRDHUP = 0x2000;
 

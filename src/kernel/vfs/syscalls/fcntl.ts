@@ -26,6 +26,7 @@ import {
   F_GETOWN_EX,
   F_GETPIPE_SZ,
   F_GETSIG,
+  F_NOTIFY,
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
@@ -54,6 +55,7 @@ import {
   SEEK_END,
   SEEK_SET,
 } from '../constants.ts';
+import { setDirectoryNotify } from '../dnotify.ts';
 import {
   END_OF_FILE,
   findConflict,
@@ -94,6 +96,7 @@ export const FCNTL_NAMES: FlagTable = {
   F_OFD_SETLK,
   F_OFD_SETLKW,
   F_GETLEASE,
+  F_NOTIFY,
   F_DUPFD_CLOEXEC,
   F_SETPIPE_SZ,
   F_GETPIPE_SZ,
@@ -123,6 +126,10 @@ export function sysFcntl(
   if (file.flags & O_PATH) throw linuxError(EBADF);
   if (cmd === F_SETFL) {
     setFlags(sys, file, fd, arg);
+    return 0;
+  }
+  if (cmd === F_NOTIFY) {
+    setDirectoryNotify(sys, file, fd, arg);
     return 0;
   }
   return fileCommand(sys, file, cmd, arg);

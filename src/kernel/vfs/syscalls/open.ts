@@ -179,7 +179,7 @@ export const OPEN_SYSCALLS: readonly SyscallRow[] = [
     'fcntl',
     { fd: Fd, cmd: Enum('F', FCNTL_NAMES), arg: FcntlArg },
     sysFcntl,
-    'leases (F_SETLEASE) and F_NOTIFY',
+    'leases (F_SETLEASE)',
   ),
   syscall(73, 'flock', { fd: Fd, operation: Flags('LOCK', LOCK_NAMES) }, sysFlock),
   syscall(85, 'creat', { pathname: CString, mode: Mode }, sysCreat),
