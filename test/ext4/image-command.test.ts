@@ -49,6 +49,100 @@ test('create, import, ls, cat, check', () => {
   });
 });
 
+/** What is below a directory, as find(1) shows it, with the attributes and a sum of the content. */
+const LIST = `
+import os, hashlib, sys
+root = os.fsencode(sys.argv[1])
+for at, dirs, files in sorted(os.walk(root)):
+    for name in sorted(dirs + files):
+        path = os.path.join(at, name)
+        st = os.lstat(path)
+        regular = (st.st_mode & 0o170000) == 0o100000
+        print(path[len(root):], oct(st.st_mode), st.st_uid, st.st_gid, st.st_nlink, st.st_rdev, st.st_mtime_ns)
+        if os.path.islink(path): print(os.readlink(path))
+        if regular: print(hashlib.sha256(open(path, 'rb').read()).hexdigest())
+        print([(a, os.getxattr(path, a, follow_symlinks=False)) for a in os.listxattr(path, follow_symlinks=False) if a.startswith('user.')])
+`;
+
+const MAKE = `
+set -e
+mkdir -p sub/deep
+head -c 100000 /dev/urandom >sub/file
+ln sub/file hard
+ln -s sub/file link
+long=$(printf 'n%.0s' $(seq 140))
+ln -s $long longlink
+mkfifo fifo
+mknod null c 1 3
+mknod blk b 8 17
+mkdir $long
+echo long >$long/$long
+printf raw >"$(printf 'name\\377\\376')"
+: >empty
+python3 -c "
+import os
+os.setxattr('sub/file', 'user.text', b'hello')
+os.setxattr('sub/file', 'user.bytes', bytes(range(256)))
+os.setxattr('sub', 'user.empty', b'')
+"
+touch -d '2001-02-03 04:05:06.789012345' empty
+touch -d '1960-01-01 00:00:00.25' fifo
+chmod 4751 empty
+chown 3000000:7 sub/deep
+`;
+
+function have(command: string): boolean {
+  return spawnSync(command, ['--version']).status === 0;
+}
+
+const EXPORT = 'what is exported and unpacked is what was imported';
+if (process.getuid?.() !== 0 || !have('tar') || !have('python3')) {
+  test.skip(EXPORT, 'it needs root, tar and python3');
+} else {
+  test(EXPORT, () => {
+    inTemp((dir) => {
+      const at = (name: string): string => join(dir, name);
+      mkdirSync(at('tree'));
+      mkdirSync(at('out'));
+      const made = spawnSync('bash', ['-c', MAKE], { cwd: at('tree'), encoding: 'utf8' });
+      assert.is(made.status, 0, made.stderr);
+      // Of directories the time is that of their last entry, which is imported after it is made.
+      assert.is(run('create', at('image'), '--size', '8M').status, 0);
+      spawnSync('tar', ['--xattrs', '-cf', at('in.tar'), '-C', at('tree'), '.']);
+      assert.is(run('import', at('image'), at('in.tar'), '--to', '/in').status, 0);
+      const done = run('export', at('image'), at('out.tar.gz'), '--from', '/in');
+      assert.equal(done, { status: 0, out: '', err: '' });
+      const unpacked = spawnSync(
+        'tar',
+        ['--xattrs', '--xattrs-include=*', '-xpf', at('out.tar.gz'), '-C', at('out')],
+        { encoding: 'utf8' },
+      );
+      assert.is(unpacked.status, 0, unpacked.stderr);
+      const list = (name: string): string =>
+        spawnSync('python3', ['-c', LIST, at(name)], { encoding: 'utf8' }).stdout;
+      assert.match(list('tree'), /user\.bytes/);
+      assert.is(list('out'), list('tree'));
+      const again = run('export', at('image'), at('out.tar.gz'));
+      assert.is(again.status, 125);
+      assert.match(again.err, /exists; use --force/);
+      assert.is(run('export', at('image'), '-', '--from', '/in/sub/deep').out.length, 10_240);
+    });
+  });
+}
+
+test('a directory is imported with its times to the nanosecond', () => {
+  inTemp((dir) => {
+    const tree = join(dir, 'tree');
+    mkdirSync(tree);
+    const made = spawnSync('touch', ['-d', '2001-02-03 04:05:06.789012345Z', join(tree, 'f')]);
+    assert.is(made.status, 0);
+    const image = join(dir, 'image');
+    assert.is(run('create', image, '--size', '8M', '--from', tree).status, 0);
+    const tar = run('export', image, '-').out;
+    assert.match(tar, / mtime=981173106\.789012345\n/);
+  });
+});
+
 test('errors are one line', () => {
   inTemp((dir) => {
     const image = join(dir, 'image');

@@ -1,6 +1,5 @@
 /** `kevlar-jit image`: make, fill, look into and check ext4 images. */
 
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -11,7 +10,6 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import {
   listPath,
@@ -21,22 +19,22 @@ import {
   resolvePath,
 } from '../../host/image-tools.ts';
 import { FileBlockDevice } from '../../host/node/file-block-device.ts';
-import { countEntries, ImportError, importDirectory } from '../../host/node/import-directory.ts';
-import { errnoMessage, LinuxError } from '../../kernel/errno.ts';
+import { countEntries, importDirectory } from '../../host/node/import-directory.ts';
 import { checkExt4 } from '../../kernel/fs/ext4/check.ts';
-import { Ext4ImageError } from '../../kernel/fs/ext4/errors.ts';
 import { Ext4FileSystem } from '../../kernel/fs/ext4/fs.ts';
 import { createExt4 } from '../../kernel/fs/ext4/mkfs.ts';
-import { importTar, TarError } from '../../kernel/fs/tar.ts';
-import type { Timespec } from '../../kernel/vfs/types.ts';
+import { importTar } from '../../kernel/fs/tar.ts';
 import { UserError } from '../errors.ts';
+import { atPath, explain, now, random, withBar, withImage } from '../image-access.ts';
 import { parseSize } from '../values.ts';
+import { exportTree } from './image-export.ts';
 
 const EXAMPLES = `
 Examples:
   kevlar-jit image create disk.ext4 --size 1G
   kevlar-jit image create alpine.ext4 --size 512M --from alpine-minirootfs.tar.gz
   kevlar-jit image import disk.ext4 ./files --to /root
+  kevlar-jit image export disk.ext4 home.tar.gz --from /home
   kevlar-jit image ls -l disk.ext4 /etc
   kevlar-jit image cat disk.ext4 /etc/os-release
   kevlar-jit image check disk.ext4`;
@@ -69,6 +67,14 @@ export function imageCommand(): Command {
       explain(path, () => importInto(path, source, options.to));
     });
   image
+    .command('export')
+    .description('write a directory of an image as a tar archive')
+    .argument('<image>')
+    .argument('<archive>', '.tar, .tar.gz, or - for standard output')
+    .option('--from <path>', 'directory in the image', '/')
+    .option('-f, --force', 'replace a file that exists')
+    .action(exportTree);
+  image
     .command('ls')
     .description('list a directory of an image')
     .argument('<image>')
@@ -91,29 +97,6 @@ export function imageCommand(): Command {
     .argument('<image>')
     .action((path: string) => explain(path, () => check(path)));
   return image;
-}
-
-/** Turns whatever can go wrong with an image into one line. */
-function explain<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw asUserError(path, error);
-  }
-}
-
-function asUserError(path: string, error: unknown): unknown {
-  if (error instanceof UserError || !(error instanceof Error)) return error;
-  if (error instanceof ImportError || error instanceof TarError)
-    return new UserError(error.message);
-  if (error instanceof Ext4ImageError) return new UserError(`${path}: ${error.message}`);
-  if (error instanceof LinuxError) return new UserError(`${path}: ${errnoMessage(error.errno)}`);
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== undefined)
-    return new UserError(error.message.replace(/^\w+: /, '').replace(/, \w+ '(.*)'$/, ': $1'));
-  // The block device's own refusals: in use, not a regular file.
-  if (error.constructor === Error) return new UserError(error.message);
-  return error;
 }
 
 interface CreateFlags {
@@ -184,56 +167,6 @@ function parseUuid(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex, 'hex'));
 }
 
-function now(): Timespec {
-  const ms = Date.now();
-  return { sec: Math.floor(ms / 1000), nsec: (ms % 1000) * 1e6 };
-}
-
-function random(): number {
-  return randomBytes(4).readUInt32LE();
-}
-
-/** Calls `action` with a function that moves a progress bar, shown on a terminal only. */
-function withBar<T>(what: string, action: (bar: (done: number, total: number) => void) => T): T {
-  if (!process.stderr.isTTY) return action(() => {});
-  const bar = new SingleBar({
-    format: `${what} {bar} {percentage} %`,
-    stream: process.stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-  });
-  let last = 0;
-  bar.start(100, 0);
-  try {
-    return action((done, total) => {
-      const percent = total > 0 ? Math.min(100, Math.floor((done * 100) / total)) : 100;
-      if (percent === last) return;
-      last = percent;
-      bar.update(percent);
-      // The work is synchronous, so the bar's timer does not run.
-      bar.render();
-    });
-  } finally {
-    bar.stop();
-  }
-}
-
-/** Opens an image, for writing or to look into it, and closes it whatever happens. */
-function withImage<T>(path: string, readOnly: boolean, action: (fs: Ext4FileSystem) => T): T {
-  const device = new FileBlockDevice(path, { readOnly });
-  try {
-    const log = (line: string): void => void process.stderr.write(`kevlar-jit: ${path}: ${line}\n`);
-    const fs = Ext4FileSystem.open(device, { readOnly, log, now, random });
-    try {
-      return action(fs);
-    } finally {
-      fs.close();
-    }
-  } finally {
-    device.close();
-  }
-}
-
 function importInto(path: string, source: string, to: string): void {
   if (!existsSync(source)) throw new UserError(`${source}: no such file or directory`);
   withImage(path, false, (fs) => {
@@ -277,16 +210,6 @@ function list(path: string, inner: string, long: boolean): void {
     }
     process.stdout.write(Buffer.concat(out));
   });
-}
-
-/** Errors of a path inside the image name that path. */
-function atPath<T>(inner: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof LinuxError) throw new UserError(`${inner}: ${errnoMessage(error.errno)}`);
-    throw error;
-  }
 }
 
 async function cat(path: string, inner: string): Promise<void> {

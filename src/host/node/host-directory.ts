@@ -49,7 +49,8 @@ function host<T>(work: () => T): T {
 
 const BILLION = 1000000000n;
 
-function timespec(ns: bigint): Timespec {
+/** Of nanoseconds since 1970, which may be negative. */
+export function timespec(ns: bigint): Timespec {
   const sec = ns / BILLION - (ns % BILLION < 0n ? 1n : 0n);
   return { sec: Number(sec), nsec: Number(ns - sec * BILLION) };
 }

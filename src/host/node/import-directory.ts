@@ -13,7 +13,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { errnoMessage, LinuxError } from '../../kernel/errno.ts';
-import type { Inode, Timespec } from '../../kernel/vfs/types.ts';
+import type { Inode } from '../../kernel/vfs/types.ts';
 import {
   S_IFBLK,
   S_IFCHR,
@@ -25,6 +25,7 @@ import {
   S_IFSOCK,
 } from '../../kernel/vfs/types.ts';
 import { appendPiece, makeFile } from '../image-tools.ts';
+import { timespec } from './host-directory.ts';
 
 export class ImportError extends Error {
   override name = 'ImportError';
@@ -99,6 +100,8 @@ class Importer {
 
   private copy(path: Buffer, name: string, into: Inode): void {
     const info = lstatSync(path);
+    // As numbers they would be exact to a quarter of a microsecond only.
+    const times = lstatSync(path, { bigint: true });
     const key = `${info.dev}:${info.ino}`;
     const known = info.nlink > 1 ? this.copied.get(key) : undefined;
     if (known !== undefined) {
@@ -114,8 +117,8 @@ class Importer {
       ...mode,
       uid: info.uid,
       gid: info.gid,
-      atime: timeOf(info.atimeMs),
-      mtime: timeOf(info.mtimeMs),
+      atime: timespec(times.atimeNs),
+      mtime: timespec(times.mtimeNs),
     });
   }
 
@@ -168,9 +171,4 @@ class Importer {
       closeSync(fd);
     }
   }
-}
-
-function timeOf(ms: number): Timespec {
-  const sec = Math.floor(ms / 1000);
-  return { sec, nsec: Math.floor((ms - sec * 1000) * 1e6) };
 }

@@ -51,6 +51,7 @@ const BLOCK = 512;
 const MAX_EXTENDED = 1 << 20;
 const MAX_PATH = 4096;
 const MAX_LINKS = 40;
+const XATTR_PREFIX = 'SCHILY.xattr.';
 
 function fail(offset: number, what: string): never {
   throw new TarError(`tar archive, offset ${offset}: ${what}`);
@@ -214,12 +215,14 @@ function decimal(value: string | undefined, key: string, offset: number): number
 
 function paxTime(value: string | undefined, offset: number): Timespec | undefined {
   if (value === undefined) return undefined;
-  const m = /^(-?\d{1,15})(?:\.(\d*))?$/.exec(value);
+  const m = /^(-?)(\d{1,15})(?:\.(\d*))?$/.exec(value);
   if (m === null) fail(offset, 'pax mtime is not a number');
-  return { sec: Number(m[1]), nsec: Number((m[2] ?? '').slice(0, 9).padEnd(9, '0')) };
+  const sec = Number(m[2]);
+  const nsec = Number((m[3] ?? '').slice(0, 9).padEnd(9, '0'));
+  if (m[1] === '') return { sec, nsec };
+  // Before 1970 the fraction counts backwards too.
+  return nsec === 0 ? { sec: -sec, nsec: 0 } : { sec: -sec - 1, nsec: 1e9 - nsec };
 }
-
-const XATTR_PREFIX = 'SCHILY.xattr.';
 
 function xattrsOf(
   global: ReadonlyMap<string, string>,
@@ -285,7 +288,8 @@ function readPax(data: Uint8Array, offset: number, into: Map<string, string>): v
     if (equals < 0 || equals >= end) fail(offset, 'malformed extended header');
     const key = latin1(data.subarray(space + 1, equals));
     const value = latin1(data.subarray(equals + 1, end - 1));
-    if (value === '') into.delete(key);
+    // No value takes a record back, but an attribute may be empty.
+    if (value === '' && !key.startsWith(XATTR_PREFIX)) into.delete(key);
     else into.set(key, value);
     at = end;
   }
