@@ -328,6 +328,98 @@ CONTRACT(udp_connected) {
   CHECK(send(b, "x", 1, 0));
 }
 
+/* What recvmsg tells of one datagram with `room` bytes for control messages. */
+static void say_control(int fd, size_t room) {
+  char text[8], control[64] __attribute__((aligned(8)));
+  struct iovec v = {text, sizeof text};
+  struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room};
+  VALUE(recvmsg(fd, &m, 0));
+  SAY("flags %x length %zu", m.msg_flags, m.msg_controllen);
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+    int value = -2;
+    memcpy(&value, CMSG_DATA(c), c->cmsg_len < CMSG_LEN(4) ? 0 : 4);
+    SAY("  level %d type %d length %zu value %d", c->cmsg_level, c->cmsg_type, (size_t)c->cmsg_len, value);
+  }
+}
+
+static long send_with(int fd, struct sockaddr_in6 *to, int type, int value, size_t size) {
+  char control[CMSG_SPACE(8)] __attribute__((aligned(8))) = {0};
+  struct iovec v = {"x", 1};
+  struct msghdr m = {to, sizeof *to, &v, 1, control, CMSG_SPACE(size), 0};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+  c->cmsg_level = IPPROTO_IPV6, c->cmsg_type = type, c->cmsg_len = CMSG_LEN(size);
+  memcpy(CMSG_DATA(c), &value, 4);
+  return sendmsg(fd, &m, 0);
+}
+
+/* Needs ::1. */
+CONTRACT(udp6_hop_limit_and_class) {
+  struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+  int r = MUST(socket(AF_INET6, SOCK_DGRAM, 0)), s = MUST(socket(AF_INET6, SOCK_DGRAM, 0)), on = 7, v = -1;
+  MUST(bind(r, (void *)&a, sizeof a));
+  a.sin6_port = htons(port_of(r));
+  VALUE(sendto(s, "x", 1, 0, (void *)&a, sizeof a));
+  say_control(r, 64);
+  CHECK(setsockopt(r, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on));
+  CHECK(setsockopt(r, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on));
+  CHECK(getsockopt(r, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &v, &(socklen_t){sizeof v}));
+  SAY("%d", v);
+  static const size_t rooms[] = {64, 48, 47, 44, 43, 40, 39, 24, 20, 19, 16, 15, 0};
+  for (unsigned i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+    sendto(s, "x", 1, 0, (void *)&a, sizeof a);
+    say_control(r, rooms[i]);
+  }
+  static const int values[] = {1, 0, 255, 256, -1, -2};
+  for (int i = 0; i < 6; i++) {
+    if (VALUE(send_with(s, &a, IPV6_HOPLIMIT, values[i], 4)) == 1) say_control(r, 64);
+    /* Which class a -1 is depends on Linux's version. */
+    if (values[i] != -1 && VALUE(send_with(s, &a, IPV6_TCLASS, values[i], 4)) == 1) say_control(r, 64);
+  }
+  CHECK(send_with(s, &a, IPV6_TCLASS, 1, 8));
+  v = 9;
+  CHECK(setsockopt(s, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &v, sizeof v));
+  CHECK(setsockopt(s, IPPROTO_IPV6, IPV6_TCLASS, &v, sizeof v));
+  if (VALUE(send_with(s, &a, IPV6_HOPLIMIT, -1, 4)) == 1) say_control(r, 64);
+}
+
+/* Needs a kernel with UDP-Lite. */
+CONTRACT(udp_lite) {
+  int u = bound(SOCK_DGRAM), r = MUST(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE)), v = -1;
+  int s = MUST(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE));
+  struct sockaddr_in to = at(INADDR_LOOPBACK, port_of(u));
+  /* Ports are other ports. */
+  CHECK(bind(r, (void *)&to, sizeof to));
+  CHECK(bind(s, (void *)&to, sizeof to));
+  CHECK(getsockopt(r, SOL_SOCKET, SO_PROTOCOL, &v, &(socklen_t){sizeof v}));
+  SAY("protocol %d", v);
+  CHECK(socket(AF_INET, SOCK_STREAM, IPPROTO_UDPLITE));
+  VALUE(sendto(s, "lite", 4, 0, (void *)&to, sizeof to));
+  say_text(r, 0);
+  say_text(u, MSG_DONTWAIT);
+  enum { SEND_CSCOV = 10, RECV_CSCOV = 11 };
+  CHECK(setsockopt(u, IPPROTO_UDPLITE, SEND_CSCOV, &v, sizeof v));
+  CHECK(getsockopt(u, IPPROTO_UDPLITE, SEND_CSCOV, &v, &(socklen_t){sizeof v}));
+  static const int sent[] = {0, 3, 8, 10, 12, 20, 70000, -1};
+  for (int i = 0; i < 8; i++) {
+    v = sent[i];
+    CHECK(setsockopt(s, IPPROTO_UDPLITE, SEND_CSCOV, &v, sizeof v));
+    getsockopt(s, IPPROTO_UDPLITE, SEND_CSCOV, &v, &(socklen_t){sizeof v});
+    SAY("send coverage %d", v);
+    VALUE(sendto(s, "lite", 4, 0, (void *)&to, sizeof to));
+    say_text(r, MSG_DONTWAIT);
+    if (i == 3) {
+      v = 11;
+      CHECK(setsockopt(r, IPPROTO_UDPLITE, RECV_CSCOV, &v, sizeof v));
+      sendto(s, "lite", 4, 0, (void *)&to, sizeof to);
+      say_text(r, MSG_DONTWAIT);
+      v = 0;
+      CHECK(setsockopt(r, IPPROTO_UDPLITE, RECV_CSCOV, &v, sizeof v));
+      sendto(s, "lite", 4, 0, (void *)&to, sizeof to);
+      say_text(r, MSG_DONTWAIT);
+    }
+  }
+}
+
 CONTRACT(many_messages_at_once) {
   int a = bound(SOCK_DGRAM), b = MUST(socket(AF_INET, SOCK_DGRAM, 0));
   struct sockaddr_in to = at(INADDR_LOOPBACK, port_of(a));

@@ -1,5 +1,5 @@
 /**
- * TCP and UDP over the loopback interface (ip(7), ipv6(7), tcp(7), udp(7)): sockets of one machine reach each
+ * TCP, UDP and UDP-Lite over the loopback interface (ip(7), ipv6(7), tcp(7), udp(7), udplite(7)): sockets of one machine reach each
  * other by 127.0.0.0/8 and ::1. There is no other interface: every other destination is ENETUNREACH.
  *
  *   struct sockaddr_in,  16 bytes: 0 family | 2 port (big-endian) | 4 address
@@ -35,6 +35,7 @@ import {
   AF_INET6,
   AF_UNSPEC,
   IPPROTO_IPV6,
+  IPPROTO_TCP,
   IPV6_V6ONLY,
   MSG_PEEK,
   MSG_TRUNC,
@@ -44,11 +45,12 @@ import {
   SO_LINGER,
   SO_REUSEADDR,
   SO_REUSEPORT,
-  SOCK_STREAM,
   SOL_SOCKET,
 } from './constants.ts';
-import type { Ancillary, Received } from './packets.ts';
+import { ip6Header } from './ip6-header.ts';
+import type { Ancillary, Ip6Header, Received } from './packets.ts';
 import { type Outgoing, READABLE, Socket, WRITABLE } from './socket.ts';
+import { refusesCoverage } from './udp-lite.ts';
 
 /** net.ipv4.ip_local_port_range. */
 const FIRST_PORT = 32768;
@@ -118,8 +120,8 @@ class PortTable {
   private readonly bound = new Map<string, Set<InetSocket>>();
   private next = FIRST_PORT;
 
-  private at(type: number, port: number): Set<InetSocket> {
-    const key = `${type}:${port}`;
+  private at(protocol: number, port: number): Set<InetSocket> {
+    const key = `${protocol}:${port}`;
     let set = this.bound.get(key);
     if (set === undefined) {
       set = new Set();
@@ -129,8 +131,8 @@ class PortTable {
   }
 
   add(socket: InetSocket, wanted: Endpoint): Endpoint {
-    const port = wanted.port !== 0 ? wanted.port : this.freePort(socket.type);
-    const set = this.at(socket.type, port);
+    const port = wanted.port !== 0 ? wanted.port : this.freePort(socket.protocol);
+    const set = this.at(socket.protocol, port);
     for (const other of set) if (conflicts(socket, wanted.ip, other)) throw linuxError(EADDRINUSE);
     set.add(socket);
     return { ip: wanted.ip, port };
@@ -138,30 +140,30 @@ class PortTable {
 
   /** Before listen(2): another one that shares the port may listen already. */
   checkListen(socket: InetSocket, { ip, port }: Endpoint): void {
-    for (const other of this.at(socket.type, port)) {
+    for (const other of this.at(socket.protocol, port)) {
       if (other === socket || !other.listening) continue;
       if (conflicts(socket, ip, other)) throw linuxError(EADDRINUSE);
     }
   }
 
   remove(socket: InetSocket, port: number): void {
-    this.at(socket.type, port).delete(socket);
-    if (this.at(socket.type, port).size === 0) this.bound.delete(`${socket.type}:${port}`);
+    this.at(socket.protocol, port).delete(socket);
+    if (this.at(socket.protocol, port).size === 0) this.bound.delete(`${socket.protocol}:${port}`);
   }
 
-  private freePort(type: number): number {
+  private freePort(protocol: number): number {
     for (let tries = FIRST_PORT; tries <= LAST_PORT; tries++) {
       const port = this.next;
       this.next = port === LAST_PORT ? FIRST_PORT : port + 1;
-      if (!this.bound.has(`${type}:${port}`)) return port;
+      if (!this.bound.has(`${protocol}:${port}`)) return port;
     }
     throw linuxError(EADDRINUSE);
   }
 
   /** The socket that gets what is sent to `to`: one bound to the very address before one bound to any. */
-  find(type: number, to: Endpoint, wanted: (s: InetSocket) => boolean): InetSocket | null {
+  find(protocol: number, to: Endpoint, wanted: (s: InetSocket) => boolean): InetSocket | null {
     let found: InetSocket | null = null;
-    for (const s of this.bound.get(`${type}:${to.port}`) ?? []) {
+    for (const s of this.bound.get(`${protocol}:${to.port}`) ?? []) {
       if (!wanted(s) || s.local === null) continue;
       if (s.local.ip === to.ip) return s;
       if (covers(s, s.local.ip, to.ip)) found = s;
@@ -286,7 +288,7 @@ export class TcpSocket extends ConnectedSocket {
     if (this.local === null) this.register(anyAddress(this.domain));
     const local = this.local as unknown as Endpoint;
     if (isAny(local.ip)) this.local = { ip: to.ip, port: local.port };
-    const listener = portsOf(this.kernel).find(SOCK_STREAM, to, (s) => s.listening);
+    const listener = portsOf(this.kernel).find(IPPROTO_TCP, to, (s) => s.listening);
     const later = this.nonBlocking(0);
     if (listener === null && later) {
       this.error = ECONNREFUSED;
@@ -404,15 +406,16 @@ export class UdpSocket extends Socket {
     const to = reachable(this.kernel, wanted);
     const local = this.ensureBound();
     const source = { ip: isAny(local.ip) ? sourceFor(to.ip) : local.ip, port: local.port };
+    const ip6 = isV4(to.ip) ? null : ip6Header(this, message.control ?? []);
     const bytes = new Uint8Array(length);
     message.from.take(bytes, 0, length);
-    this.deliver(to, source, bytes);
+    this.deliver(to, source, bytes, ip6);
     return length;
   }
 
   /** Datagrams that nobody takes are lost; a connected sender learns of a closed port. */
-  private deliver(to: Endpoint, source: Endpoint, bytes: Uint8Array): void {
-    const found = portsOf(this.kernel).find(this.type, to, (s) => accepts(s, source));
+  private deliver(to: Endpoint, source: Endpoint, bytes: Uint8Array, ip6: Ip6Header | null): void {
+    const found = portsOf(this.kernel).find(this.protocol, to, (s) => accepts(s, source));
     if (!(found instanceof UdpSocket)) {
       if (this.remote !== null) {
         this.error = ECONNREFUSED;
@@ -421,8 +424,17 @@ export class UdpSocket extends Socket {
       return;
     }
     if (found.received.length + bytes.length > found.receiveBuffer) return;
+    if (refusesCoverage(found, this, bytes.length)) return;
     const from = encode(found.domain, source);
-    found.received.push({ bytes, start: 0, end: bytes.length, from, rights: null, cred: null });
+    found.received.push({
+      bytes,
+      start: 0,
+      end: bytes.length,
+      from,
+      rights: null,
+      cred: null,
+      ip6,
+    });
     found.readQueue.wake();
   }
 

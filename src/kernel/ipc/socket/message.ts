@@ -26,7 +26,14 @@ import {
   SCM_RIGHTS,
   SOL_SOCKET,
 } from './constants.ts';
-import { type Ancillary, type Received, releaseRights, type Ucred } from './packets.ts';
+import { ip6Control } from './ip6-header.ts';
+import {
+  type Ancillary,
+  type ControlMessage,
+  type Received,
+  releaseRights,
+  type Ucred,
+} from './packets.ts';
 import type { Socket } from './socket.ts';
 
 const MSGHDR_SIZE = 56;
@@ -83,7 +90,8 @@ function align(n: number): number {
 /** The control messages of a send. The caller releases the descriptors if they are not sent. */
 export function readControl(sys: Sys, header: MessageHeader, withRights: boolean): Ancillary {
   const { control, controlLength } = header;
-  const result: { rights: OpenFile[] | null; cred: Ucred | null } = { rights: null, cred: null };
+  const others: ControlMessage[] = [];
+  const result = { rights: null as OpenFile[] | null, cred: null as Ucred | null, control: others };
   if (control === 0 || controlLength === 0) return result;
   if (controlLength > MAX_CONTROL) throw linuxError(EINVAL);
   const bytes = new Uint8Array(controlLength);
@@ -95,9 +103,12 @@ export function readControl(sys: Sys, header: MessageHeader, withRights: boolean
       if (length < CMSG_HEADER || at + length > controlLength || d.getUint32(at + 4, true) !== 0) {
         throw linuxError(EINVAL);
       }
-      if (d.getInt32(at + 8, true) === SOL_SOCKET) {
+      const level = d.getInt32(at + 8, true);
+      const type = d.getInt32(at + 12, true);
+      if (level !== SOL_SOCKET) {
+        others.push({ level, type, data: bytes.subarray(at + CMSG_HEADER, at + length) });
+      } else {
         const data = new DataView(bytes.buffer, at + CMSG_HEADER, length - CMSG_HEADER);
-        const type = d.getInt32(at + 12, true);
         if (type === SCM_RIGHTS) {
           if (withRights) result.rights = collectRights(sys, data, result.rights);
         } else if (type === SCM_CREDENTIALS) result.cred = readCred(sys, data);
@@ -167,13 +178,17 @@ export function writeControl(
       d.setInt32(0, pid, true);
       d.setUint32(4, uid, true);
       d.setUint32(8, gid, true);
-      length = put(sys, header, 0, SCM_CREDENTIALS, data);
+      length = put(sys, header, 0, { level: SOL_SOCKET, type: SCM_CREDENTIALS, data });
     }
   }
   if (got.rights !== null) {
     const sent = installRights(sys, header, length, got.rights, (flags & MSG_CMSG_CLOEXEC) !== 0);
     length = sent.length;
     if (sent.dropped) result |= MSG_CTRUNC;
+  }
+  for (const message of got.ip6 === null ? [] : ip6Control(socket, got.ip6)) {
+    if (room - length < CMSG_HEADER + message.data.length) result |= MSG_CTRUNC;
+    if (room - length >= CMSG_HEADER) length = put(sys, header, length, message);
   }
   return { length: Math.min(length, room), flags: result };
 }
@@ -197,17 +212,19 @@ function installRights(
   const dropped = fds.length < rights.length;
   if (fds.length === 0) return { length: at, dropped };
   const data = new Uint8Array(Int32Array.from(fds).buffer);
-  return { length: put(sys, header, at, SCM_RIGHTS, data), dropped };
+  const message = { level: SOL_SOCKET, type: SCM_RIGHTS, data };
+  return { length: put(sys, header, at, message), dropped };
 }
 
-/** Stores one control message. @returns where the next one goes */
-function put(sys: Sys, header: MessageHeader, at: number, type: number, data: Uint8Array): number {
-  const bytes = new Uint8Array(CMSG_HEADER + data.length);
+/** Stores one control message, or what there is room for, as put_cmsg does. @returns where the next one goes */
+function put(sys: Sys, header: MessageHeader, at: number, message: ControlMessage): number {
+  const { level, type, data } = message;
+  const bytes = new Uint8Array(Math.min(CMSG_HEADER + data.length, header.controlLength - at));
   const d = new DataView(bytes.buffer);
   d.setUint32(0, bytes.length, true);
-  d.setInt32(8, SOL_SOCKET, true);
+  d.setInt32(8, level, true);
   d.setInt32(12, type, true);
-  bytes.set(data, CMSG_HEADER);
+  bytes.set(data.subarray(0, bytes.length - CMSG_HEADER), CMSG_HEADER);
   sys.mem.copyOut(header.control + at, bytes);
-  return at + align(bytes.length);
+  return Math.min(at + align(CMSG_HEADER + data.length), header.controlLength);
 }

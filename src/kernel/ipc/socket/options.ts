@@ -10,6 +10,9 @@ import {
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  IPV6_RECVHOPLIMIT,
+  IPV6_RECVTCLASS,
   IPV6_V6ONLY,
   SO_ACCEPTCONN,
   SO_DOMAIN,
@@ -28,8 +31,11 @@ import {
   SO_TYPE,
   SOCK_STREAM,
   SOL_SOCKET,
+  UDPLITE_RECV_CSCOV,
+  UDPLITE_SEND_CSCOV,
 } from './constants.ts';
 import type { Socket } from './socket.ts';
+import { keptCoverage } from './udp-lite.ts';
 
 const TCP_NODELAY = 1;
 const TCP_CORK = 3;
@@ -48,8 +54,9 @@ const PLAIN: Readonly<Record<number, Readonly<Record<number, number>>>> = {
   // TCP_NODELAY CORK KEEPIDLE KEEPINTVL KEEPCNT SYNCNT DEFER_ACCEPT QUICKACK USER_TIMEOUT FASTOPEN
   [IPPROTO_TCP]: { 1: 0, 3: 0, 4: 7200, 5: 75, 6: 9, 7: 6, 9: 0, 12: 1, 18: 0, 23: 0 },
   [IPPROTO_UDP]: {},
-  // IPV6_UNICAST_HOPS MULTICAST_HOPS MULTICAST_LOOP RECVERR V6ONLY RECVPKTINFO TCLASS
-  [IPPROTO_IPV6]: { 16: 64, 18: 1, 19: 1, 25: 0, 26: 0, 49: 0, 67: 0 },
+  [IPPROTO_UDPLITE]: { [UDPLITE_SEND_CSCOV]: 0, [UDPLITE_RECV_CSCOV]: 0 },
+  // IPV6_UNICAST_HOPS MULTICAST_HOPS MULTICAST_LOOP RECVERR V6ONLY RECVPKTINFO RECVHOPLIMIT RECVTCLASS TCLASS
+  [IPPROTO_IPV6]: { 16: 64, 18: 1, 19: 1, 25: 0, 26: 0, 49: 0, 51: 0, 66: 0, 67: 0 },
 };
 
 function plainDefault(socket: Socket, level: number, name: number): number | undefined {
@@ -84,7 +91,15 @@ export function setOption(sys: Sys, socket: Socket, a: OptionArgs): number {
   if (a.level === IPPROTO_IPV6 && a.optname === IPV6_V6ONLY && socket.bound) {
     throw linuxError(EINVAL);
   }
+  if (a.level === IPPROTO_UDPLITE) {
+    // Others give the options, but cannot set them.
+    if (socket.protocol !== IPPROTO_UDPLITE) throw linuxError(ENOPROTOOPT);
+    socket.options.set((a.level << 16) | a.optname, keptCoverage(value));
+    return 0;
+  }
   const flag =
+    (a.level === IPPROTO_IPV6 &&
+      (a.optname === IPV6_RECVHOPLIMIT || a.optname === IPV6_RECVTCLASS)) ||
     (a.level === SOL_SOCKET && a.optname !== 12 && a.optname !== 18 && a.optname !== 36) ||
     (a.level === IPPROTO_TCP && (a.optname === TCP_NODELAY || a.optname === TCP_CORK));
   socket.options.set((a.level << 16) | a.optname, flag ? Number(value !== 0) : value);
@@ -159,7 +174,9 @@ function optionBytes(socket: Socket, level: number, name: number): Uint8Array {
 
 /** The levels that getsockopt(2) of an IPv4 socket knows. */
 function levelsOf(socket: Socket): readonly number[] {
-  return [IPPROTO_IP, socket.type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP];
+  return socket.type === SOCK_STREAM
+    ? [IPPROTO_IP, IPPROTO_TCP]
+    : [IPPROTO_IP, IPPROTO_UDP, IPPROTO_UDPLITE];
 }
 
 function ints(...values: number[]): Uint8Array {

@@ -17,10 +17,24 @@ export interface Ucred {
   readonly gid: number;
 }
 
+export interface ControlMessage {
+  readonly level: number;
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+/** What IPv6 datagrams say of themselves (ip6-header.ts). */
+export interface Ip6Header {
+  readonly hopLimit: number;
+  readonly trafficClass: number;
+}
+
 /** What goes with the bytes of a send. */
 export interface Ancillary {
   rights: OpenFile[] | null;
   readonly cred: Ucred | null;
+  /** Control messages of other levels than SOL_SOCKET. */
+  readonly control?: readonly ControlMessage[];
 }
 
 export interface Packet extends Ancillary {
@@ -29,6 +43,7 @@ export interface Packet extends Ancillary {
   end: number;
   /** Encoded address of the sender (datagrams); null if it has no name. */
   readonly from: Uint8Array | null;
+  readonly ip6?: Ip6Header | null;
 }
 
 /** What a receive gives besides bytes. */
@@ -36,12 +51,13 @@ export interface Received {
   rights: OpenFile[] | null;
   cred: Ucred | null;
   from: Uint8Array | null;
+  ip6: Ip6Header | null;
   /** Length of the whole message; more than was delivered if it was cut. */
   full: number;
 }
 
 export function nothingReceived(): Received {
-  return { rights: null, cred: null, from: null, full: 0 };
+  return { rights: null, cred: null, from: null, ip6: null, full: 0 };
 }
 
 /** Small writes to a stream share buffers of this size. */
@@ -111,6 +127,7 @@ export class PacketQueue {
     got.full = p.end - p.start;
     got.cred = p.cred;
     got.from = p.from;
+    got.ip6 = p.ip6 ?? null;
     const n = p.end > p.start && to.remaining > 0 ? to.put(p.bytes, p.start, p.end) : 0;
     this.giveRights(p, peek, got);
     if (!peek) {

@@ -39,6 +39,7 @@ import {
   AF_UNIX,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   MSG_CMSG_CLOEXEC,
   MSG_DONTWAIT,
   MSG_TRUNC,
@@ -105,7 +106,9 @@ function netlinkSocket(sys: Sys, { protocol }: Create, type: number): Socket {
 
 function inetSocket(sys: Sys, a: Create, type: number): Socket {
   if (type === SOCK_RAW) throw linuxError(EPERM);
-  const protocol = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  const lite = type === SOCK_DGRAM && a.protocol === IPPROTO_UDPLITE;
+  const datagrams = lite ? IPPROTO_UDPLITE : IPPROTO_UDP;
+  const protocol = type === SOCK_STREAM ? IPPROTO_TCP : datagrams;
   if (type !== SOCK_STREAM && type !== SOCK_DGRAM) throw linuxError(ESOCKTNOSUPPORT);
   if (a.protocol < 0 || a.protocol >= IPPROTO_MAX) throw linuxError(EINVAL);
   if (a.protocol !== 0 && a.protocol !== protocol) throw linuxError(EPROTONOSUPPORT);
@@ -242,7 +245,7 @@ function sendMessage(sys: Sys, socket: Socket, addr: number, flags: number): num
   const control = readControl(sys, header, writtenSoFar(sys) === 0);
   const from = sys.sourcev(header.iov, header.iovLength);
   const cred = control.cred ?? ucredOf(sys);
-  const message = { from, to, flags, rights: control.rights, cred };
+  const message = { ...control, from, to, flags, cred };
   try {
     return socket.send(sys, message);
   } finally {
