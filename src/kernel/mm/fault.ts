@@ -51,7 +51,7 @@ export function handleFault(as: AddressSpace, va: number, access: number): numbe
     if (vma.shared) return sharedFault(as, vma, vpn, page, access);
     return privateFileFault(as, vma, vpn, pte, page, access);
   } catch (e) {
-    // The file system could not read the page.
+    // The file system could not read the page, or has no room for it.
     if (e instanceof LinuxError) return FAULT_BUS;
     throw e;
   }
@@ -121,6 +121,7 @@ function sharedFault(
   access: number,
 ): number {
   const write = access === ACCESS_WRITE;
+  vma.file!.prepareFault?.(page, write);
   const frame = vma.file!.pages.frame(page, write);
   if (frame < 0) return FAULT_OOM;
   const flags = vma.pteFlags | (write ? STORED : PTE_ACCESSED);
@@ -138,7 +139,8 @@ function privateFileFault(
 ): number {
   if (pte !== 0) return breakCow(as, vma, vpn, pte);
   const { paging } = as;
-  const pages = vma.file!.pages;
+  const { pages } = vma.file!;
+  vma.file!.prepareFault?.(page, false);
   if (access !== ACCESS_WRITE) {
     const frame = pages.frame(page, false);
     if (frame < 0) return FAULT_OOM;

@@ -34,6 +34,10 @@ class OpenFileMapping implements MappedFile {
     return this.inode.ino;
   }
 
+  prepareFault(page: number, write: boolean): void {
+    this.inode.prepareFault?.(page, write);
+  }
+
   punch(from: number, to: number): void {
     this.inode.fallocate(PUNCH_HOLE, from * PAGE_SIZE, (to - from) * PAGE_SIZE);
   }

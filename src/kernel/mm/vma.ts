@@ -30,6 +30,8 @@ export interface MappedFile {
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
+  /** Before a page is mapped: reserves its space on the file system, or throws LinuxError (SIGBUS). */
+  prepareFault?(page: number, write: boolean): void;
   /** Makes a hole of pages [from, to); absent if the file system cannot. */
   punch?(from: number, to: number): void;
   retain(): void;

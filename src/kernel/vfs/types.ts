@@ -140,6 +140,8 @@ export interface Inode {
   removexattr(name: string): void;
   /** O_TMPFILE: a regular file without a name in this directory. */
   tmpfile?(mode: number, uid: number, gid: number): Inode;
+  /** Before a page is mapped, to be stored to or only read: reserves its space. What it throws becomes SIGBUS. */
+  prepareFault?(page: number, write: boolean): void;
   /**
    * Before a write to the page cache: reserves space, or throws ENOSPC / EDQUOT. Without privilege (default: with),
    * what a file system keeps for administrators is not there.

@@ -2,6 +2,8 @@
 #include "../contract.h"
 #include "mounts.h"
 
+#include <setjmp.h>
+#include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -286,6 +288,37 @@ CONTRACT_AS_ROOT(space_is_counted) {
   SAY("%ld bytes, %ld sectors", (long)st.st_size, (long)st.st_blocks);
   MUST(statfs("m", &fs));
   SAY("free: %lu", (unsigned long)fs.f_bfree);
+}
+
+static sigjmp_buf back;
+static void on_bus(int sig) { siglongjmp(back, sig); }
+
+CONTRACT_AS_ROOT(stores_through_mappings_take_space) {
+  private_mounts();
+  struct stat st;
+  mkdir("m", 0755);
+  MUST(mount("s", "m", "tmpfs", 0, "size=16k"));
+  int fd = MUST(open("m/f", O_RDWR | O_CREAT, 0600));
+  MUST(ftruncate(fd, 65536));
+  volatile char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  p[0] = 1;
+  p[4096] = 1;
+  fstat(fd, &st);
+  SAY("%ld sectors", (long)st.st_blocks);
+  SAY("a hole: %d", p[8192]);
+  fstat(fd, &st);
+  SAY("%ld sectors", (long)st.st_blocks);
+  signal(SIGBUS, on_bus);
+  for (volatile int i = 3; i < 6; i++) {
+    if (sigsetjmp(back, 1) == 0) {
+      p[i * 4096] = 1;
+      SAY("page %d is there", i);
+    } else SAY("page %d: SIGBUS", i);
+  }
+  char c;
+  VALUE(pread(fd, &c, 1, 40000));
+  fstat(fd, &st);
+  SAY("%ld sectors", (long)st.st_blocks);
 }
 
 CONTRACT_AS_ROOT(mounts_move) {

@@ -137,6 +137,7 @@ export function putFile(machine: Machine, path: string, bytes: Uint8Array, mode 
       return n;
     },
   };
+  if (bytes.length > 0) inode.prepareWrite?.(0, bytes.length);
   inode.pages?.write(0, bytes.length, source);
   inode.setattr({ size: bytes.length });
 }

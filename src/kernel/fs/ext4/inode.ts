@@ -184,6 +184,14 @@ export class Ext4Inode extends BaseInode implements PageData {
     this.writeEnd = offset + length;
   }
 
+  prepareFault(page: number, write: boolean): void {
+    if (!write) return;
+    if (this.fs.readOnly) throw linuxError(EROFS);
+    const offset = page * PAGE_SIZE;
+    const length = Math.min(PAGE_SIZE, this.size - offset);
+    this.data.reserve(offset, length, true, () => this.fs.writeBack());
+  }
+
   override fallocate(mode: number, offset: number, length: number): void {
     const { volume } = this.fs;
     if ((this.mode & S_IFMT) !== S_IFREG) throw linuxError(EOPNOTSUPP);

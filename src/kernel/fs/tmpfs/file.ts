@@ -110,6 +110,11 @@ export class TmpFile extends TmpInode {
     this.recharge(this.cache.resident + missing);
   }
 
+  /** A hole that is read through a mapping takes a page too. */
+  prepareFault(page: number): void {
+    if (this.cache.peek(page) < 0) this.recharge(this.cache.resident + 1);
+  }
+
   private checkSeals(_offset: number, end: number): void {
     const seals = this.seals!;
     if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) throw linuxError(EPERM);

@@ -1,0 +1,64 @@
+/** Stores through mappings of an ext4 file take their blocks at once: stat(2) counts them, and a full disk is SIGBUS. */
+
+import { statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mountAll } from '../../src/host/mounts.ts';
+import { nodeHost } from '../../src/host/node/platform.ts';
+import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
+import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
+import { Machine } from '../../src/machine/machine.ts';
+import {
+  compile,
+  haveCompiler,
+  putFile,
+  readBinary,
+  runInMachine,
+  runNative,
+} from '../kernel/lib/run-guest.ts';
+import { AUDIT } from '../lib/audit.ts';
+import { assert, suite } from '../lib/suite.ts';
+import { inTemp, mustBeClean } from './tools.ts';
+
+const MIB = 1 << 20;
+const EXT4_SUPER_MAGIC = 0xef53;
+
+const test = suite('mapped ext4 files');
+
+function run(args: readonly string[]): string {
+  const device = new MemoryBlockDevice(8 * MIB);
+  createExt4(device, { blockSize: 4096, blank: true });
+  const log: string[] = [];
+  const machine = new Machine({
+    memory: 64 * MIB,
+    engine: 'interp',
+    host: nodeHost((line) => log.push(line)),
+    audit: AUDIT,
+  });
+  const fs = mountAll(machine, { kind: 'image', device, save: true });
+  putFile(machine, '/bin/program', readBinary(compile('mapped-blocks')));
+  const { output, code } = runInMachine(machine, '/bin/program', args, {}, log);
+  assert.is(code, 0, output);
+  fs.sync();
+  mustBeClean(device);
+  return output;
+}
+
+if (!haveCompiler('musl-gcc')) test.skip('all', 'musl-gcc is not installed');
+else {
+  const counted = 'blocks are counted when a page is stored to, as natively';
+  if (statfsSync(tmpdir()).type !== EXT4_SUPER_MAGIC) {
+    test.skip(counted, 'temporary files are not on ext4 here');
+  } else {
+    test(counted, () => {
+      inTemp((dir) => {
+        const native = runNative(compile('mapped-blocks'), [join(dir, 'file')]);
+        assert.is(run(['/file']), native.output);
+      });
+    });
+  }
+  test('a store that the disk has no room for is SIGBUS, and the image stays clean', () => {
+    const output = run(['/file', '16']);
+    assert.match(output, /\nSIGBUS, when it was full\nwrite: -1\n$/);
+  });
+}
