@@ -37,6 +37,10 @@ int main(void) {
   pipe(fds);
   dup2(fds[0], 9);
   fcntl(9, F_GETFD);
+  fcntl(9, F_NOTIFY, DN_CREATE | DN_RENAME | DN_MULTISHOT);
+  fcntl(9, F_NOTIFY, 0);
+  fcntl(9, F_SETSIG, SIGUSR1);
+  fcntl(9, F_SETSIG, 0);
   write(fds[1], "hello", 5);
   read(fds[0], buffer, sizeof buffer);
   access("/", R_OK | X_OK);
