@@ -67,7 +67,7 @@ export class ConsoleTty extends Tty {
       }
       this.pending.shift();
     }
-    if (this.room() > 0) this.writeQueue.wake();
+    this.outputDrained();
   }
 
   override pendingOutput(): number {

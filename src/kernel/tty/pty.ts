@@ -11,6 +11,7 @@ import type { Kernel } from '../kernel.ts';
 import { makedev } from '../vfs/constants.ts';
 import { type IoSink, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../vfs/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { BUFFER_SIZE } from './line-discipline.ts';
 import {
   PacketMode,
@@ -43,8 +44,7 @@ export class PtySlave extends Tty {
   readonly packets: PacketMode = new PacketMode();
   /** TCOOFF was asked for on the master's side. */
   private masterStopped = false;
-  private output: Uint8Array[] = [];
-  private outputLength = 0;
+  private readonly output = new ByteQueue();
 
   constructor(kernel: Kernel, index: number) {
     super(kernel, Termios.forPty());
@@ -53,13 +53,12 @@ export class PtySlave extends Tty {
   }
 
   protected override space(): number {
-    return LIMIT - this.outputLength;
+    return LIMIT - this.output.length;
   }
 
   protected override transmit(bytes: Uint8Array): void {
     if (this.closedByPeer) return;
     this.output.push(bytes);
-    this.outputLength += bytes.length;
     this.masterReadQueue.wake();
   }
 
@@ -70,22 +69,15 @@ export class PtySlave extends Tty {
 
   /** What has come as far as the master's buffer stays (pty_flush_buffer). */
   override dropOutput(): void {
-    while (this.outputLength > READ_BUFFER) {
-      const last = this.output.pop() as Uint8Array;
-      const rest = this.outputLength - last.length;
-      const kept = last.subarray(0, Math.max(0, READ_BUFFER - rest));
-      if (kept.length > 0) this.output.push(kept);
-      this.outputLength = rest + kept.length;
-    }
+    this.output.truncate(READ_BUFFER);
     if (this.packets.note(TIOCPKT_FLUSHWRITE)) this.wakeMaster();
   }
 
   /** The master drops what it could read. */
   dropAllOutput(): void {
     const wasFull = this.space() <= 0;
-    this.output = [];
-    this.outputLength = 0;
-    if (wasFull && this.room() > 0) this.writeQueue.wake();
+    this.output.clear();
+    if (wasFull) this.outputDrained();
   }
 
   // ---- packet mode
@@ -110,23 +102,14 @@ export class PtySlave extends Tty {
 
   /** Bytes for the master. */
   get readable(): number {
-    return this.outputLength;
+    return this.output.length;
   }
 
   /** Gives output to the master. @returns bytes given */
   drain(to: IoSink): number {
     const wasFull = this.space() <= 0;
-    let done = 0;
-    while (this.output.length > 0 && to.remaining > 0) {
-      const chunk = this.output[0] as Uint8Array;
-      const n = to.put(chunk, 0, chunk.length);
-      done += n;
-      this.outputLength -= n;
-      if (n === chunk.length) this.output.shift();
-      else this.output[0] = chunk.subarray(n);
-      if (n === 0) break;
-    }
-    if (wasFull && this.room() > 0) this.writeQueue.wake();
+    const done = this.output.drain(to);
+    if (wasFull) this.outputDrained();
     return done;
   }
 

@@ -14,6 +14,7 @@ import type { ControllingTty, Session } from '../process/session.ts';
 import { SIGCONT, SIGHUP, SIGWINCH } from '../signal/numbers.ts';
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../vfs/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { LineDiscipline, type LineTerminal } from './line-discipline.ts';
 import { OutputProcessor } from './output-processor.ts';
 import type { Termios } from './termios.ts';
@@ -25,7 +26,7 @@ export interface WindowSize {
   ypixel: number;
 }
 
-/** Echo beyond this is dropped while the output is stopped, as Linux's echo buffer does. */
+/** Echo beyond this is dropped while the output is stopped or full, as Linux's echo buffer does. */
 const ECHO_LIMIT = 4096;
 
 export abstract class Tty implements ControllingTty, LineTerminal {
@@ -51,10 +52,10 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   stopped = false;
   /** Stopped by TCOOFF: only TCOON starts it again. */
   stoppedByCall = false;
-  private heldEcho: Uint8Array[] = [];
-  private heldEchoLength = 0;
-  private backlog: Uint8Array[] = [];
-  protected backlogLength = 0;
+  /** Echo that waits for the output. */
+  private readonly heldEcho = new ByteQueue();
+  /** Input that the discipline has no room for yet. */
+  private readonly backlog = new ByteQueue();
 
   constructor(kernel: Kernel, termios: Termios) {
     this.kernel = kernel;
@@ -87,13 +88,25 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   // ---- what the line discipline asks for
 
   echo(bytes: Uint8Array): void {
-    if (!this.stopped) {
+    if (this.room() > 0) {
       this.transmit(bytes);
       return;
     }
-    if (this.heldEchoLength + bytes.length > ECHO_LIMIT) return;
-    this.heldEcho.push(bytes);
-    this.heldEchoLength += bytes.length;
+    if (this.heldEcho.length + bytes.length <= ECHO_LIMIT) this.heldEcho.push(bytes);
+  }
+
+  /** There may be room for output again. */
+  protected outputDrained(): void {
+    while (this.heldEcho.length > 0 && this.room() > 0) {
+      const bytes = this.heldEcho.head().slice(0, this.room());
+      this.heldEcho.skip(bytes.length);
+      this.transmit(bytes);
+    }
+    if (this.room() > 0) this.writeQueue.wake();
+  }
+
+  protected get backlogLength(): number {
+    return this.backlog.length;
   }
 
   signal(sig: number): void {
@@ -104,11 +117,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
     if (!this.stopped || this.stoppedByCall) return;
     this.stopped = false;
     this.flowChanged(false);
-    const held = this.heldEcho;
-    this.heldEcho = [];
-    this.heldEchoLength = 0;
-    for (const bytes of held) this.transmit(bytes);
-    this.writeQueue.wake();
+    this.outputDrained();
   }
 
   stop(): void {
@@ -118,8 +127,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
   }
 
   discardOutput(): void {
-    this.heldEcho = [];
-    this.heldEchoLength = 0;
+    this.heldEcho.clear();
     this.dropOutput();
     if (this.room() > 0) this.writeQueue.wake();
   }
@@ -138,30 +146,21 @@ export abstract class Tty implements ControllingTty, LineTerminal {
 
   /** Characters from the other side; what the discipline has no room for waits. */
   input(bytes: Uint8Array): void {
-    if (this.backlogLength > 0) {
-      this.keep(bytes);
+    if (this.backlog.length > 0) {
+      this.backlog.push(bytes);
       return;
     }
     const taken = this.discipline.receive(bytes, 0, bytes.length);
-    if (taken < bytes.length) this.keep(bytes.subarray(taken));
-  }
-
-  private keep(bytes: Uint8Array): void {
-    this.backlog.push(bytes.slice());
-    this.backlogLength += bytes.length;
+    if (taken < bytes.length) this.backlog.push(bytes.subarray(taken));
   }
 
   /** A read or flush made room. */
   feedBacklog(): void {
     while (this.backlog.length > 0) {
-      const bytes = this.backlog[0] as Uint8Array;
+      const bytes = this.backlog.head();
       const taken = this.discipline.receive(bytes, 0, bytes.length);
-      this.backlogLength -= taken;
-      if (taken < bytes.length) {
-        this.backlog[0] = bytes.subarray(taken);
-        break;
-      }
-      this.backlog.shift();
+      this.backlog.skip(taken);
+      if (taken < bytes.length) break;
     }
     this.inputDrained();
   }
@@ -171,8 +170,7 @@ export abstract class Tty implements ControllingTty, LineTerminal {
 
   /** Drops what waits for room in the discipline. */
   dropBacklog(): void {
-    this.backlog = [];
-    this.backlogLength = 0;
+    this.backlog.clear();
     this.inputDrained();
   }
 
