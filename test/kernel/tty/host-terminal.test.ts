@@ -1,40 +1,14 @@
-/** The host's terminal as a guest's console: raw mode, window size, the escape, restoring. */
+/** The host's terminal as a guest's console: raw mode, window size, the escape, restoring. More: host-terminal.slow.test.ts. */
 
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { assert, suite } from '../../lib/suite.ts';
+import { suite } from '../../lib/suite.ts';
+import { terminalTest } from './host-terminal.ts';
 
-const test = suite('host terminal');
+const test = suite('host terminal', { timeout: 120_000 });
+const [SIGSEGV, SIGTERM, SIGTSTP] = [11, 15, 20];
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const COMMAND = ['--import', 'tsx', here('../../../src/cli/main.ts'), 'run', '--'];
-const SIGTERM = 15;
-const havePython = spawnSync('python3', ['--version']).status === 0;
-
-type Step = readonly [string, ...(string | number)[]];
-
-function terminalTest(
-  name: string,
-  argv: readonly string[],
-  steps: readonly Step[],
-  code: number,
-): void {
-  if (!havePython) {
-    test.skip(name, 'python3 is not installed');
-    return;
-  }
-  const args = [here('host-terminal.py'), process.execPath, ...COMMAND, ...argv];
-  test(name, () => {
-    const run = spawnSync('python3', args, { input: JSON.stringify(steps), encoding: 'utf8' });
-    assert.is(run.stderr, '');
-    assert.equal(JSON.parse(run.stdout), { code, restored: true });
-  });
-}
-
-terminalTest(
-  'a shell edits lines, follows the size, and controls jobs',
-  ['sh', '-i'],
-  [
+terminalTest(test, 'a shell edits lines, follows the size, and controls jobs', {
+  argv: ['--', 'sh', '-i'],
+  steps: [
     ['expect', '# '],
     ['type', 'tty; stty size\r'],
     ['expect', '/dev/pts/0'],
@@ -54,26 +28,62 @@ terminalTest(
     ['expect', '# '],
     ['type', 'exit 3\r'],
   ],
-  3,
-);
+  code: 3,
+});
 
-terminalTest(
-  'Ctrl-] three times ends a guest that ignores everything',
-  ['sh', '-c', 'trap "" INT TERM HUP; echo ready; while :; do :; done'],
-  [
+terminalTest(test, 'Ctrl-] three times ends a guest that ignores everything', {
+  argv: ['--', 'sh', '-c', 'trap "" INT TERM HUP; echo ready; while :; do :; done'],
+  steps: [
     ['expect', 'ready'],
     ['type', '\u001d\u001d\u001d'],
     ['expect', 'ended by Ctrl-]'],
   ],
-  130,
-);
+  code: 130,
+});
 
-terminalTest(
-  'a signal that ends the guest leaves the terminal as it was',
-  ['sh', '-c', 'echo ready; sleep 99'],
-  [
+/** A program that leaves the terminal as no shell would like it, and then runs `end`. */
+function raw(end: string): string[] {
+  return ['--', 'sh', '-c', `stty raw -echo; echo ready; ${end}`];
+}
+
+terminalTest(test, 'a signal that ends the guest leaves the terminal as it was', {
+  argv: raw('exec sleep 99'),
+  steps: [
     ['expect', 'ready'],
+    ['settings', 'raw'],
     ['signal', SIGTERM],
   ],
-  143,
-);
+  code: 128 + SIGTERM,
+});
+
+terminalTest(test, 'so does a guest that crashes', {
+  argv: raw('kill -SEGV $$'),
+  steps: [['expect', 'ready']],
+  code: 128 + SIGSEGV,
+});
+
+terminalTest(test, 'stopped from outside, the terminal is as before; continued, it is raw again', {
+  argv: raw('sleep 99; exit 4'),
+  steps: [
+    ['expect', 'ready'],
+    ['settings', 'raw'],
+    ['signal', SIGTSTP],
+    ['stopped'],
+    ['settings', 'before'],
+    ['continue'],
+    ['settings', 'raw'],
+    ['signal', SIGTERM],
+  ],
+  code: 128 + SIGTERM,
+});
+
+terminalTest(test, 'an error of our own leaves the terminal as it was', {
+  argv: raw('hostname crash; exec sleep 99'),
+  preload: 'fixtures/crash-on-hostname.ts',
+  steps: [
+    ['expect', 'ready'],
+    ['expect', 'internal error'],
+    ['expect', 'crashed by hostname'],
+  ],
+  code: 125,
+});
