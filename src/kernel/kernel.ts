@@ -7,6 +7,7 @@
  */
 
 import type { LinearMemory } from '../common/memory.ts';
+import type { HeapAccount } from '../mmu/heap-account.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import { startProgram } from './exec/spawn.ts';
 import { FutexTable } from './futex/futex.ts';
@@ -130,6 +131,11 @@ export class Kernel {
     this.messages.add(LOG_LEVEL.notice, VERSION_LINE);
     this.scheduler = new Scheduler(this);
     this.vfs = new Vfs();
+  }
+
+  /** What is kept outside guest RAM for guests. */
+  get heap(): HeapAccount {
+    return this.mmu.paging.heap;
   }
 
   /** Monotonic milliseconds now. */

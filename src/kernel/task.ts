@@ -58,7 +58,7 @@ export class Task implements Waiter {
   readonly blocked: SigSet = new SigSet();
   readonly savedMask: SigSet = new SigSet();
   hasSavedMask = false;
-  readonly pending: PendingSignals = new PendingSignals();
+  readonly pending: PendingSignals;
   /** A signal may be deliverable: look before returning to user mode. */
   signalFlag = false;
   readonly altStack: AltStack = { sp: 0, size: 0, flags: SS_DISABLE };
@@ -92,6 +92,7 @@ export class Task implements Waiter {
     resources: { mm: AddressSpace; files: FdTable; fs: FsContext; cred: Cred },
   ) {
     this.kernel = kernel;
+    this.pending = new PendingSignals(kernel.heap);
     this.pid = pid;
     this.process = process;
     this.mm = resources.mm;

@@ -13,6 +13,7 @@ import { ENG_CODE_GEN, ENG_TLB_GEN, HUGE_PAGE_FRAMES, PAGE_SIZE } from '../commo
 import type { LinearMemory } from '../common/memory.ts';
 import { panic } from '../common/panic.ts';
 import { FRAME_CACHE, FrameAllocator, ZERO_FRAME } from './frames.ts';
+import { HeapAccount } from './heap-account.ts';
 import { PageTables } from './page-tables.ts';
 import { PTE_HUGE, PTE_NX, PTE_PRESENT, pteFrame } from './pte.ts';
 import { PteLog } from './pte-log.ts';
@@ -63,6 +64,8 @@ export class Paging {
   readonly rmap: ReverseMap;
   readonly tlb: Tlb;
   readonly log: PteLog = new PteLog();
+  /** What the kernel keeps outside guest RAM, for guests. */
+  readonly heap: HeapAccount;
   readonly spaces: Map<number, PageTables> = new Map();
   /** MARK_CODE: the frame holds translated code; MARK_WATCHED: `watch` wants to know of changes. */
   readonly marks: Uint8Array;
@@ -82,6 +85,7 @@ export class Paging {
     this.memory = memory;
     this.frames = frames;
     this.rmap = new ReverseMap(this.frames.total);
+    this.heap = new HeapAccount(this.frames.total * PAGE_SIZE);
     this.tlb = new Tlb(memory.I32);
     this.marks = new Uint8Array(this.frames.total);
     this.maxTables = Math.max(MIN_TABLES, this.frames.total);

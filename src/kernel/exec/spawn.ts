@@ -69,7 +69,12 @@ function createFirstTask(
   process.onExit = options.onExit ?? null;
   process.onStop = options.onStop ?? null;
   const { mm, cred } = program;
-  const task = new Task(kernel, pid, process, { mm, files: openFiles(options.stdio), fs, cred });
+  const task = new Task(kernel, pid, process, {
+    mm,
+    files: openFiles(kernel, options.stdio),
+    fs,
+    cred,
+  });
   task.comm = program.comm;
   process.leader = task;
   process.threads.add(task);
@@ -87,8 +92,8 @@ function createFirstTask(
   return process;
 }
 
-function openFiles(stdio: readonly (OpenFile | null)[] = []): FdTable {
-  const files = new FdTable();
+function openFiles(kernel: Kernel, stdio: readonly (OpenFile | null)[] = []): FdTable {
+  const files = new FdTable(kernel.heap);
   stdio.forEach((file, fd) => {
     if (file !== null) files.installAt(fd, file, false);
   });

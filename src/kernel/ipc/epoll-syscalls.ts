@@ -18,7 +18,7 @@ const OPS = { EPOLL_CTL_ADD: 1, EPOLL_CTL_DEL: 2, EPOLL_CTL_MOD: 3 } as const;
 
 function sysEpollCreate1(sys: Sys, { flags }: { flags: number }): number {
   if ((flags & ~O_CLOEXEC) !== 0) throw linuxError(EINVAL);
-  return sys.task.files.install(new EpollFile(), (flags & O_CLOEXEC) !== 0);
+  return sys.task.files.install(new EpollFile(sys.kernel.heap), (flags & O_CLOEXEC) !== 0);
 }
 
 function sysEpollCreate(sys: Sys, { size }: { size: number }): number {

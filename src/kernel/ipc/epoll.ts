@@ -7,7 +7,9 @@
  * only, so its cost does not grow with the set.
  */
 
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { EEXIST, EINVAL, ELOOP, ENOENT, EPERM, linuxError } from '../errno.ts';
+import { takeHeap } from '../heap.ts';
 import { O_RDWR } from '../vfs/constants.ts';
 import { BaseFile, type CloseListener } from '../vfs/file.ts';
 import type { OpenFile } from '../vfs/types.ts';
@@ -22,6 +24,7 @@ const PRIVATE_BITS = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET;
 const EXCLUSIVE_OK = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET;
 /** Sets in sets: at most this many levels. */
 const MAX_NESTS = 4;
+const ITEM_COST = 512;
 
 /** What epoll_wait reports: the events and the caller's 64 bits. */
 export interface ReadyEvent {
@@ -72,8 +75,11 @@ export class EpollFile extends BaseFile {
   private readonly ready = new Set<Item>();
   readonly queue: WaitQueue = new WaitQueue(POLLIN | POLLRDNORM);
 
-  constructor() {
+  private readonly heap: HeapAccount;
+
+  constructor(heap: HeapAccount) {
     super(null, null, O_RDWR);
+    this.heap = heap;
   }
 
   /** What other sets know this one by. */
@@ -92,6 +98,7 @@ export class EpollFile extends BaseFile {
       const nests = file.depth() + this.height();
       if (file.reaches(this) || nests > MAX_NESTS) throw linuxError(ELOOP);
     }
+    takeHeap(this.heap, ITEM_COST);
     const item = new Item(this, file, fd);
     let byFd = this.items.get(file);
     if (byFd === undefined) {
@@ -136,6 +143,7 @@ export class EpollFile extends BaseFile {
   }
 
   removeItem(item: Item): void {
+    this.heap.give(ITEM_COST);
     for (const q of item.queues) q.unobserve(item);
     item.file.removeCloseListener(item);
     this.ready.delete(item);

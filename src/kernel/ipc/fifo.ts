@@ -7,6 +7,7 @@
  */
 
 import { EINVAL, ENXIO, linuxError } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
 import { ERESTARTSYS, type Sys } from '../syscall/types.ts';
 import { O_ACCMODE, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../vfs/constants.ts';
 import type { DeviceRegistry } from '../vfs/devices.ts';
@@ -16,7 +17,7 @@ import { type Opening, Pipe, PipeFile, PipeInode } from './pipe.ts';
 /** Pipes of the FIFOs that are open, by inode number. */
 const fifos = new WeakMap<FileSystem, Map<number, Pipe>>();
 
-function pipeOf(inode: Inode): Pipe {
+function pipeOf(kernel: Kernel, inode: Inode): Pipe {
   if (inode instanceof PipeInode) return inode.pipe;
   let table = fifos.get(inode.fs);
   if (table === undefined) {
@@ -25,7 +26,7 @@ function pipeOf(inode: Inode): Pipe {
   }
   const known = table.get(inode.ino);
   if (known !== undefined) return known;
-  const pipe = new Pipe();
+  const pipe = new Pipe(kernel.heap);
   const open = table;
   open.set(inode.ino, pipe);
   pipe.onUnused = () => open.delete(inode.ino);
@@ -68,7 +69,7 @@ export function openFifo(sys: Sys, inode: Inode, flags: number, path: Path): Ope
     waiting.pipe.endOpening(waiting);
     return file;
   }
-  const pipe = pipeOf(inode);
+  const pipe = pipeOf(sys.kernel, inode);
   switch (flags & O_ACCMODE) {
     case O_RDONLY:
       return openToRead(sys, pipe, inode, flags, path);

@@ -8,15 +8,19 @@
  *                                     (length modulo 4096) fit there, else into new slots
  *
  * Invariants: slots tail .. head-1 hold 1 to 4096 bytes each; a write of at most PIPE_BUF bytes
- * ends up whole in one slot, so it is atomic; pages are kept and reused.
+ * ends up whole in one slot, so it is atomic; pages are kept and reused until the pipe is unused (clear).
  */
 
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { EFAULT, linuxError } from '../errno.ts';
+import { takeHeap } from '../heap.ts';
 import { BufferSource } from '../vfs/transfer.ts';
 import type { IoSink, IoSource } from '../vfs/types.ts';
 
 export const PIPE_BUF = 4096;
 export const DEFAULT_SLOTS = 16;
+/** Of a slot without its page. */
+const SLOT_COST = 32;
 
 export class PipeBuffer {
   /** Bytes in all slots (FIONREAD). */
@@ -29,8 +33,12 @@ export class PipeBuffer {
   private packets: Uint8Array;
   private head = 0;
   private tail = 0;
+  private readonly heap: HeapAccount;
+  /** Taken for slots. */
+  private slotBytes = 0;
 
-  constructor(slots: number = DEFAULT_SLOTS) {
+  constructor(heap: HeapAccount, slots: number = DEFAULT_SLOTS) {
+    this.heap = heap;
     this.slots = slots;
     this.pages = new Array<Uint8Array | null>(slots).fill(null);
     this.starts = new Int32Array(slots);
@@ -65,10 +73,16 @@ export class PipeBuffer {
     return n;
   }
 
-  /** Fills one free slot. @returns bytes taken */
+  /** Whether there is memory for the page of the next slot. */
+  get hasMemory(): boolean {
+    return this.pages[this.head % this.slots] != null || this.heap.hasRoom(PIPE_BUF);
+  }
+
+  /** Fills one free slot. @returns bytes taken; 0 also if there is no memory */
   append(from: IoSource, packet: boolean = false): number {
     const slot = this.head % this.slots;
-    const page = (this.pages[slot] ??= new Uint8Array(PIPE_BUF));
+    const page = this.pageOf(slot);
+    if (page === null) return 0;
     const n = from.take(page, 0, Math.min(PIPE_BUF, from.remaining));
     if (n === 0) return 0;
     this.starts[slot] = 0;
@@ -77,6 +91,14 @@ export class PipeBuffer {
     this.head++;
     this.length += n;
     return n;
+  }
+
+  private pageOf(slot: number): Uint8Array | null {
+    const page = this.pages[slot] ?? null;
+    if (page !== null || !this.heap.take(PIPE_BUF)) return page;
+    const made = new Uint8Array(PIPE_BUF);
+    this.pages[slot] = made;
+    return made;
   }
 
   /**
@@ -122,16 +144,30 @@ export class PipeBuffer {
     return done;
   }
 
+  /** Nobody uses the pipe any more. */
   clear(): void {
+    this.head = this.tail = 0;
+    this.resize(Math.min(this.slots, DEFAULT_SLOTS));
     this.length = 0;
-    this.head = 0;
-    this.tail = 0;
   }
 
-  /** Changes the number of slots. @returns false if more are in use */
+  /** Those of every pipe are in the cost of its file. */
+  private chargeSlots(slots: number): void {
+    const bytes = Math.max(0, slots - DEFAULT_SLOTS) * SLOT_COST;
+    if (bytes > this.slotBytes) takeHeap(this.heap, bytes - this.slotBytes);
+    else this.heap.give(this.slotBytes - bytes);
+    this.slotBytes = bytes;
+  }
+
+  private givePages(): void {
+    for (const page of this.pages) if (page !== null) this.heap.give(PIPE_BUF);
+  }
+
+  /** Changes the number of slots; throws ENOMEM without memory for them. @returns false if more are in use */
   resize(slots: number): boolean {
     const used = this.head - this.tail;
     if (used > slots) return false;
+    this.chargeSlots(slots);
     const pages = new Array<Uint8Array | null>(slots).fill(null);
     const starts = new Int32Array(slots);
     const ends = new Int32Array(slots);
@@ -139,10 +175,12 @@ export class PipeBuffer {
     for (let i = 0; i < used; i++) {
       const old = (this.tail + i) % this.slots;
       pages[i] = this.pages[old] as Uint8Array;
+      this.pages[old] = null;
       starts[i] = this.starts[old] as number;
       ends[i] = this.ends[old] as number;
       packets[i] = this.packets[old] as number;
     }
+    this.givePages();
     this.slots = slots;
     this.pages = pages;
     this.starts = starts;

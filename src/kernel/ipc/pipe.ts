@@ -7,8 +7,9 @@
  * all (pipe-buffer.ts).
  */
 
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { CAP, type Cred } from '../cred/cred.ts';
-import { EAGAIN, EBADF, EBUSY, EINVAL, EPERM, EPIPE, linuxError } from '../errno.ts';
+import { EAGAIN, EBADF, EBUSY, EINVAL, ENOMEM, EPERM, EPIPE, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { SIGPIPE } from '../signal/numbers.ts';
 import type { Sys } from '../syscall/types.ts';
@@ -56,7 +57,7 @@ export interface Opening {
 }
 
 export class Pipe implements WriteEnd {
-  readonly buffer: PipeBuffer = new PipeBuffer();
+  readonly buffer: PipeBuffer;
   readers = 0;
   writers = 0;
   /** Opens so far, by which a blocked open(2) of the other end sees that somebody came. */
@@ -72,6 +73,10 @@ export class Pipe implements WriteEnd {
   onUnused: (() => void) | null = null;
   /** Calls of open(2) that wait for the other end. They count as open. */
   private readonly openings = new Set<Opening>();
+
+  constructor(heap: HeapAccount) {
+    this.buffer = new PipeBuffer(heap);
+  }
 
   hasReaders(): boolean {
     return this.readers > 0 || this.isOpening(false);
@@ -114,7 +119,7 @@ export class Pipe implements WriteEnd {
   }
 
   writeError(sys: Sys): number {
-    if (this.hasReaders()) return 0;
+    if (this.hasReaders()) return this.buffer.full || this.buffer.hasMemory ? 0 : ENOMEM;
     sys.kernel.sendSignalToTask(sys.task, SIGPIPE);
     return EPIPE;
   }
@@ -286,10 +291,11 @@ export function teePipe(
 
 /** The inode of a pipe without a name. Opening it through /proc/PID/fd opens the same pipe again. */
 export class PipeInode extends KernelInode {
-  readonly pipe: Pipe = new Pipe();
+  readonly pipe: Pipe;
 
   constructor(kernel: Kernel, cred: Cred | null) {
     super(kernel, PIPE_FS, S_IFIFO | 0o600, cred);
+    this.pipe = new Pipe(kernel.heap);
   }
 }
 

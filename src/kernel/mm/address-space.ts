@@ -66,7 +66,7 @@ export class AddressSpace implements FaultHandler {
     this.layout = layout;
     this.tables = mmu.paging.createSpace();
     this.tables.handler = this;
-    this.areas = new VmaList(this);
+    this.areas = new VmaList(this, mmu.paging.heap);
     this.mem = new UserMemory(this);
   }
 

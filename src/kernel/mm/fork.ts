@@ -10,6 +10,7 @@ import { VM_DONTCOPY, VM_LOCKED, VM_WIPEONFORK, Vma } from './vma.ts';
 export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   const { paging } = parent;
   if (paging.tablesFull(parent.tables.leaves.size)) throw linuxError(ENOMEM);
+  parent.areas.checkCopy();
   paging.log.context = 'fork';
   const child = new AddressSpace(parent.mmu, parent.layout);
   child.limits = parent.limits;

@@ -45,7 +45,6 @@ import {
   MAP_SHARED_VALIDATE,
   MAP_STACK,
   MAP_TYPE,
-  MAX_MAP_COUNT,
   MMAP_MIN_ADDR,
   PROT_EXEC,
   PROT_GROWSDOWN,
@@ -144,7 +143,7 @@ function checkRequest(as: AddressSpace, r: MmapRequest): number {
   const length = pageUp(r.length);
   if (length > TASK_SIZE) throw linuxError(ENOMEM);
   if ((r.offset + length) / PAGE_SIZE > MAX_FILE_PAGE) throw linuxError(EOVERFLOW);
-  if (as.areas.items.length >= MAX_MAP_COUNT) throw linuxError(ENOMEM);
+  as.areas.checkRoom();
   // The pool of reserved huge pages (vm.nr_hugepages) is empty.
   if ((r.flags & MAP_HUGETLB) !== 0) throw linuxError(ENOMEM);
   return length;

@@ -163,10 +163,11 @@ export class UserMemory {
     for (let done = 0; done < max; ) {
       const n = Math.min(max - done, PAGE_SIZE - ((va + done) % PAGE_SIZE));
       const host = this.host(va + done, ACCESS_READ, n);
-      for (let i = host; i < host + n; i++) {
-        if (U8[i] === 0) return text;
-        text += String.fromCharCode(U8[i]!);
-      }
+      const piece = U8.subarray(host, host + n);
+      const zero = piece.indexOf(0);
+      // In one piece: a string that grows by characters takes 32 bytes for each, for as long as it is kept.
+      text += String.fromCharCode(...(zero < 0 ? piece : piece.subarray(0, zero)));
+      if (zero >= 0) return text;
       done += n;
     }
     throw linuxError(ENAMETOOLONG);

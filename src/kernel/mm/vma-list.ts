@@ -5,9 +5,13 @@
 
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { panic } from '../../common/panic.ts';
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { ENOMEM, linuxError } from '../errno.ts';
+import { checkHeap } from '../heap.ts';
 import { MAX_MAP_COUNT, MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
 import { type AreaOwner, VM_GROWSDOWN, Vma } from './vma.ts';
+
+const AREA_COST = 256;
 
 export class VmaList {
   readonly items: Vma[] = [];
@@ -16,9 +20,11 @@ export class VmaList {
   /** Changes whenever what is mapped where, or with what protection, does. */
   version = 0;
   private readonly owner: AreaOwner;
+  private readonly heap: HeapAccount;
 
-  constructor(owner: AreaOwner) {
+  constructor(owner: AreaOwner, heap: HeapAccount) {
     this.owner = owner;
+    this.heap = heap;
   }
 
   /** Index of the first area that ends above `va`; items.length if there is none. */
@@ -67,11 +73,22 @@ export class VmaList {
     return true;
   }
 
+  /** Throws ENOMEM if there are too many areas for one more, or no room for a copy of all. */
+  checkRoom(): void {
+    if (this.items.length >= MAX_MAP_COUNT) throw linuxError(ENOMEM);
+    checkHeap(this.heap, AREA_COST);
+  }
+
+  checkCopy(): void {
+    checkHeap(this.heap, this.items.length * AREA_COST);
+  }
+
   insert(vma: Vma): void {
     const i = this.indexAbove(vma.start);
     const next = this.items[i];
     if (next !== undefined && next.start < vma.end) panic(`area overlaps another: ${vma.start}`);
     this.items.splice(i, 0, vma);
+    this.heap.takeAnyway(AREA_COST);
     this.version++;
     this.totalPages += vma.pages;
     if (vma.file !== null) {
@@ -88,6 +105,7 @@ export class VmaList {
   }
 
   private forget(vma: Vma): void {
+    this.heap.give(AREA_COST);
     this.version++;
     this.totalPages -= vma.pages;
     if (vma.file !== null) {
@@ -108,7 +126,7 @@ export class VmaList {
   splitAt(va: number): void {
     const vma = this.find(va);
     if (vma === null || vma.start === va) return;
-    if (this.items.length >= MAX_MAP_COUNT) throw linuxError(ENOMEM);
+    this.checkRoom();
     const { owner } = this;
     const { end, prot, flags, file, name } = vma;
     const upper = new Vma(owner, va, end, prot, flags, file, vma.filePageAt(va), name);

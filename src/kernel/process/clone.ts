@@ -140,6 +140,7 @@ function createTask(sys: Sys, request: CloneRequest): Task {
   checkFlags(sys, flags);
   if ((flags & CLONE.PIDFD) !== 0) checkPidfd(sys, request.pidfd);
   checkProcessLimit(sys);
+  if ((flags & CLONE.FILES) === 0) parent.files.checkCopy();
   const mm = (flags & CLONE.VM) !== 0 ? parent.mm : forkAddressSpace(parent.mm);
   if ((flags & CLONE.VM) !== 0) mm.retain();
   const pid = kernel.pids.alloc();

@@ -49,6 +49,7 @@ export function exitTask(task: Task, status: number): void {
   releaseMemory(task);
   task.files.release();
   task.fs.release();
+  task.pending.clear();
   kernel.scheduler.forget(task);
   kernel.tasks.delete(task.pid);
   process.threads.delete(task);

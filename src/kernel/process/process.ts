@@ -52,7 +52,7 @@ export class Process {
   session: Session;
   /** Dispositions: shared between processes after clone(CLONE_SIGHAND) without CLONE_THREAD. */
   actions: SigActions = new SigActions();
-  readonly pending: PendingSignals = new PendingSignals();
+  readonly pending: PendingSignals;
   /** Woken whenever a signal is queued for the process or one of its threads. */
   readonly signalWait: WaitQueue = new WaitQueue();
   /** Woken when a child's state changes. */
@@ -120,6 +120,7 @@ export class Process {
     image: ProgramImage,
   ) {
     this.kernel = kernel;
+    this.pending = new PendingSignals(kernel.heap);
     this.tgid = tgid;
     this.parent = parent;
     this.session = session;

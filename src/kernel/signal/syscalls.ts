@@ -328,7 +328,7 @@ export function checkCode(sys: Sys, code: number, target: Process): void {
 
 function checkQueueLimit(sys: Sys, target: Process): void {
   const limit = sys.task.process.rlimits.soft[RLIMIT.SIGPENDING] as number;
-  if (target.pending.count >= limit) throw linuxError(EAGAIN);
+  if (target.pending.count >= limit || !target.pending.hasRoom) throw linuxError(EAGAIN);
 }
 
 function sysRtSigqueueinfo(sys: Sys, a: { tgid: number; sig: number; info: number }): number {

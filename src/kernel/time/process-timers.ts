@@ -5,6 +5,7 @@
  * and are reported when that signal is taken. CPU-time timers run down as the scheduler accounts time.
  */
 
+import { EAGAIN, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process } from '../process/process.ts';
 import { RLIMIT } from '../process/rlimits.ts';
@@ -19,6 +20,7 @@ export const SIGEV_THREAD = 2;
 export const SIGEV_THREAD_ID = 4;
 
 const OVERRUN_MAX = 0x7fffffff;
+const TIMER_COST = 512;
 
 export class PosixTimer {
   readonly id: number;
@@ -138,6 +140,10 @@ export class ProcessTimers {
     clock: number,
     event: ConstructorParameters<typeof PosixTimer>[2] | null,
   ): PosixTimer {
+    const limit = this.process.rlimits.soft[RLIMIT.SIGPENDING] as number;
+    // Each has a signal that it may queue.
+    if (this.posix.size + this.process.pending.count >= limit) throw linuxError(EAGAIN);
+    if (!this.kernel.heap.take(TIMER_COST)) throw linuxError(EAGAIN);
     const id = this.nextId++;
     const sigevent = event ?? {
       notify: SIGEV_SIGNAL,
@@ -193,7 +199,7 @@ export class ProcessTimers {
 
   deletePosix(t: PosixTimer): void {
     this.kernel.timers.cancel(t.timer);
-    this.posix.delete(t.id);
+    if (this.posix.delete(t.id)) this.kernel.heap.give(TIMER_COST);
   }
 
   deletePosixTimers(): void {

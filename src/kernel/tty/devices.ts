@@ -7,7 +7,8 @@
  */
 
 import { CAP } from '../cred/cred.ts';
-import { EBUSY, EIO, ENXIO, LinuxError, linuxError } from '../errno.ts';
+import { EBUSY, EIO, ENOSPC, ENXIO, LinuxError, linuxError } from '../errno.ts';
+import { takeHeap } from '../heap.ts';
 import type { Kernel } from '../kernel.ts';
 import { latin1 } from '../log/kernel-log.ts';
 import type { ConsolePort } from '../ports.ts';
@@ -28,6 +29,11 @@ const DEVPTS_DEV = 0x18;
 const PTS_DIR = '/dev/pts';
 /** Group "tty". */
 const TTY_GROUP = 5;
+
+/** kernel.pty.max. */
+const MAX_PTYS = 4096;
+/** Its queues and line buffers when they are full. */
+const PTY_COST = 40 * 1024;
 
 export class Terminals {
   readonly kernel: Kernel;
@@ -120,6 +126,7 @@ export class Terminals {
   private freeIndex(): number {
     let index = 0;
     while (this.ttys.has(index)) index++;
+    if (index >= MAX_PTYS) throw linuxError(ENOSPC);
     return index;
   }
 
@@ -149,6 +156,7 @@ export class Terminals {
   /** /dev/ptmx: a new pseudo-terminal. */
   private openMaster(sys: Sys, inode: Inode, flags: number, path: Path): OpenFile {
     const index = this.freeIndex();
+    takeHeap(this.kernel.heap, PTY_COST);
     const slave = new PtySlave(this.kernel, index);
     const { cred } = sys.task;
     this.ttys.set(index, slave);
@@ -157,6 +165,7 @@ export class Terminals {
       slave,
       { inode, path, flags },
       () => {
+        this.kernel.heap.give(PTY_COST);
         this.ttys.delete(index);
         this.devpts.remove(index);
       },

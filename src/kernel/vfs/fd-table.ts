@@ -6,7 +6,9 @@
  * (the table is the locks' owner, as in Linux).
  */
 
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { EBADF, EINVAL, EMFILE, linuxError } from '../errno.ts';
+import { checkHeap, takeHeap } from '../heap.ts';
 import { O_PATH } from './constants.ts';
 import { endDirectoryNotify } from './dnotify.ts';
 import { releasePosixLocks } from './locks.ts';
@@ -14,6 +16,9 @@ import type { OpenFile } from './types.ts';
 
 /** RLIMIT_NOFILE of a fresh system. */
 const DEFAULT_LIMIT = 1024;
+/** Tables grow by so many descriptors at least. */
+const CHUNK = 256;
+const ENTRY_COST = 16;
 
 export class FdTable {
   private files: (OpenFile | null)[] = [];
@@ -21,10 +26,14 @@ export class FdTable {
   /** No free descriptor is below. */
   private lowestFree = 0;
   private references = 1;
+  private readonly heap: HeapAccount;
+  /** Descriptors that room was taken for. */
+  private reserved = 0;
   /** Soft RLIMIT_NOFILE: setrlimit stores it here too. */
   limit: number;
 
-  constructor(limit: number = DEFAULT_LIMIT) {
+  constructor(heap: HeapAccount, limit: number = DEFAULT_LIMIT) {
+    this.heap = heap;
     this.limit = limit;
   }
 
@@ -56,6 +65,7 @@ export class FdTable {
     file.retain();
     let fd: number;
     try {
+      file.countIn(this.heap);
       fd = this.findFree(min);
     } catch (e) {
       file.release();
@@ -70,12 +80,10 @@ export class FdTable {
   /** `fd` becomes `file`; what it was before is closed (dup2). */
   installAt(fd: number, file: OpenFile, cloexec: boolean): void {
     if (fd < 0 || fd >= this.limit) throw linuxError(EBADF);
+    file.countIn(this.heap);
+    this.growTo(fd);
     file.retain();
     const old = this.files[fd] ?? null;
-    while (this.files.length < fd) {
-      this.cloexec[this.files.length] = false;
-      this.files.push(null);
-    }
     this.files[fd] = file;
     this.cloexec[fd] = cloexec;
     if (old !== null) this.drop(old);
@@ -110,9 +118,15 @@ export class FdTable {
     return this.files.length;
   }
 
+  /** Throws ENOMEM if there is no room for a copy. */
+  checkCopy(): void {
+    checkHeap(this.heap, this.reserved * ENTRY_COST);
+  }
+
   /** fork: an own copy; the descriptions are shared. */
   clone(): FdTable {
-    const copy = new FdTable(this.limit);
+    const copy = new FdTable(this.heap, this.limit);
+    copy.reserve(this.files.length);
     copy.files = this.files.slice();
     copy.cloexec = this.cloexec.slice();
     copy.lowestFree = this.lowestFree;
@@ -138,6 +152,8 @@ export class FdTable {
     if (this.references > 0) return;
     for (let fd = 0; fd < this.files.length; fd++) if (this.has(fd)) this.close(fd);
     this.files = [];
+    this.heap.give(this.reserved * ENTRY_COST);
+    this.reserved = 0;
   }
 
   private findFree(min: number): number {
@@ -145,11 +161,25 @@ export class FdTable {
     let fd = min > this.lowestFree ? min : this.lowestFree;
     while (this.has(fd)) fd++;
     if (fd >= this.limit) throw linuxError(EMFILE);
+    this.growTo(fd);
+    return fd;
+  }
+
+  /** Makes room for `fd`. */
+  private growTo(fd: number): void {
+    this.reserve(fd + 1);
     while (this.files.length < fd) {
       this.cloexec[this.files.length] = false;
       this.files.push(null);
     }
-    return fd;
+  }
+
+  /** Throws ENOMEM if there is no room for so many descriptors. */
+  private reserve(count: number): void {
+    if (count <= this.reserved) return;
+    const wanted = Math.ceil(count / CHUNK) * CHUNK;
+    takeHeap(this.heap, (wanted - this.reserved) * ENTRY_COST);
+    this.reserved = wanted;
   }
 
   private drop(file: OpenFile): void {

@@ -4,7 +4,8 @@
  * regular file is always ready (poll) unless it says otherwise, as in Linux.
  */
 
-import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE, linuxError } from '../errno.ts';
+import type { HeapAccount } from '../../mmu/heap-account.ts';
+import { EBADF, EINVAL, ENFILE, ENOMEM, ENOTDIR, ENOTTY, ESPIPE, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, O_ACCMODE, O_RDONLY, O_WRONLY } from './constants.ts';
@@ -29,6 +30,7 @@ export abstract class BaseFile implements OpenFile {
   /** Descriptors, mappings and messages that hold this description. Made with none: see retain. */
   protected references = 0;
   private closeListeners: Set<CloseListener> | null = null;
+  private countedIn: HeapAccount | null = null;
 
   constructor(inode: Inode | null, path: Path | null, flags: number) {
     this.inode = inode;
@@ -89,6 +91,20 @@ export abstract class BaseFile implements OpenFile {
     throw linuxError(EINVAL);
   }
 
+  countIn(heap: HeapAccount): void {
+    if (this.countedIn !== null) return;
+    if (!heap.takeFile()) {
+      throw linuxError(heap.files >= heap.maxFiles ? ENFILE : ENOMEM);
+    }
+    this.countedIn = heap;
+  }
+
+  /** It is gone: for files that are dropped without ever having been referenced. */
+  protected uncount(): void {
+    this.countedIn?.giveFile();
+    this.countedIn = null;
+  }
+
   retain(): void {
     if (this.references++ === 0 && this.path instanceof VfsPath) this.path.mount.openFiles++;
   }
@@ -99,6 +115,7 @@ export abstract class BaseFile implements OpenFile {
     if (this.references === 0 && this.path instanceof VfsPath) this.path.mount.openFiles--;
     if (this.closeListeners !== null) for (const l of [...this.closeListeners]) l.fileClosed();
     this.closed();
+    this.uncount();
     const inode = this.inode;
     if (inode === null) return;
     releaseFileLocks(inode, this);

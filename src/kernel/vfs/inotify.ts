@@ -4,7 +4,10 @@
  *   struct inotify_event: wd 4, mask 4, cookie 4, len 4, name[len] (zero-padded to 16 bytes)
  */
 
-import { EAGAIN, EEXIST, EINVAL, ENOSPC, linuxError } from '../errno.ts';
+import type { HeapAccount } from '../../mmu/heap-account.ts';
+import { EAGAIN, EEXIST, EINVAL, EMFILE, ENOSPC, linuxError } from '../errno.ts';
+import { takeHeap } from '../heap.ts';
+import type { Kernel } from '../kernel.ts';
 import type { Sys } from '../syscall/types.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import {
@@ -27,6 +30,10 @@ import { POLLIN, POLLRDNORM } from './types.ts';
 const HEADER = 16;
 const MAX_QUEUED = 16384;
 const MAX_WATCHES = 65536;
+/** fs.inotify.max_user_instances. */
+const MAX_INSTANCES = 128;
+const WATCH_COST = 512;
+const EVENT_COST = 128;
 const FIONREAD = 0x541b;
 
 interface Event {
@@ -60,6 +67,23 @@ class InotifyWatch implements Watch {
   }
 }
 
+/** What a user has of both. */
+interface InotifyUser {
+  instances: number;
+  watches: number;
+}
+
+const users = new WeakMap<Kernel, Map<number, InotifyUser>>();
+
+function userOf(kernel: Kernel, uid: number): InotifyUser {
+  const known = users.get(kernel) ?? new Map<number, InotifyUser>();
+  users.set(kernel, known);
+  for (const [id, user] of known) if (user.instances === 0) known.delete(id);
+  const user = known.get(uid) ?? { instances: 0, watches: 0 };
+  known.set(uid, user);
+  return user;
+}
+
 export class InotifyFile extends BaseFile {
   private readonly watches = new Map<number, InotifyWatch>();
   private events: Event[] = [];
@@ -67,8 +91,16 @@ export class InotifyFile extends BaseFile {
   private readonly queues = [this.waiters];
   private lastWd = 0;
 
-  constructor(flags: number) {
+  private readonly heap: HeapAccount;
+  private readonly owner: InotifyUser;
+
+  /** Throws EMFILE if the user has too many instances. */
+  constructor(kernel: Kernel, uid: number, flags: number) {
     super(null, null, flags & O_NONBLOCK);
+    this.heap = kernel.heap;
+    this.owner = userOf(kernel, uid);
+    if (this.owner.instances >= MAX_INSTANCES) throw linuxError(EMFILE);
+    this.owner.instances++;
   }
 
   override get canSignal(): boolean {
@@ -90,9 +122,11 @@ export class InotifyFile extends BaseFile {
       w.mask = mask & IN_MASK_ADD ? w.mask | kept : kept;
       return w.wd;
     }
-    if (this.watches.size >= MAX_WATCHES) throw linuxError(ENOSPC);
+    if (this.owner.watches >= MAX_WATCHES) throw linuxError(ENOSPC);
+    takeHeap(this.heap, WATCH_COST);
     const watch = new InotifyWatch(this, ++this.lastWd, inode, kept);
     this.watches.set(watch.wd, watch);
+    this.owner.watches++;
     addWatch(watch);
     return watch.wd;
   }
@@ -107,6 +141,8 @@ export class InotifyFile extends BaseFile {
   /** A watch ended: its last event. */
   forget(watch: InotifyWatch): void {
     if (!this.watches.delete(watch.wd)) return;
+    this.heap.give(WATCH_COST);
+    this.owner.watches--;
     this.queue({ wd: watch.wd, mask: IN_IGNORED, cookie: 0, name: '' });
     watch.inode.release();
   }
@@ -114,11 +150,12 @@ export class InotifyFile extends BaseFile {
   queue(event: Event): void {
     const last = this.events.at(-1);
     if (last !== undefined && sameEvent(last, event)) return;
-    if (this.events.length >= MAX_QUEUED) {
-      if (last?.mask === IN_Q_OVERFLOW) return;
-      this.events.push({ wd: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' });
-    } else {
+    if (this.events.length < MAX_QUEUED && this.heap.take(EVENT_COST)) {
       this.events.push(event);
+    } else {
+      if (last?.mask === IN_Q_OVERFLOW) return;
+      this.heap.takeAnyway(EVENT_COST);
+      this.events.push({ wd: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' });
     }
     this.waiters.wake();
   }
@@ -138,6 +175,7 @@ export class InotifyFile extends BaseFile {
     }
     if (taken === 0) throw linuxError(EINVAL);
     this.events = this.events.slice(taken);
+    this.heap.give(taken * EVENT_COST);
     return done;
   }
 
@@ -168,7 +206,11 @@ export class InotifyFile extends BaseFile {
       removeWatch(watch);
       watch.inode.release();
     }
+    this.heap.give(this.watches.size * WATCH_COST + this.events.length * EVENT_COST);
+    this.owner.watches -= this.watches.size;
+    this.owner.instances--;
     this.watches.clear();
+    this.events = [];
   }
 }
 

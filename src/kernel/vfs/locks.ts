@@ -8,12 +8,15 @@
  * Ends are inclusive; END_OF_FILE means "to the end, however far it grows".
  */
 
-import { EAGAIN, EDEADLK, linuxError } from '../errno.ts';
+import { EAGAIN, EDEADLK, ENOLCK, linuxError } from '../errno.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK } from './constants.ts';
 import type { Inode, OpenFile } from './types.ts';
 
 export const END_OF_FILE: number = Number.MAX_SAFE_INTEGER;
+
+/** Locks on one file. Linux has no limit but memory; here each change looks at all of them. */
+const MAX_RANGES = 16384;
 
 export interface RangeLock {
   /** FdTable, or OpenFile for OFD locks. */
@@ -73,6 +76,7 @@ export function findConflict(inode: Inode, wanted: RangeLock): RangeLock | null 
 export function setRangeLock(inode: Inode, wanted: RangeLock): void {
   if (wanted.type !== F_UNLCK && findConflict(inode, wanted) !== null) throw linuxError(EAGAIN);
   const l = locksOf(inode);
+  if (wanted.type !== F_UNLCK && l.ranges.length >= MAX_RANGES) throw linuxError(ENOLCK);
   l.ranges = replaceRange(l.ranges, wanted);
   l.queue.wake();
 }

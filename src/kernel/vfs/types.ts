@@ -6,6 +6,7 @@
  * Errors are thrown as LinuxError (errno.ts). Sizes and offsets are JavaScript numbers (bytes).
  */
 
+import type { HeapAccount } from '../../mmu/heap-account.ts';
 import type { Sys } from '../syscall/types.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 
@@ -188,6 +189,8 @@ export interface FileSystem {
   remount?(options: string): void;
   statfs(): StatFs;
   sync(): void;
+  /** The last mount is gone; open files may still be there. */
+  unmounted?(): void;
 }
 
 /** A place in the name space: mount, and a directory entry in it. Implemented in vfs/path.ts. */
@@ -243,6 +246,8 @@ export interface OpenFile {
   /** open(2) of /proc/PID/fd/N for a file without a path (a pipe); without it, the inode is opened. */
   reopen?(sys: Sys, flags: number): OpenFile;
   fsync(dataOnly: boolean): void;
+  /** Counts it among the machine's open files, once; throws ENFILE or ENOMEM if there are too many. The last release uncounts. */
+  countIn(heap: HeapAccount): void;
   /** One more / one fewer reference (descriptor, mapping, SCM_RIGHTS); the last one closes. */
   retain(): void;
   release(): void;

@@ -16,6 +16,7 @@ import {
   ELOOP,
   ENODEV,
   ENOENT,
+  ENOSPC,
   ENOTDIR,
   ENXIO,
   EOPNOTSUPP,
@@ -77,6 +78,9 @@ export type MountFactory = (sys: Sys, source: string, flags: number, options: st
 /** Flags that matter only at open time and are not kept in the description (F_GETFL). */
 const OPEN_ONLY = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC;
 
+/** fs.mount-max of Linux is 100,000; a mount takes memory of the host's. */
+export const MOUNT_MAX = 10_000;
+
 export class Vfs {
   readonly dentries: DentryCache = new DentryCache();
   readonly devices: DeviceRegistry = new DeviceRegistry();
@@ -117,13 +121,19 @@ export class Vfs {
 
   /** Mounts `fs` on the directory (or, for single files, file) `at`. */
   mountAt(at: VfsPath, fs: FileSystem, source: string, flags: number): Mount {
-    return this.attach(at, fs, this.dentries.root(fs.root), source, flags);
+    try {
+      return this.attach(at, fs, this.dentries.root(fs.root), source, flags);
+    } catch (e) {
+      if (!this.mounts.some((m) => m.fs === fs)) fs.unmounted?.();
+      throw e;
+    }
   }
 
   /** Makes what `from` names visible at `at` too; `recursive` takes the mounts below it along. */
   bind(from: VfsPath, at: VfsPath, recursive: boolean): Mount {
     const { mount, dentry } = from;
     const below = recursive ? this.mountsBelow(mount, dentry) : [];
+    this.checkMounts(1 + below.length);
     const copy = this.attach(at, mount.fs, dentry, mount.source, mount.flags & ~MS_BIND);
     const copies = new Map<Mount, Mount>([[mount, copy]]);
     for (const m of below) {
@@ -148,9 +158,15 @@ export class Vfs {
   private attach(at: VfsPath, fs: FileSystem, root: Dentry, source: string, flags: number): Mount {
     if (at.dentry.isDirectory !== root.isDirectory) throw linuxError(ENOTDIR);
     if (at.dentry.unlinked) throw linuxError(ENOENT);
+    this.checkMounts(1);
     const mount = this.newMount(fs, root, source, flags);
     mount.attach(at.mount, at.dentry);
     return mount;
+  }
+
+  /** Throws ENOSPC if there would be too many mounts (fs.mount-max). */
+  private checkMounts(more: number): void {
+    if (this.mounts.length + more > MOUNT_MAX) throw linuxError(ENOSPC);
   }
 
   private newMount(fs: FileSystem, root: Dentry, source: string, flags: number): Mount {
@@ -190,6 +206,7 @@ export class Vfs {
     this.mounts.splice(this.mounts.indexOf(mount), 1);
     if (this.mounts.some((m) => m.fs === mount.fs)) return;
     mount.fs.sync();
+    mount.fs.unmounted?.();
     this.dentries.forget(mount.fs.root);
   }
 

@@ -2,6 +2,7 @@ import { SigActions } from '../../../src/kernel/signal/actions.ts';
 import { PendingSignals } from '../../../src/kernel/signal/pending.ts';
 import { encodeSigInfo, rawInfo, sigInfo } from '../../../src/kernel/signal/siginfo.ts';
 import { SigSet } from '../../../src/kernel/signal/sigset.ts';
+import { HeapAccount } from '../../../src/mmu/heap-account.ts';
 import { assert, suite } from '../../lib/suite.ts';
 
 const test = suite('kernel pending signals');
@@ -21,7 +22,7 @@ test('sets hold signals 1 to 64, and SIGKILL and SIGSTOP cannot be blocked', () 
 });
 
 test('standard signals merge, realtime signals queue in order', () => {
-  const p = new PendingSignals();
+  const p = new PendingSignals(new HeapAccount(1 << 20));
   assert.is(p.add(sigInfo({ signo: 10, pid: 1 })), true);
   assert.is(p.add(sigInfo({ signo: 10, pid: 2 })), false);
   for (const v of [1, 2, 3]) p.add(sigInfo({ signo: 40, valueLo: v }));
@@ -35,7 +36,7 @@ test('standard signals merge, realtime signals queue in order', () => {
 });
 
 test('faults come first, then the lowest number that is not blocked', () => {
-  const p = new PendingSignals();
+  const p = new PendingSignals(new HeapAccount(1 << 20));
   for (const signo of [1, 50, 11, 33]) p.add(sigInfo({ signo }));
   assert.is(p.next(NONE), 11);
   p.take(11);

@@ -298,3 +298,29 @@ test('memfd is a file without a name, with seals', () => {
   assert.is(u.call('getdents64', fd, u.space(100), 100), -20);
   assert.is(u.call('pread64', u.call('inotify_init1', 0), u.space(1), 1, 0), -ESPIPE);
 });
+
+test('an unmounted tmpfs leaves nothing in memory, once nobody uses it', () => {
+  const m = new Machine();
+  const u = m.user();
+  u.call('mkdir', '/m', 0o755);
+  u.save('/first', 'a table of descriptors');
+  const page = u.put('y'.repeat(4096));
+  const { frames, heap } = m.mmu.paging;
+  const [free, used] = [frames.free, heap.used];
+  m.vfs.mountAt(m.vfs.lookup(u.task as never, null, '/m', true), m.tmpfs(2), 'tmpfs', 0);
+  u.call('mkdir', '/m/d', 0o755);
+  u.call('setxattr', '/m/d', 'user.a', page, 1000, 0);
+  u.call('symlink', 'target', '/m/link');
+  const [open, other] = ['/m/d/f', '/m/g'].map((name) => {
+    const fd = u.open(name, 0x42);
+    for (let i = 0; i < 20; i++) u.call('pwrite64', fd, page, 4096, i * 8192);
+    return fd;
+  }) as [number, number];
+  u.call('close', other);
+  assert.is(u.call('umount2', '/m', 2), 0);
+  assert.ok(frames.free < free - 30, 'a file is still open');
+  u.call('close', open);
+  assert.is(heap.used, used);
+  // The arguments above took a page or two.
+  assert.ok(frames.free >= free - 3, `${free - frames.free} frames`);
+});

@@ -17,6 +17,7 @@ import { FS_SYSCALLS } from '../../../src/kernel/vfs/syscalls/index.ts';
 import type { FileSystem } from '../../../src/kernel/vfs/types.ts';
 import { Vfs } from '../../../src/kernel/vfs/vfs.ts';
 import type { WaitQueue } from '../../../src/kernel/wait-queue.ts';
+import type { HeapAccount } from '../../../src/mmu/heap-account.ts';
 import { Mmu } from '../../../src/mmu/mmu.ts';
 import { Paging } from '../../../src/mmu/paging.ts';
 
@@ -41,6 +42,7 @@ export class TestClock {
 interface TestKernel {
   vfs: Vfs;
   mmu: Mmu;
+  heap: HeapAccount;
   clock: TestClock;
   host: { clock: TestClock; random: (b: Uint8Array) => void; log: () => void };
   hostname: string;
@@ -71,6 +73,7 @@ export class Machine {
     this.kernel = {
       vfs: this.vfs,
       mmu: this.mmu,
+      heap: this.mmu.paging.heap,
       clock: this.clock,
       host: { clock: this.clock, random: (b) => b.fill(7), log: () => {} },
       hostname: 'test',
@@ -114,7 +117,7 @@ export class User {
       pid,
       tgid: pid,
       cred,
-      files: new FdTable(),
+      files: new FdTable(machine.kernel.heap),
       fs: new FsContext(vfs.root, vfs.root, 0o022),
       process: { rlimits: new Rlimits() },
       kernel: machine.kernel,

@@ -4,6 +4,7 @@ import { EINVAL, linuxError } from '../../errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import { PID_MAX, threadsMax } from '../../process/pids.ts';
 import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../version.ts';
+import { MOUNT_MAX } from '../../vfs/vfs.ts';
 import { fixedDirectory, type PseudoDirectory, type PseudoFs } from './node.ts';
 import { PseudoText } from './text.ts';
 
@@ -106,8 +107,9 @@ export function sysctlDirectory(fs: PseudoFs): PseudoDirectory {
       swappiness: number(60, 0, 200),
     }),
     fs: fixedDirectory(fs, {
-      'file-max': text(() => '9223372036854775807'),
-      'file-nr': text(() => '0\t0\t9223372036854775807'),
+      'file-max': text(() => kernel.heap.maxFiles),
+      'file-nr': text(() => `${kernel.heap.files}\t0\t${kernel.heap.maxFiles}`),
+      'mount-max': text(() => MOUNT_MAX),
       nr_open: text(() => 1048576),
       protected_hardlinks: number(0, 0, 1),
       protected_symlinks: number(0, 0, 1),

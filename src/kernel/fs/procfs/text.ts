@@ -6,6 +6,7 @@
  */
 
 import { EINVAL, linuxError } from '../../errno.ts';
+import { takeHeap } from '../../heap.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { BaseFile } from '../../vfs/file.ts';
 import { seekRegular } from '../../vfs/regular-file.ts';
@@ -94,10 +95,23 @@ class TextFile extends BaseFile {
   override pread(_sys: Sys, to: IoSink, offset: number): number {
     if (offset === 0 || this.text === null) {
       this.seen = this.inode.changes?.count ?? 0;
-      this.text = bytesOf(this.inode.generate());
+      this.keep(bytesOf(this.inode.generate()));
     }
-    const end = Math.min(this.text.length, offset + to.remaining);
-    return offset >= end ? 0 : to.put(this.text, offset, end);
+    const text = this.text as Uint8Array;
+    const end = Math.min(text.length, offset + to.remaining);
+    return offset >= end ? 0 : to.put(text, offset, end);
+  }
+
+  private keep(text: Uint8Array): void {
+    const { heap } = this.inode.fs.kernel;
+    this.closed();
+    takeHeap(heap, text.length);
+    this.text = text;
+  }
+
+  protected override closed(): void {
+    this.inode.fs.kernel.heap.give(this.text?.length ?? 0);
+    this.text = null;
   }
 
   override write(sys: Sys, from: IoSource): number {

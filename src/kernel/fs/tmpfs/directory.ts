@@ -5,6 +5,7 @@ import {
   EINVAL,
   EISDIR,
   ENOENT,
+  ENOSPC,
   ENOTDIR,
   ENOTEMPTY,
   EXDEV,
@@ -24,6 +25,8 @@ interface Entry {
 /** What an entry counts towards st_size, as on Linux. */
 const BOGO_DIRENT_SIZE = 20;
 const FIRST_COOKIE = 2;
+/** Of the host's heap, beside the name itself. */
+const NAME_COST = 256;
 
 export class TmpDirectory extends TmpInode {
   /** In the order of their cookies. */
@@ -78,7 +81,7 @@ export class TmpDirectory extends TmpInode {
   override create(name: string, mode: number, uid: number, gid: number, rdev: number): Inode {
     this.checkAbsent(name);
     const inode = this.fs.createInode(mode, uid, gid, rdev, this);
-    this.insert(name, inode);
+    this.insertNew(name, inode);
     if (inode instanceof TmpDirectory) this.nlink++;
     else inode.nlink = 1;
     return inode;
@@ -87,8 +90,8 @@ export class TmpDirectory extends TmpInode {
   override symlink(name: string, target: string, uid: number, gid: number): Inode {
     this.checkAbsent(name);
     const inode = this.fs.createSymlink(target, uid, gid);
+    this.insertNew(name, inode);
     inode.nlink = 1;
-    this.insert(name, inode);
     return inode;
   }
 
@@ -99,9 +102,9 @@ export class TmpDirectory extends TmpInode {
   override link(name: string, target: Inode): void {
     this.checkAbsent(name);
     const inode = this.ours(target);
+    this.insert(name, inode);
     inode.nlink++;
     inode.changed();
-    this.insert(name, inode);
   }
 
   override unlink(name: string): void {
@@ -138,7 +141,7 @@ export class TmpDirectory extends TmpInode {
       else to.unlink(toName);
     }
     this.remove(name);
-    to.insert(toName, moved);
+    to.place(toName, moved);
     moved.changed();
     if (moved instanceof TmpDirectory) moved.moveTo(this, to);
   }
@@ -192,13 +195,41 @@ export class TmpDirectory extends TmpInode {
     if (this.entries.has(name)) throw linuxError(EEXIST);
   }
 
+  /** Gives the inode of a name that there is no room for back. */
+  private insertNew(name: string, inode: TmpInode): void {
+    try {
+      this.insert(name, inode);
+    } catch (e) {
+      inode.unlinked(inode.nlink);
+      throw e;
+    }
+  }
+
+  /** The file system is gone: so is all that is in here. */
+  dispose(): void {
+    for (const [name, { inode }] of this.entries) {
+      this.remove(name);
+      if (inode instanceof TmpDirectory) inode.dispose();
+      else inode.unlinked(1);
+    }
+    this.unlinked(this.nlink);
+  }
+
   private insert(name: string, inode: TmpInode): void {
+    if (!this.fs.paging.heap.hasRoom(NAME_COST + name.length)) throw linuxError(ENOSPC);
+    this.place(name, inode);
+  }
+
+  /** As insert, for a name that has moved. */
+  private place(name: string, inode: TmpInode): void {
+    this.fs.paging.heap.takeAnyway(NAME_COST + name.length);
     this.entries.set(name, { inode, cookie: this.nextCookie++ });
     this.touched();
   }
 
   private remove(name: string): void {
     this.entries.delete(name);
+    this.fs.giveHeap(NAME_COST + name.length);
     this.touched();
   }
 

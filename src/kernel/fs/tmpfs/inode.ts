@@ -84,7 +84,13 @@ export abstract class TmpInode extends BaseInode {
     if (this.nlink === 0 && this.references === 0) this.free();
   }
 
+  override retain(): void {
+    super.retain();
+    if (this.references === 1) this.fs.inodeUsed(true);
+  }
+
   protected override unreferenced(): void {
+    this.fs.inodeUsed(false);
     if (this.nlink === 0) this.free();
   }
 
@@ -92,6 +98,7 @@ export abstract class TmpInode extends BaseInode {
     if (this.freed) return;
     this.freed = true;
     this.fs.inodeFreed();
+    this.fs.giveHeap(this.xattrBytes);
     this.freeData();
   }
 
@@ -107,6 +114,7 @@ export abstract class TmpInode extends BaseInode {
     if (flags & XATTR_REPLACE && old === undefined) throw linuxError(ENODATA);
     const bytes = this.xattrBytes + value.length - (old?.length ?? -name.length);
     if (bytes > MAX_XATTR_BYTES) throw linuxError(ENOSPC);
+    this.fs.takeHeap(bytes - this.xattrBytes);
     this.xattrBytes = bytes;
     this.xattrs ??= new Map();
     this.xattrs.set(name, value.slice());
@@ -122,6 +130,7 @@ export abstract class TmpInode extends BaseInode {
     if (old === undefined) throw linuxError(ENODATA);
     this.xattrs!.delete(name);
     this.xattrBytes -= old.length + name.length;
+    this.fs.giveHeap(old.length + name.length);
     this.changed();
   }
 }
@@ -132,6 +141,11 @@ export class TmpSymlink extends TmpInode {
   constructor(fs: TmpFs, mode: number, uid: number, gid: number, target: string) {
     super(fs, mode, uid, gid);
     this.target = target;
+    fs.paging.heap.takeAnyway(target.length);
+  }
+
+  protected override freeData(): void {
+    this.fs.giveHeap(this.target.length);
   }
 
   get size(): number {

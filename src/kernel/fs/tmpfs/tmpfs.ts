@@ -1,6 +1,6 @@
 /**
  * tmpfs: a file system in memory (tmpfs(5)). File data is in the page cache and nowhere else, so it is
- * limited by guest memory; imported files keep their bytes in a host buffer until they are changed.
+ * limited by guest memory, and so is what is on the host's heap: inodes, names, attributes; imported files keep their bytes in a host buffer until they are changed.
  *
  * Invariants: `used` is the sum of the inodes' charged pages; an inode without names is freed when its
  * last reference goes; directory positions are 0 ".", 1 "..", then the entries' ever increasing cookies,
@@ -34,6 +34,8 @@ export interface TmpFsOptions {
 }
 
 const PAGE_SIZE = 4096;
+/** Of the host's heap. */
+const INODE_COST = 1024;
 
 /** A limit of 0 is none. */
 function unlimited(limit: number): number {
@@ -55,6 +57,9 @@ export class TmpFs implements FileSystem {
   private used = 0;
   private inodes = 0;
   private lastIno = 0;
+  /** Inodes with references. */
+  private usedInodes = 0;
+  private isUnmounted = false;
 
   constructor(paging: Paging, clock: Clock, options: TmpFsOptions) {
     this.paging = paging;
@@ -122,12 +127,34 @@ export class TmpFs implements FileSystem {
   /** The number of a new inode. */
   takeIno(): number {
     if (this.inodes >= this.maxInodes) throw linuxError(ENOSPC);
+    this.takeHeap(INODE_COST);
     this.inodes++;
     return ++this.lastIno;
   }
 
   inodeFreed(): void {
     this.inodes--;
+    this.giveHeap(INODE_COST);
+  }
+
+  /** Throws ENOSPC if there is no room on the host's heap. */
+  takeHeap(bytes: number): void {
+    if (!this.paging.heap.take(bytes)) throw linuxError(ENOSPC);
+  }
+
+  giveHeap(bytes: number): void {
+    this.paging.heap.give(bytes);
+  }
+
+  /** An inode has got its first reference, or lost its last one. */
+  inodeUsed(used: boolean): void {
+    this.usedInodes += used ? 1 : -1;
+    if (this.usedInodes === 0 && this.isUnmounted) this.root.dispose();
+  }
+
+  unmounted(): void {
+    this.isUnmounted = true;
+    if (this.usedInodes === 0) this.root.dispose();
   }
 
   /** An inode that was charged `from` pages now needs `to`. */

@@ -13,11 +13,13 @@ import {
   EINVAL,
   EISCONN,
   EMSGSIZE,
+  ENOMEM,
   ENOTCONN,
   EOPNOTSUPP,
   EPIPE,
   linuxError,
 } from '../../errno.ts';
+import { checkHeap } from '../../heap.ts';
 import { ERESTARTSYS, type Sys } from '../../syscall/types.ts';
 import { type IoSink, type IoSource, POLLERR, POLLHUP, POLLRDHUP } from '../../vfs/types.ts';
 import type { WaitQueue } from '../../wait-queue.ts';
@@ -113,6 +115,7 @@ export abstract class ConnectedSocket extends Socket {
       return this.wait(sys, listener.writeQueue, 0, this.sendTimeout);
     }
     const accepted = listener.createPeer(sys, this);
+    accepted.countIn(this.kernel.heap);
     this.join(accepted);
     this.cred = ucredOf(sys);
     accepted.cred = listener.cred;
@@ -146,6 +149,7 @@ export abstract class ConnectedSocket extends Socket {
     for (const waiting of this.backlog) {
       waiting.received.clear();
       waiting.disconnect(true);
+      waiting.uncount();
     }
     this.backlog = [];
     this.disconnect(this.received.length > 0 || this.aborts);
@@ -226,6 +230,7 @@ export abstract class ConnectedSocket extends Socket {
   sendError(sys: Sys, flags: number): number {
     const errno = this.canNotSend();
     if (errno === EPIPE) this.raisePipe(sys, flags);
+    if (errno === 0 && this.peer?.received.hasMemory === false) return ENOMEM;
     return errno;
   }
 
@@ -264,9 +269,10 @@ export abstract class ConnectedSocket extends Socket {
     const peer = this.peer as ConnectedSocket;
     const length = message.from.remaining;
     if (length > this.sendBuffer - 32) throw linuxError(EMSGSIZE);
-    if (peer.received.length > 0 && this.room() < length) {
+    if (peer.received.count > 0 && this.sendBuffer - peer.received.cost < length) {
       return this.wait(sys, this.writeQueue, message.flags, this.sendTimeout);
     }
+    checkHeap(this.kernel.heap, length);
     const bytes = new Uint8Array(length);
     message.from.take(bytes, 0, length);
     const { rights, cred } = message;

@@ -48,7 +48,7 @@ import {
   SOL_SOCKET,
 } from './constants.ts';
 import { ip6Header } from './ip6-header.ts';
-import type { Ancillary, Ip6Header, Received } from './packets.ts';
+import { type Ancillary, type Ip6Header, PACKET_COST, type Received } from './packets.ts';
 import { type Outgoing, READABLE, Socket, WRITABLE } from './socket.ts';
 import { refusesCoverage } from './udp-lite.ts';
 
@@ -423,7 +423,9 @@ export class UdpSocket extends Socket {
       }
       return;
     }
-    if (found.received.length + bytes.length > found.receiveBuffer) return;
+    // As on Linux, what waits takes more of the buffer than its bytes, and what does not fit is lost.
+    const cost = bytes.length + PACKET_COST;
+    if (found.received.cost + cost > found.receiveBuffer || !this.kernel.heap.hasRoom(cost)) return;
     if (refusesCoverage(found, this, bytes.length)) return;
     const from = encode(found.domain, source);
     found.received.push({

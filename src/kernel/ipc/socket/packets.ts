@@ -8,6 +8,8 @@
  * in a packet holds a reference to its file.
  */
 
+import type { HeapAccount } from '../../../mmu/heap-account.ts';
+import { takeHeap } from '../../heap.ts';
 import type { IoSink, IoSource, OpenFile } from '../../vfs/types.ts';
 
 /** struct ucred. */
@@ -62,11 +64,32 @@ export function nothingReceived(): Received {
 
 /** Small writes to a stream share buffers of this size. */
 const SHARED_BUFFER = 4096;
+/** What a packet takes beside its bytes: of the sender's buffer, and of the host's heap (SKB_TRUESIZE(0)). */
+export const PACKET_COST = 768;
+
+function costOf(bytes: Uint8Array): number {
+  return bytes.length + PACKET_COST;
+}
 
 export class PacketQueue {
   /** Bytes in all packets. */
   length = 0;
   private packets: Packet[] = [];
+  private readonly heap: HeapAccount;
+
+  constructor(heap: HeapAccount) {
+    this.heap = heap;
+  }
+
+  /** Bytes in all packets, and what the packets take themselves. */
+  get cost(): number {
+    return this.length + this.packets.length * PACKET_COST;
+  }
+
+  /** Whether there is memory for bytes of a stream. */
+  get hasMemory(): boolean {
+    return this.heap.hasRoom(SHARED_BUFFER + PACKET_COST);
+  }
 
   get count(): number {
     return this.packets.length;
@@ -80,7 +103,7 @@ export class PacketQueue {
 
   /** Adds up to `limit` bytes of a stream. @returns bytes taken */
   addStream(from: IoSource, limit: number, extra: Ancillary): number {
-    const wanted = Math.min(from.remaining, limit);
+    let wanted = Math.min(from.remaining, limit);
     const last = this.packets[this.packets.length - 1];
     if (last !== undefined && extra.rights === null && sameStream(last, extra, wanted)) {
       const n = from.take(last.bytes, last.end, last.end + wanted);
@@ -88,13 +111,17 @@ export class PacketQueue {
       this.length += n;
       return n;
     }
+    if (!this.heap.hasRoom(wanted + PACKET_COST)) wanted = Math.min(wanted, SHARED_BUFFER);
+    if (!this.hasMemory) return 0;
     const bytes = new Uint8Array(Math.max(wanted, SHARED_BUFFER));
     const n = from.take(bytes, 0, wanted);
     if (n > 0) this.push({ ...extra, bytes, start: 0, end: n, from: null });
     return n;
   }
 
+  /** Throws ENOMEM if there is no memory for it. */
   push(packet: Packet): void {
+    takeHeap(this.heap, costOf(packet.bytes));
     this.packets.push(packet);
     this.length += packet.end - packet.start;
   }
@@ -114,7 +141,7 @@ export class PacketQueue {
       else {
         this.length -= n;
         p.start += n;
-        if (p.start === p.end) this.packets.shift();
+        if (p.start === p.end) this.shift();
       }
       if (last) break;
     }
@@ -131,10 +158,15 @@ export class PacketQueue {
     const n = p.end > p.start && to.remaining > 0 ? to.put(p.bytes, p.start, p.end) : 0;
     this.giveRights(p, peek, got);
     if (!peek) {
-      this.packets.shift();
+      this.shift();
       this.length -= got.full;
     }
     return n;
+  }
+
+  private shift(): void {
+    const p = this.packets.shift() as Packet;
+    this.heap.give(costOf(p.bytes));
   }
 
   private giveRights(p: Packet, peek: boolean, got: Received): void {
@@ -146,8 +178,13 @@ export class PacketQueue {
 
   /** Nobody will receive what is left. */
   clear(): void {
-    for (const p of this.packets) releaseRights(p.rights);
+    // Cleared first: what the rights were may be this very socket.
+    const { packets } = this;
     this.packets = [];
+    for (const p of packets) {
+      this.heap.give(costOf(p.bytes));
+      releaseRights(p.rights);
+    }
     this.length = 0;
   }
 }

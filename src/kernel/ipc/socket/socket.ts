@@ -52,7 +52,7 @@ export abstract class Socket extends BaseFile {
   readonly domain: number;
   readonly type: number;
   readonly protocol: number;
-  readonly received: PacketQueue = new PacketQueue();
+  readonly received: PacketQueue;
   readonly readQueue: WaitQueue = new WaitQueue(READABLE);
   readonly writeQueue: WaitQueue = new WaitQueue(WRITABLE);
   /** Options that only have a value, by `level << 16 | name`. */
@@ -71,6 +71,7 @@ export abstract class Socket extends BaseFile {
     const cred = sys?.task.cred ?? null;
     super(new KernelInode(kernel, SOCK_FS, S_IFSOCK | 0o777, cred), null, O_RDWR);
     this.kernel = kernel;
+    this.received = new PacketQueue(kernel.heap);
     this.domain = domain;
     this.type = type;
     this.protocol = protocol;

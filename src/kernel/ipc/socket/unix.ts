@@ -22,6 +22,7 @@ import {
   LinuxError,
   linuxError,
 } from '../../errno.ts';
+import { checkHeap } from '../../heap.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { makeNode } from '../../vfs/names.ts';
@@ -53,8 +54,6 @@ import { type Outgoing, READABLE, Socket, ucredOf, WRITABLE } from './socket.ts'
 const MAX_ADDRESS = 110;
 /** net.unix.max_dgram_qlen: one more message may wait. */
 const MAX_QUEUE = 10;
-/** What a message costs of the sender's buffer besides its bytes (skb->truesize of a small one). */
-const MESSAGE_COST = 768;
 const UNNAMED: Uint8Array = Uint8Array.of(AF_UNIX, 0);
 
 /** Names that are in use: sockets by file, and by type and abstract name. */
@@ -306,6 +305,7 @@ export class UnixDatagram extends Socket {
     if (this.fullFor(to)) {
       return this.wait(sys, to.writeQueue, message.flags, this.sendTimeout);
     }
+    checkHeap(this.kernel.heap, length);
     const bytes = new Uint8Array(length);
     message.from.take(bytes, 0, length);
     const { rights, cred } = message;
@@ -333,7 +333,7 @@ export class UnixDatagram extends Socket {
   }
 
   private get backlogCost(): number {
-    return this.received.length + this.received.count * MESSAGE_COST;
+    return this.received.cost;
   }
 
   private destination(sys: Sys, message: Outgoing): UnixDatagram {

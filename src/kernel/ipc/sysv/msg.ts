@@ -7,8 +7,10 @@
  * waits on `changed`, also to learn that the queue was removed (EIDRM).
  */
 
+import type { HeapAccount } from '../../../mmu/heap-account.ts';
 import { CAP } from '../../cred/cred.ts';
 import { E2BIG, EAGAIN, EIDRM, EINVAL, ENOMSG, ENOSYS, EPERM, linuxError } from '../../errno.ts';
+import { takeHeap } from '../../heap.ts';
 import type { Kernel } from '../../kernel.ts';
 import { Enum, Flags, HexInt, Int, Long, Ptr } from '../../syscall/args.ts';
 import { ERESTARTNOHAND, type Sys, type SyscallRow, syscall } from '../../syscall/types.ts';
@@ -42,6 +44,9 @@ const MSG_INFO = 12;
 const MSG_STAT_ANY = 13;
 const QBYTES_AT = 88;
 
+/** Of a message beside its bytes. */
+const MESSAGE_COST = 256;
+
 interface Message {
   readonly type: number;
   readonly bytes: Uint8Array;
@@ -62,6 +67,7 @@ class Queue extends IpcObject {
   }
 
   push(sys: Sys, message: Message): void {
+    takeHeap(sys.kernel.heap, MESSAGE_COST + message.bytes.length);
     this.messages.push(message);
     this.bytes += message.bytes.length;
     this.sendTime = seconds(sys.kernel);
@@ -72,9 +78,17 @@ class Queue extends IpcObject {
   take(sys: Sys, index: number): void {
     const [message] = this.messages.splice(index, 1) as [Message];
     this.bytes -= message.bytes.length;
+    sys.kernel.heap.give(MESSAGE_COST + message.bytes.length);
     this.receiveTime = seconds(sys.kernel);
     this.lastReceiver = sys.task.tgid;
     this.changed.wake();
+  }
+
+  /** The queue is gone. */
+  drop(heap: HeapAccount): void {
+    heap.give(this.bytes + this.messages.length * MESSAGE_COST);
+    this.messages.length = 0;
+    this.bytes = 0;
   }
 
   /** The index of the message that a receiver of `type` gets, or -1. */
@@ -198,6 +212,7 @@ function sysMsgctl(sys: Sys, a: { msqid: number; cmd: number; buf: number }): nu
       const queue = table.find(a.msqid);
       queue.checkOwner(cred);
       table.remove(queue);
+      queue.drop(sys.kernel.heap);
       queue.changed.wake();
       return 0;
     }

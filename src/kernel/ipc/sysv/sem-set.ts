@@ -6,7 +6,9 @@
  * negated sums of its operations since the value was last set.
  */
 
+import type { HeapAccount } from '../../../mmu/heap-account.ts';
 import { ERANGE, linuxError } from '../../errno.ts';
+import { takeHeap } from '../../heap.ts';
 import type { Process } from '../../process/process.ts';
 import type { Sys } from '../../syscall/types.ts';
 import { TASK_STATE, type Task } from '../../task.ts';
@@ -15,6 +17,9 @@ import { IpcObject, seconds, setLong } from './objects.ts';
 
 export const SEMVMX = 32767;
 export const SEM_UNDO = 0o10000;
+/** Bytes for a semaphore, and for what a process undoes. */
+const SEM_COST = 8;
+const UNDO_COST = 4;
 
 /** struct sembuf */
 export interface SemOperation {
@@ -40,9 +45,12 @@ export class SemSet extends IpcObject {
   private readonly waits = new Set<SemWait>();
   private readonly undo = new Map<Process, Int32Array>();
   private operationTime = 0;
+  private readonly heap: HeapAccount;
 
   constructor(sys: Sys, key: number, count: number, mode: number) {
+    takeHeap(sys.kernel.heap, count * SEM_COST);
     super(sys, key, mode);
+    this.heap = sys.kernel.heap;
     this.values = new Int32Array(count);
     this.pids = new Int32Array(count);
   }
@@ -67,8 +75,8 @@ export class SemSet extends IpcObject {
       undo[num] = (undo[num] as number) - op;
       if (Math.abs(undo[num] as number) > SEMVMX) throw linuxError(ERANGE);
     }
-    this.values.set(values);
     if (undoes) this.remember(process, undo);
+    this.values.set(values);
     for (const { num } of operations) this.pids[num] = process.tgid;
     this.operationTime = seconds(sys.kernel);
     if (operations.some(({ op }) => op !== 0)) this.changed.wake();
@@ -76,6 +84,7 @@ export class SemSet extends IpcObject {
   }
 
   private remember(process: Process, undo: Int32Array): void {
+    if (!this.undo.has(process)) takeHeap(this.heap, undo.length * UNDO_COST);
     this.undo.set(process, undo);
     process.semaphores ??= new Set();
     process.semaphores.add(this);
@@ -84,8 +93,10 @@ export class SemSet extends IpcObject {
   /** exit_sem(): what the process did with SEM_UNDO is taken back, as far as values allow it. */
   processEnded(process: Process): void {
     const undo = this.undo.get(process);
+    if (undo === undefined) return;
     this.undo.delete(process);
-    if (undo === undefined || this.removed) return;
+    this.heap.give(undo.length * UNDO_COST);
+    if (this.removed) return;
     undo.forEach((by, num) => {
       if (by === 0) return;
       const value = (this.values[num] as number) + by;
@@ -94,6 +105,13 @@ export class SemSet extends IpcObject {
     });
     this.operationTime = seconds(process.kernel);
     this.changed.wake();
+  }
+
+  /** IPC_RMID. */
+  drop(): void {
+    this.heap.give(this.values.length * (SEM_COST + this.undo.size * UNDO_COST));
+    for (const process of this.undo.keys()) process.semaphores?.delete(this);
+    this.undo.clear();
   }
 
   /** SETVAL and SETALL: nothing is undone beyond this. */

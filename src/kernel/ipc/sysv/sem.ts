@@ -133,6 +133,7 @@ function sysSemctl(sys: Sys, a: Control): number {
       const set = table.find(a.semid);
       set.checkOwner(cred);
       table.remove(set);
+      set.drop();
       set.changed.wake();
       return 0;
     }

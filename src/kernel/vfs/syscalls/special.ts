@@ -26,7 +26,10 @@ import { checkFlags, readPath, readShortName } from './common.ts';
 
 function inotifyInit(sys: Sys, flags: number): number {
   checkFlags(flags, O_CLOEXEC | O_NONBLOCK);
-  return sys.task.files.install(new InotifyFile(flags), (flags & O_CLOEXEC) !== 0);
+  return sys.task.files.install(
+    new InotifyFile(sys.kernel, sys.task.cred.uid, flags),
+    (flags & O_CLOEXEC) !== 0,
+  );
 }
 
 function inotifyFile(sys: Sys, fd: number): InotifyFile {
