@@ -132,6 +132,8 @@ export class Vfs {
   /** Makes what `from` names visible at `at` too; `recursive` takes the mounts below it along. */
   bind(from: VfsPath, at: VfsPath, recursive: boolean): Mount {
     const { mount, dentry } = from;
+    // One that was detached, or belongs to a file without a name (check_mnt()).
+    if (!this.isMounted(mount)) throw linuxError(EINVAL);
     const below = recursive ? this.mountsBelow(mount, dentry) : [];
     this.checkMounts(1 + below.length);
     const copy = this.attach(at, mount.fs, dentry, mount.source, mount.flags & ~MS_BIND);
