@@ -372,12 +372,12 @@ static void tcp(void) {
   show("request", read(x, buf, 100));
   write(x, "answer", 6);
   shutdown(x, SHUT_WR);
-  usleep(5000);
+  usleep(100000);
   printf("events %x\n", events_of(t));
   show("answer", read(t, buf, 100));
   show("end", read(t, buf, 100));
   close(t);
-  usleep(5000);
+  usleep(100000);
   show("end", read(x, buf, 100));
   close(x);
   close(s);
@@ -386,7 +386,7 @@ static void tcp(void) {
   close(t);
   t = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   show("refused later", connect(t, (void *)&a, sizeof a));
-  usleep(5000);
+  usleep(100000);
   printf("events %x error %d\n", events_of(t), option(t, SOL_SOCKET, SO_ERROR) == ECONNREFUSED);
   close(t);
   /* Both families. */
@@ -427,7 +427,7 @@ static void udp(void) {
   show("send", send(t, "x", 1, 0));
   close(s);
   show("to nobody", send(t, "x", 1, 0));
-  usleep(5000);
+  usleep(100000);
   printf("events %x\n", events_of(t));
   show("refused", send(t, "x", 1, 0));
   close(t);
