@@ -177,12 +177,13 @@ export class Vfs {
     return mount;
   }
 
-  /** Mounts below `dentry` of `mount`, parents first. */
+  /** Mounts below `dentry` of `mount`, however deep, parents first. */
   private mountsBelow(mount: Mount, dentry: Dentry): Mount[] {
     const found: Mount[] = [];
-    for (const m of mount.children) {
-      if (!dentry.contains(m.point!)) continue;
-      found.push(m, ...this.mountsBelow(m, m.root));
+    const todo = mountsOn(mount, dentry).reverse();
+    for (let m = todo.pop(); m !== undefined; m = todo.pop()) {
+      found.push(m);
+      for (const child of mountsOn(m, m.root).reverse()) todo.push(child);
     }
     return found;
   }
@@ -426,6 +427,11 @@ export class Vfs {
     if (factory === undefined) throw linuxError(ENODEV);
     return factory;
   }
+}
+
+/** Those of a mount's children that are on `dentry` or below. */
+function mountsOn(mount: Mount, dentry: Dentry): Mount[] {
+  return [...mount.children].filter((m) => dentry.contains(m.point!));
 }
 
 function truncateNow(sys: Sys, inode: Inode, path: VfsPath): void {

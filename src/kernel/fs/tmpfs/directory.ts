@@ -205,14 +205,17 @@ export class TmpDirectory extends TmpInode {
     }
   }
 
-  /** The file system is gone: so is all that is in here. */
+  /** The file system is gone: so is all that is in here, however deep. */
   dispose(): void {
-    for (const [name, { inode }] of this.entries) {
-      this.remove(name);
-      if (inode instanceof TmpDirectory) inode.dispose();
-      else inode.unlinked(1);
+    const todo: TmpDirectory[] = [this];
+    for (let dir = todo.pop(); dir !== undefined; dir = todo.pop()) {
+      for (const [name, { inode }] of dir.entries) {
+        dir.remove(name);
+        if (inode instanceof TmpDirectory) todo.push(inode);
+        else inode.unlinked(1);
+      }
+      dir.unlinked(dir.nlink);
     }
-    this.unlinked(this.nlink);
   }
 
   private insert(name: string, inode: TmpInode): void {
