@@ -61,13 +61,14 @@ export class Cgroup {
     for (let at: Cgroup | null = this; at !== null; at = at.parent) yield at;
   }
 
-  /** Takes a process from the group that it is in. */
+  /** Takes a process from the group that it is in. Counted here first: groups above both are never empty meanwhile. */
   take(process: Process): void {
-    if (process.cgroup === this && this.members.has(process)) return;
-    process.cgroup.leave(process);
+    if (this.members.has(process)) return;
+    const from = process.cgroup;
     this.members.add(process);
     process.cgroup = this;
     this.count(1);
+    if (from !== this) from.leave(process);
     setFrozen(process, this.frozen);
   }
 
