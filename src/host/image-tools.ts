@@ -56,17 +56,21 @@ export function listPath(fs: FileSystem, path: string): ListedFile[] {
   const inode = resolvePath(fs, path);
   const name = components(path).pop() ?? '/';
   if ((inode.mode & S_IFMT) !== S_IFDIR) return [describe(name, inode)];
-  const names: string[] = [];
-  inode.readdir(0, (e) => {
-    if (e.name !== '.' && e.name !== '..') names.push(e.name);
-    return true;
-  });
-  names.sort();
-  return names.map((n) => {
+  return namesIn(inode).map((n) => {
     const child = inode.lookup(n);
     if (child === null) throw linuxError(ENOENT);
     return describe(n, child);
   });
+}
+
+/** The names of a directory's entries without '.' and '..', in order. */
+export function namesIn(dir: Inode): string[] {
+  const names: string[] = [];
+  dir.readdir(0, (e) => {
+    if (e.name !== '.' && e.name !== '..') names.push(e.name);
+    return true;
+  });
+  return names.sort();
 }
 
 function describe(name: string, inode: Inode): ListedFile {

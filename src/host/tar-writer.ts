@@ -18,7 +18,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from '../kernel/vfs/types.ts';
-import { readPieces } from './image-tools.ts';
+import { namesIn, readPieces } from './image-tools.ts';
 
 const BLOCK = 512;
 const NAME_BYTES = 100;
@@ -63,6 +63,7 @@ class TarWriter {
   private readonly options: TarWriterOptions;
   /** First names of files that have several. */
   private readonly linked = new Map<number, string>();
+  private readonly directories = new Set<number>();
   private count = 0;
   private written = 0;
 
@@ -72,7 +73,11 @@ class TarWriter {
 
   *entries(dir: Inode, prefix: string, depth: number): Generator<Uint8Array> {
     if (depth > MAX_DEPTH) throw new Error(`${prefix}: too many nested directories`);
-    for (const name of namesOf(dir)) {
+    // A damaged image's directory may be in itself, or in two.
+    if (this.directories.has(dir.ino))
+      throw new Error(`${prefix}: a directory for the second time`);
+    this.directories.add(dir.ino);
+    for (const name of namesIn(dir)) {
       const inode = dir.lookup(name);
       if (inode === null) continue;
       const path = `${prefix}${name}`;
@@ -138,15 +143,6 @@ class TarWriter {
 
 function isDirectory(inode: Inode): boolean {
   return (inode.mode & S_IFMT) === S_IFDIR;
-}
-
-function namesOf(dir: Inode): string[] {
-  const names: string[] = [];
-  dir.readdir(0, (e) => {
-    if (e.name !== '.' && e.name !== '..') names.push(e.name);
-    return true;
-  });
-  return names.sort();
 }
 
 function padding(length: number): Uint8Array {
