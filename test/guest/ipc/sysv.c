@@ -1,5 +1,6 @@
 /* System V shared memory, semaphores and message queues. */
 #include "../contract.h"
+#include "asleep.h"
 
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -7,18 +8,6 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <time.h>
-
-/* Waits until a child sleeps in its system call. */
-static void until_asleep(pid_t pid) {
-  char path[64], state = 0;
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  while (state != 'S') {
-    FILE *f = fopen(path, "r");
-    if (f == NULL || fscanf(f, "%*d %*s %c", &state) != 1) exit(97);
-    fclose(f);
-    usleep(1000);
-  }
-}
 
 union semun {
   int val;

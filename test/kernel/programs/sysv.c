@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../guest/ipc/asleep.h"
+
 static key_t key;
 
 static long show(const char *what, long r) {
@@ -190,7 +192,8 @@ static void semaphores(void) {
   if (one == 0) _exit(op(id, 0, -3, 0) == 0 ? 3 : errno);
   pid_t two = start();
   if (two == 0) _exit(op(id, 1, 0, 0) == 0 ? 4 : errno);
-  usleep(50000);
+  until_asleep(one);
+  until_asleep(two);
   semaphores_are("two wait", id);
   op(id, 0, 1, 0);
   usleep(20000);
@@ -236,7 +239,7 @@ static void semaphores(void) {
   show("with a signal", op(id, 1, -5, 0));
   one = start();
   if (one == 0) _exit(op(id, 1, -5, 0) < 0 ? errno : 0);
-  usleep(50000);
+  until_asleep(one);
   show("remove", semctl(id, 0, IPC_RMID));
   printf("waiter: %s\n", strerror(finish(one)));
   show("gone", op(id, 0, 1, 0));
@@ -298,7 +301,7 @@ static void messages(void) {
   queue_is("full", id);
   pid_t pid = start();
   if (pid == 0) _exit(send_text(id, 7, "waited", 0) == 0 ? 8 : errno);
-  usleep(50000);
+  until_asleep(pid);
   show("receive much", msgrcv(id, large, 8192, 1, 0));
   show("sender", finish(pid));
   receive("what it sent", id, 100, 7, 0);
@@ -311,7 +314,7 @@ static void messages(void) {
   show("no room", send_text(id, 1, "x", IPC_NOWAIT));
   pid = start();
   if (pid == 0) _exit(msgrcv(id, large, 100, 3, 0) < 0 ? errno : 0);
-  usleep(50000);
+  until_asleep(pid);
   show("remove", msgctl(id, IPC_RMID, 0));
   printf("waiter: %s\n", strerror(finish(pid)));
   queue_is("gone", id);
