@@ -19,6 +19,9 @@ else {
   test('directories of a tmpfs that is unmounted', () => {
     assert.is(run('directories', '20000'), 'mount: 0\numount: 0\n');
   });
+  test('sockets in messages that wait in sockets', () => {
+    assert.is(run('sockets', '20000'), 'close: 0\n');
+  });
   test('mounts that are bound as a whole, and detached', () => {
     assert.is(run('mounts', '4900'), 'mount: 0\nbind: 0\ndetach: 0\numount: 0\n');
   });

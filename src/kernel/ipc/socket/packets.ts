@@ -189,8 +189,21 @@ export class PacketQueue {
   }
 }
 
+/** Descriptions to release; not empty only within releaseRights(). */
+const unreleased: OpenFile[] = [];
+let releasing = false;
+
+/** The last release of a socket releases what waits in it: one after the other, since such chains can be long. */
 export function releaseRights(rights: readonly OpenFile[] | null): void {
-  if (rights !== null) for (const file of rights) file.release();
+  if (rights === null) return;
+  for (const file of rights) unreleased.push(file);
+  if (releasing) return;
+  releasing = true;
+  try {
+    for (let file = unreleased.pop(); file !== undefined; file = unreleased.pop()) file.release();
+  } finally {
+    releasing = false;
+  }
 }
 
 function sameCred(a: Ucred | null, b: Ucred | null): boolean {
