@@ -110,7 +110,10 @@ export class Terminal {
 
   /** Empties the screen at a shell's prompt. */
   async clear(prompt: string): Promise<void> {
-    this.line('clear');
+    // Where the prompt is alone already, only its line with the command tells that there is something to wait for.
+    this.type('clear');
+    await this.until((lines) => lines.at(-1)?.endsWith(`${prompt.trimEnd()} clear`) === true);
+    this.press('Enter');
     await this.until((lines) => lines.length === 1 && lines[0] === prompt.trimEnd());
   }
 
