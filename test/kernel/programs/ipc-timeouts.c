@@ -147,6 +147,8 @@ static void interrupted(int limited) {
   pid_t pid = fork();
   if (pid == 0) {
     close(s[0]);
+    // What has a limit ends without this process, however late the signals come.
+    if (limited) pause();
     usleep(80000);
     _exit(0);
   }
@@ -159,6 +161,7 @@ static void interrupted(int limited) {
   setitimer(ITIMER_REAL, &soon, 0);
   r = read(s[0], &c, 1);
   printf("read with a signal: %s\n", r < 0 ? strerror(errno) : "done");
+  if (limited) kill(pid, SIGKILL);
   waitpid(pid, 0, 0);
   close(s[0]);
 }
