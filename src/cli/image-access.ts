@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { SingleBar } from 'cli-progress';
+import { ExportError } from '../host/node/export-directory.ts';
 import { FileBlockDevice } from '../host/node/file-block-device.ts';
 import { ImportError } from '../host/node/import-directory.ts';
 import { errnoMessage, LinuxError } from '../kernel/errno.ts';
@@ -22,8 +23,9 @@ export function explain<T>(path: string, action: () => T): T {
 
 export function asUserError(path: string, error: unknown): unknown {
   if (error instanceof UserError || !(error instanceof Error)) return error;
-  if (error instanceof ImportError || error instanceof TarError)
-    return new UserError(error.message);
+  const named =
+    error instanceof ImportError || error instanceof ExportError || error instanceof TarError;
+  if (named) return new UserError(error.message);
   if (error instanceof Ext4ImageError) return new UserError(`${path}: ${error.message}`);
   if (error instanceof LinuxError) return new UserError(`${path}: ${errnoMessage(error.errno)}`);
   const { code } = error as NodeJS.ErrnoException;

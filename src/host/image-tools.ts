@@ -6,6 +6,7 @@
  */
 
 import { EISDIR, ELOOP, ENOENT, ENOTDIR, linuxError } from '../kernel/errno.ts';
+import type { Ext4Inode } from '../kernel/fs/ext4/inode.ts';
 import { BufferSink, BufferSource } from '../kernel/vfs/transfer.ts';
 import type { FileSystem, Inode, Stat } from '../kernel/vfs/types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../kernel/vfs/types.ts';
@@ -61,6 +62,16 @@ export function listPath(fs: FileSystem, path: string): ListedFile[] {
     if (child === null) throw linuxError(ENOENT);
     return describe(n, child);
   });
+}
+
+/** The last component of a path; '' if that says no name of its own ('/', '.', '..'). */
+export function lastName(path: string): string {
+  const name =
+    path
+      .split('/')
+      .filter((part) => part !== '')
+      .pop() ?? '';
+  return name === '.' || name === '..' ? '' : name;
 }
 
 /** The names of a directory's entries without '.' and '..', in order. */
@@ -134,14 +145,42 @@ export function appendPiece(inode: Inode, offset: number, bytes: Uint8Array): vo
   inode.setattr({ size: offset + bytes.length });
 }
 
-/** Makes a regular file, replacing a file of that name. */
-export function makeFile(dir: Inode, name: string, mode: number, uid: number, gid: number): Inode {
-  const old = dir.lookup(name);
-  if (old !== null) {
-    if ((old.mode & S_IFMT) === S_IFDIR) throw linuxError(EISDIR);
-    dir.unlink(name);
+/**
+ * Makes a regular file and lets `fill` write it. It gets its name, and replaces a file of that name,
+ * when it is complete: what does not fit leaves nothing behind and the old file as it was.
+ */
+export function makeFile(
+  dir: Inode,
+  name: string,
+  owner: { readonly mode: number; readonly uid: number; readonly gid: number },
+  fill: (file: Inode) => void,
+): Inode {
+  const mode = S_IFREG | (owner.mode & 0o7777);
+  // Images are ext4.
+  const file = (dir as Ext4Inode).tmpfile(mode, owner.uid, owner.gid) as Ext4Inode;
+  file.retain();
+  try {
+    fill(file);
+    file.forgetPages();
+    giveName(dir, name, file);
+  } finally {
+    file.release();
   }
-  return dir.create(name, S_IFREG | (mode & 0o7777), uid, gid, 0);
+  return file;
+}
+
+/** Names `file`; a file that has the name loses it in the same operation. */
+function giveName(dir: Inode, name: string, file: Inode): void {
+  const old = dir.lookup(name);
+  if (old === null) {
+    dir.link(name, file);
+    return;
+  }
+  if ((old.mode & S_IFMT) === S_IFDIR) throw linuxError(EISDIR);
+  let temporary = `.kevlar-jit-${file.ino}`;
+  while (dir.lookup(temporary) !== null) temporary += '_';
+  dir.link(temporary, file);
+  dir.rename(temporary, dir, name, 0);
 }
 
 /** The directory `path`, made with its parents if missing. */

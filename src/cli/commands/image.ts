@@ -27,6 +27,7 @@ import { importTar } from '../../kernel/fs/tar.ts';
 import { UserError } from '../errors.ts';
 import { atPath, explain, now, random, withBar, withImage } from '../image-access.ts';
 import { parseSize } from '../values.ts';
+import { COPY_HELP, copy } from './image-cp.ts';
 import { exportTree } from './image-export.ts';
 
 const EXAMPLES = `
@@ -35,6 +36,8 @@ Examples:
   kevlar-jit image create alpine.ext4 --size 512M --from alpine-minirootfs.tar.gz
   kevlar-jit image import disk.ext4 ./files --to /root
   kevlar-jit image export disk.ext4 home.tar.gz --from /home
+  kevlar-jit image cp -r ./src notes.txt disk.ext4:/root
+  kevlar-jit image cp disk.ext4:/etc/passwd .
   kevlar-jit image ls -l disk.ext4 /etc
   kevlar-jit image cat disk.ext4 /etc/os-release
   kevlar-jit image check disk.ext4`;
@@ -74,6 +77,14 @@ export function imageCommand(): Command {
     .option('--from <path>', 'directory in the image', '/')
     .option('-f, --force', 'replace a file that exists')
     .action(exportTree);
+  image
+    .command('cp')
+    .usage('[options] SOURCE... DESTINATION')
+    .description('copy files into an image or out of it')
+    .argument('<path...>', 'paths; those in an image are written IMAGE:/PATH')
+    .option('-r, --recursive', 'copy directories, and symbolic links as such')
+    .addHelpText('after', COPY_HELP)
+    .action(copy);
   image
     .command('ls')
     .description('list a directory of an image')

@@ -73,8 +73,9 @@ function convert(st: fs.BigIntStats): HostStat {
   };
 }
 
-function seconds(t: Timespec): number {
-  return t.sec + t.nsec / 1e9;
+/** As text: Node takes a negative number for the current time. */
+function seconds(t: Timespec): string {
+  return String(t.sec + t.nsec / 1e9);
 }
 
 interface CheckedPath {
@@ -272,6 +273,13 @@ export class NodeHostDirectory implements HostDirectoryPort {
     const st = convert(host(() => fs.lstatSync(path, { bigint: true })));
     const { atime = st.atime, mtime = st.mtime } = attr;
     host(() => fs.lutimesSync(path, seconds(atime), seconds(mtime)));
+  }
+
+  /** Changes the owner of an entry, links included, which needs the host's permission. */
+  changeOwner(dir: HostHandle, name: string, uid: number, gid: number): void {
+    this.checkWrite();
+    const path = this.at(dir, name);
+    host(() => fs.lchownSync(path, uid, gid));
   }
 
   /** chmod(2) follows links, so the object is opened first. */

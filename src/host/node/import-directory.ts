@@ -5,6 +5,7 @@
 
 import {
   closeSync,
+  constants,
   lstatSync,
   openSync,
   readdirSync,
@@ -37,6 +38,7 @@ export interface ImportCounts {
 }
 
 const CHUNK = 1 << 18;
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 const SLASH = Buffer.from('/');
 
 /** Entries below a directory, for a progress bar. */
@@ -62,40 +64,56 @@ function join(dir: Buffer, name: Buffer): Buffer {
   return Buffer.concat([dir, SLASH, name]);
 }
 
+export interface ImportOptions {
+  /** Called after each entry, with how many there were. */
+  readonly onEntry?: (done: number) => void;
+  /** Called after each piece of a file. */
+  readonly onBytes?: (length: number) => void;
+  /** The image itself, which cannot be copied into itself. */
+  readonly image?: { readonly dev: number; readonly ino: number };
+}
+
 /** Copies what is in directory `path` into `into`. */
 export function importDirectory(
   path: string,
   into: Inode,
   onEntry: (done: number) => void = () => {},
 ): ImportCounts {
-  const importer = new Importer(onEntry);
+  const importer = new Importer({ onEntry });
   importer.copyEntries(Buffer.from(path), into);
   return importer;
 }
 
-class Importer {
+/** Copies files, one after the other: names of the same file stay hard links. */
+export class Importer {
   entries = 0;
   bytes = 0;
-  private readonly onEntry: (done: number) => void;
+  private readonly options: ImportOptions;
   /** Copied files with several links, by device and inode. */
   private readonly copied = new Map<string, Inode>();
   private readonly buffer = Buffer.alloc(CHUNK);
 
-  constructor(onEntry: (done: number) => void) {
-    this.onEntry = onEntry;
+  constructor(options: ImportOptions) {
+    this.options = options;
   }
 
+  /** Copies what is in directory `path` into `into`. */
   copyEntries(path: Buffer, into: Inode): void {
     for (const name of readdirSync(path, { encoding: 'buffer' })) {
-      const child = join(path, name);
-      try {
-        this.copy(child, name.toString('latin1'), into);
-      } catch (error) {
-        if (!(error instanceof LinuxError)) throw error;
-        throw new ImportError(`${child.toString()}: ${errnoMessage(error.errno)}`);
-      }
-      this.onEntry(++this.entries);
+      this.copyEntry(join(path, name), name.toString('latin1'), into);
     }
+  }
+
+  /** Copies the file or directory `path` to `name` in `into`. */
+  copyEntry(path: Buffer, name: string, into: Inode): void {
+    try {
+      this.copy(path, name, into);
+    } catch (error) {
+      if (!(error instanceof LinuxError)) throw error;
+      const reason = errnoMessage(error.errno);
+      throw new ImportError(`${path.toString()}: cannot be copied into the image: ${reason}`);
+    }
+    this.options.onEntry?.(++this.entries);
   }
 
   private copy(path: Buffer, name: string, into: Inode): void {
@@ -105,6 +123,7 @@ class Importer {
     const key = `${info.dev}:${info.ino}`;
     const known = info.nlink > 1 ? this.copied.get(key) : undefined;
     if (known !== undefined) {
+      if (into.lookup(name) === known) return;
       this.replace(into, name);
       into.link(name, known);
       return;
@@ -135,9 +154,11 @@ class Importer {
         return into.create(name, info.mode, uid, gid, 0);
       }
       case S_IFREG: {
-        const file = makeFile(into, name, info.mode, uid, gid);
-        this.copyData(path, file, info.size);
-        return file;
+        const { image } = this.options;
+        if (image?.ino === info.ino && image.dev === info.dev) {
+          throw new ImportError(`${path.toString()}: the image cannot be copied into itself`);
+        }
+        return makeFile(into, name, info, (file) => this.copyData(path, file, info.size));
       }
       case S_IFLNK:
         this.replace(into, name);
@@ -155,7 +176,7 @@ class Importer {
 
   /** Pieces of zeros become holes. */
   private copyData(path: Buffer, file: Inode, size: number): void {
-    const fd = openSync(path, 'r');
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       let at = 0;
       while (at < size) {
@@ -165,6 +186,7 @@ class Importer {
         if (!piece.every((b) => b === 0)) appendPiece(file, at, piece);
         at += n;
         this.bytes += n;
+        this.options.onBytes?.(n);
       }
       if (file.size < at) file.setattr({ size: at });
     } finally {

@@ -375,6 +375,14 @@ export class Ext4Inode extends BaseInode implements PageData {
     this.cache?.sync();
   }
 
+  /** Writes dirty pages back and forgets all of them: who copies whole trees needs them once. */
+  forgetPages(): void {
+    if (!this.fs.readOnly) this.cache?.sync();
+    this.cache?.dispose();
+    this.cache = null;
+    this.fs.cached.delete(this);
+  }
+
   private mustBeDirectory(): void {
     if (!this.isDirectory) throw linuxError(ENOTDIR);
   }
