@@ -15,10 +15,14 @@ import {
   mustBeClean,
   names,
   readFile,
+  smallTransactions,
   walk,
   withTools,
   writeFile,
 } from './tools.ts';
+
+const COLLAPSE = 8;
+const INSERT = 32;
 
 const test = suite('ext4 power cuts');
 const tooled = withTools(test);
@@ -76,6 +80,16 @@ function afterCut(
   return disk;
 }
 
+/** Puts blocks in and takes them out again, so that the file is as it was. */
+function moveRanges(f: Ext4Inode, i: number): void {
+  if (f.size <= 1024) return;
+  f.fallocate(INSERT, 1024, ((i % 3) + 1) * 1024);
+  f.fallocate(INSERT, 0, 2048);
+  if (i % 2 === 0) f.fsync(false);
+  f.fallocate(COLLAPSE, 0, 2048);
+  f.fallocate(COLLAPSE, 1024, ((i % 3) + 1) * 1024);
+}
+
 tooled('at any write, every synced file is there and the image is clean', () => {
   const base = new MemoryBlockDevice(8 << 20);
   createExt4(base, { blockSize: 1024, blank: true });
@@ -91,6 +105,7 @@ tooled('at any write, every synced file is there and the image is clean', () => 
     files.push(name);
     if (i % 4 === 3) dir.unlink(files.splice(files.length - 3, 1)[0]!);
     if (i % 5 === 4) dir.rename(files[0]!, dir, files[0]!, 0);
+    moveRanges(f, i);
     f.fsync(false);
     marks.push({ at: device.log.length, files: [...files] });
   }
@@ -110,6 +125,90 @@ tooled('at any write, every synced file is there and the image is clean', () => 
       again.close();
       if (cut % (step * 6) === 0) mustBeClean(disk);
     }
+  }
+});
+
+/** The numbers at the start of the blocks of a file that are not holes; nothing else is in it. */
+function numbersIn(f: Ext4Inode): number[] {
+  const data = readFile(f);
+  const words = new DataView(data.buffer, data.byteOffset);
+  const out: number[] = [];
+  for (let at = 0; at + 4 <= data.length; at += 1024) {
+    const word = words.getUint32(at, true);
+    if (word !== 0) out.push(word);
+    assert.ok(
+      data.subarray(at + 4, at + 1024).every((b) => b === 0),
+      `block ${at / 1024}`,
+    );
+  }
+  return out;
+}
+
+tooled('a move cut off leaves every block of the file, in order, and shows no others', () => {
+  const blocks = 3000;
+  const base = new MemoryBlockDevice(8 << 20);
+  createExt4(base, { blockSize: 1024, blank: true });
+  const first = Ext4FileSystem.open(base);
+  // What a block must not show: the content of a file that has gone.
+  const old = first.root.create('old', 0o100644, 0, 0, 0) as Ext4Inode;
+  writeFile(old, 0, new Uint8Array(5 << 20).fill(0xee));
+  first.sync();
+  first.root.unlink('old');
+  first.sync();
+  const made = first.root.create('f', 0o100644, 0, 0, 0) as Ext4Inode;
+  // Every other one later, which splits leaves: more of them move.
+  for (const from of [0, 1]) {
+    for (let i = from; i < blocks; i += 2) {
+      writeFile(made, i * 2048, Uint8Array.of((i + 1) & 0xff, (i + 1) >> 8, 0, 0));
+    }
+    first.sync();
+  }
+  // Something behind the end in the last block.
+  writeFile(made, made.size, new Uint8Array(1020).fill(0xdd));
+  first.sync();
+  made.setattr({ size: (blocks - 1) * 2048 + 4 });
+  first.close();
+  const all = Array.from({ length: blocks }, (_, i) => i + 1);
+  const kept = all.filter((n) => n <= 50 || n > 150);
+  for (const [mode, offset, length] of [
+    [INSERT, 51, 300],
+    [COLLAPSE, 100, 200],
+  ] as const) {
+    const device = new RecordingDevice(copyOf(base));
+    const fs = Ext4FileSystem.open(device);
+    smallTransactions(fs);
+    const f = walk(fs, 'f');
+    const { size } = f;
+    const start = device.log.length;
+    f.fallocate(mode, offset * 1024, length * 1024);
+    const flushes = device.log.slice(start).filter((entry) => entry === 'flush').length;
+    assert.ok(flushes >= 8, `${flushes} flushes: one transaction only`);
+    f.fsync(false);
+    const { log } = device;
+    const step = Math.max(1, Math.floor(log.length / 25));
+    for (let cut = 0; cut <= log.length; cut += step) {
+      const disk = afterCut(base, log, cut, cut);
+      const again = Ext4FileSystem.open(disk);
+      const found = walk(again, 'f');
+      const numbers = numbersIn(found);
+      const removed = all.filter((n) => !numbers.includes(n));
+      assert.equal(
+        numbers,
+        all.filter((n) => !removed.includes(n)),
+        `cut ${cut}`,
+      );
+      if (mode === INSERT) assert.equal(removed, [], `cut ${cut}`);
+      else
+        assert.ok(
+          removed.every((n) => !kept.includes(n)),
+          `cut ${cut}: ${removed}`,
+        );
+      assert.ok([size, size + length * 1024, size - length * 1024].includes(found.size));
+      again.close();
+      mustBeClean(disk);
+    }
+    assert.equal(numbersIn(f), mode === INSERT ? all : kept);
+    fs.close();
   }
 });
 

@@ -117,6 +117,9 @@ function change(fs: Ext4FileSystem): void {
     root.rename('link', dir, 'moved', 0);
   });
   allow(() => root.create('sub', 0o040755, 0, 0, 0));
+  // Out with a range, in with one.
+  allow(() => walk(fs, 'pieces').fallocate(8, 16384, 32768));
+  allow(() => walk(fs, 'pieces').fallocate(32, 4096, 65536));
   allow(() => walk(fs, 'pieces').setattr({ size: 1000 }));
   allow(() => root.unlink('pieces'));
   allow(() => fs.close());

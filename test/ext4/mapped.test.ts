@@ -1,4 +1,7 @@
-/** Stores through mappings of an ext4 file take their blocks at once: stat(2) counts them, and a full disk is SIGBUS. */
+/**
+ * Mappings of ext4 files: stores take their blocks at once, so that stat(2) counts them and a full disk is SIGBUS;
+ * ranges that fallocate(2) moves are seen at once.
+ */
 
 import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +28,7 @@ const EXT4_SUPER_MAGIC = 0xef53;
 
 const test = suite('mapped ext4 files');
 
-function run(args: readonly string[]): string {
+function run(program: string, args: readonly string[]): string {
   const device = new MemoryBlockDevice(8 * MIB);
   createExt4(device, { blockSize: 4096, blank: true });
   const log: string[] = [];
@@ -36,7 +39,7 @@ function run(args: readonly string[]): string {
     audit: AUDIT,
   });
   const fs = mountAll(machine, { kind: 'image', device, save: true });
-  putFile(machine, '/bin/program', readBinary(compile('mapped-blocks')));
+  putFile(machine, '/bin/program', readBinary(compile(program)));
   const { output, code } = runInMachine(machine, '/bin/program', args, {}, log);
   assert.is(code, 0, output);
   fs.sync();
@@ -46,19 +49,23 @@ function run(args: readonly string[]): string {
 
 if (!haveCompiler('musl-gcc')) test.skip('all', 'musl-gcc is not installed');
 else {
-  const counted = 'blocks are counted when a page is stored to, as natively';
-  if (statfsSync(tmpdir()).type !== EXT4_SUPER_MAGIC) {
-    test.skip(counted, 'temporary files are not on ext4 here');
-  } else {
-    test(counted, () => {
+  for (const [name, program] of [
+    ['blocks are counted when a page is stored to, as natively', 'mapped-blocks'],
+    ['ranges are moved and refused as natively', 'shifted'],
+  ] as const) {
+    if (statfsSync(tmpdir()).type !== EXT4_SUPER_MAGIC) {
+      test.skip(name, 'temporary files are not on ext4 here');
+      continue;
+    }
+    test(name, () => {
       inTemp((dir) => {
-        const native = runNative(compile('mapped-blocks'), [join(dir, 'file')]);
-        assert.is(run(['/file']), native.output);
+        const native = runNative(compile(program), [join(dir, 'file')]);
+        assert.is(run(program, ['/file']), native.output);
       });
     });
   }
   test('a store that the disk has no room for is SIGBUS, and the image stays clean', () => {
-    const output = run(['/file', '16']);
+    const output = run('mapped-blocks', ['/file', '16']);
     assert.match(output, /\nSIGBUS, when it was full\nwrite: -1\n$/);
   });
 }

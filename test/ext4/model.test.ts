@@ -91,7 +91,11 @@ function mustFail(errno: number, expected: readonly number[]): void {
   assert.ok(expected.includes(errno), `errno ${errno}, expected ${expected.join(' or ')}`);
 }
 
+const EINVAL = 22;
 const ENOSPC = 28;
+const BLOCK = 1024;
+const COLLAPSE = 8;
+const INSERT = 32;
 
 const createArb = fc.tuple(nat, number, fc.constantFrom('file', 'file', 'file', 'dir', 'link')).map(
   ([where, n, kind]): Operation =>
@@ -178,6 +182,42 @@ const fallocateArb = fc
         // Zeroing may have got half way when space runs out; the model follows what is there.
         if (errno === ENOSPC) file.data = readFile(inode.lookup(name) as Ext4Inode);
         mustFail(errno, [0, ENOSPC]);
+      },
+  );
+
+/** Whole blocks go out of a file, or holes of whole blocks into it. */
+const moveArb = fc
+  .tuple(
+    nat,
+    number,
+    fc.constantFrom(COLLAPSE, INSERT),
+    fc.nat(99),
+    fc.integer({ min: 1, max: 40 }),
+  )
+  .map(
+    ([where, n, mode, block, count]): Operation =>
+      (state) => {
+        const { dir, inode } = pick(state, where);
+        const name = someEntry(dir, n);
+        const file = dir.children.get(name);
+        if (file === undefined || file.kind !== 'file') return;
+        const size = file.data.length;
+        // Mostly inside the file.
+        const offset = (n % 5 === 0 ? block : block % Math.ceil((size + 1) / BLOCK)) * BLOCK;
+        const length = count * BLOCK;
+        const errno = attempt(
+          () => inode.lookup(name)!.fallocate(mode, offset, length),
+          () => {
+            const change = mode === COLLAPSE ? -length : length;
+            const moved = new Uint8Array(size + change);
+            moved.set(file.data.subarray(0, offset));
+            if (mode === COLLAPSE) moved.set(file.data.subarray(offset + length), offset);
+            else moved.set(file.data.subarray(offset), offset + length);
+            file.data = moved;
+          },
+        );
+        const outside = mode === COLLAPSE ? offset + length >= size : offset >= size;
+        mustFail(errno, outside ? [EINVAL] : [0, ENOSPC]);
       },
   );
 
@@ -323,6 +363,7 @@ const operation = fc.oneof(
   { weight: 5, arbitrary: writeArb },
   { weight: 2, arbitrary: truncateArb },
   { weight: 2, arbitrary: fallocateArb },
+  { weight: 2, arbitrary: moveArb },
   { weight: 3, arbitrary: removeArb },
   { weight: 2, arbitrary: linkArb },
   { weight: 4, arbitrary: renameArb },
@@ -334,7 +375,7 @@ test('random operations', () => {
   const sequences = fc.array(operation, { minLength: 60, maxLength: 300, size: 'max' });
   const property = fc.property(fc.constantFrom(...IMAGE_BYTES), sequences, (size, operations) => {
     const device = new MemoryBlockDevice(size);
-    createExt4(device, { blockSize: 1024, inodes: 128, blank: true, reservedPercent: 0 });
+    createExt4(device, { blockSize: BLOCK, inodes: 128, blank: true, reservedPercent: 0 });
     const state: State = { fs: open(device), device, root: node('dir'), dirs: [] };
     for (const op of operations) op(state);
     compare(state.fs.root, state.root);

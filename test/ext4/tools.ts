@@ -4,13 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EINVAL, ENOENT, linuxError } from '../../src/kernel/errno.ts';
+import { EINVAL, ENOENT, LinuxError, linuxError } from '../../src/kernel/errno.ts';
 import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import type { Ext4Pages } from '../../src/kernel/fs/ext4/file-pages.ts';
-import type { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
+import { Ext4FileSystem, type Ext4Options } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import type { BlockDevice } from '../../src/kernel/ports.ts';
-import type { IoSink, IoSource } from '../../src/kernel/vfs/types.ts';
+import { type IoSink, type IoSource, S_IFREG } from '../../src/kernel/vfs/types.ts';
 import { assert, type Test } from '../lib/suite.ts';
 
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
@@ -156,3 +156,53 @@ export function names(inode: Ext4Inode): string[] {
 
 export const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 export const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
+
+/** An image in memory that mke2fs has made. */
+export function fresh(sizeMib: number, args: readonly string[]): MemoryBlockDevice {
+  return inTemp((dir) => {
+    mke2fs(join(dir, 'image'), sizeMib, args);
+    return load(join(dir, 'image'));
+  });
+}
+
+/** Mounts it; every complaint but that of a replayed journal is an error. */
+export function open(device: MemoryBlockDevice, options: Ext4Options = {}): Ext4FileSystem {
+  let ticks = 0;
+  return Ext4FileSystem.open(device, {
+    now: () => ({ sec: 1_700_000_000 + ticks++, nsec: 123_456_789 }),
+    log: (line) => {
+      if (!/journal replayed/.test(line)) throw new Error(line);
+    },
+    ...options,
+  });
+}
+
+export function touch(dir: Ext4Inode, name: string): Ext4Inode {
+  return dir.create(name, S_IFREG | 0o644, 0, 0, 0) as Ext4Inode;
+}
+
+/** Bytes that differ from place to place. */
+export function pattern(length: number, seed: number): Uint8Array {
+  const out = new Uint8Array(length);
+  for (let i = 0, x = seed + 1; i < length; i++) {
+    x = (Math.imul(x, 1103515245) + 12345) >>> 0;
+    out[i] = x >>> 16;
+  }
+  return out;
+}
+
+/** The errno that `body` fails with, or 0. */
+export function errnoOf(body: () => void): number {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof LinuxError) return error.errno;
+    throw error;
+  }
+  return 0;
+}
+
+/** As if the journal were so small that an operation is crowded by eight blocks. */
+export function smallTransactions(fs: Ext4FileSystem): void {
+  Object.defineProperty(fs.volume.journal, 'capacity', { value: 32 });
+}

@@ -5,9 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENOSPC, LinuxError } from '../../src/kernel/errno.ts';
-import type { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
-import { Ext4FileSystem, type Ext4Options } from '../../src/kernel/fs/ext4/fs.ts';
+import { ENOSPC } from '../../src/kernel/errno.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import {
   S_IFBLK,
@@ -21,15 +19,18 @@ import { Machine as VfsMachine, type User as VfsUser } from '../kernel/vfs/harne
 import { assert, suite } from '../lib/suite.ts';
 import {
   bytesOf,
+  errnoOf,
+  fresh,
   inTemp,
   latin1,
-  load,
-  mke2fs,
   mustBeClean,
   names,
+  open,
+  pattern,
   readFile,
   store,
   tool,
+  touch,
   walk,
   withTools,
   writeFile,
@@ -52,49 +53,8 @@ const LAYOUTS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-function fresh(sizeMib: number, args: readonly string[]): MemoryBlockDevice {
-  return inTemp((dir) => {
-    mke2fs(join(dir, 'image'), sizeMib, args);
-    return load(join(dir, 'image'));
-  });
-}
-
-function open(device: MemoryBlockDevice, options: Ext4Options = {}): Ext4FileSystem {
-  let ticks = 0;
-  return Ext4FileSystem.open(device, {
-    now: () => ({ sec: 1_700_000_000 + ticks++, nsec: 123_456_789 }),
-    log: (line) => {
-      if (!/journal replayed/.test(line)) throw new Error(line);
-    },
-    ...options,
-  });
-}
-
-function touch(dir: Ext4Inode, name: string): Ext4Inode {
-  return dir.create(name, S_IFREG | 0o644, 0, 0, 0) as Ext4Inode;
-}
-
 function mkdir(dir: Ext4Inode, name: string): Ext4Inode {
   return dir.create(name, S_IFDIR | 0o755, 0, 0, 0) as Ext4Inode;
-}
-
-function pattern(length: number, seed: number): Uint8Array {
-  const out = new Uint8Array(length);
-  for (let i = 0, x = seed + 1; i < length; i++) {
-    x = (Math.imul(x, 1103515245) + 12345) >>> 0;
-    out[i] = x >>> 16;
-  }
-  return out;
-}
-
-function errnoOf(body: () => void): number {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof LinuxError) return error.errno;
-    throw error;
-  }
-  return 0;
 }
 
 for (const [name, args] of Object.entries(LAYOUTS)) {
@@ -442,47 +402,6 @@ tooled('an open file without a name lives until it is released, and leaks nothin
   fs.root.unlink('named');
   fs.close();
   assert.equal(fs.statfs(), before);
-});
-
-tooled('fallocate: reserves, keeps the size, punches, zeroes', () => {
-  const device = fresh(16, ['-t', 'ext4', '-b', '4096']);
-  let fs = open(device);
-  const f = touch(fs.root, 'f');
-  f.fallocate(0, 0, 1_000_000);
-  assert.is(f.size, 1_000_000);
-  assert.is(f.stat().blocks, 245 * 8);
-  f.fallocate(1, 2_000_000, 100_000);
-  assert.is(f.size, 1_000_000);
-  writeFile(f, 500_000, pattern(50_000, 2));
-  fs.sync();
-  assert.is(
-    readFile(f, 400_000, 100_000).every((b) => b === 0),
-    true,
-  );
-  f.fallocate(3, 510_000, 20_000);
-  const got = readFile(f, 500_000, 50_000);
-  const want = pattern(50_000, 2);
-  want.fill(0, 10_000, 30_000);
-  assert.equal(got, want);
-  f.fallocate(16, 0, 600_000);
-  assert.is(
-    readFile(f).every((b) => b === 0),
-    true,
-  );
-  fs.close();
-  mustBeClean(device);
-  fs = open(device);
-  assert.is(
-    readFile(walk(fs, 'f')).every((b) => b === 0),
-    true,
-  );
-  assert.ok(errnoOf(() => walk(fs, 'f').fallocate(8, 0, 4096)) === 95);
-  assert.is(
-    errnoOf(() => walk(fs, 'f').fallocate(0, 0, 2 ** 30)),
-    28,
-  );
-  fs.close();
-  mustBeClean(device);
 });
 
 tooled('what we wrote is what debugfs reads', () => {

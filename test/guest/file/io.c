@@ -270,6 +270,10 @@ CONTRACT(write_clears_set_user_id) {
   ftruncate(fd, 0);
   fstat(fd, &st);
   SAY("after a truncation %o", st.st_mode);
+  CHECK(fchmod(fd, 06777));
+  CHECK(fallocate(fd, 0, 0, 10));
+  fstat(fd, &st);
+  SAY("after an allocation %o", st.st_mode);
   CHECK(fchmod(fd, 02767));
   write(fd, "x", 1);
   fstat(fd, &st);

@@ -202,6 +202,23 @@ CONTRACT(fallocate_other_modes_and_files) {
   CHECK(fallocate(MUST(open(".", O_RDONLY)), 0, 0, 4096));
 }
 
+CONTRACT(fallocate_errors_in_order) {
+  MUST(close(MUST(open("f", O_RDWR | O_CREAT, 0644))));
+  int fd = MUST(open("f", O_RDONLY)), p[2];
+  MUST(pipe(p));
+  CHECK(fallocate(-1, 0x4000, 0, 0));
+  CHECK(fallocate(fd, 0x4000, 0, 0));
+  CHECK(fallocate(fd, 0x4000, 0, 1));
+  CHECK(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+  CHECK(fallocate(fd, FALLOC_FL_INSERT_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+  CHECK(fallocate(fd, FALLOC_FL_INSERT_RANGE | FALLOC_FL_COLLAPSE_RANGE, 0, 4096));
+  CHECK(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+  CHECK(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 4096));
+  CHECK(fallocate(p[1], FALLOC_FL_INSERT_RANGE | FALLOC_FL_ZERO_RANGE, 0, 4096));
+  CHECK(fallocate(p[1], FALLOC_FL_INSERT_RANGE, 1, 1));
+  CHECK(fallocate(p[1], 0, 0, 0));
+}
+
 CONTRACT(truncate_zeroes_what_it_cut) {
   int fd = MUST(open("f", O_RDWR | O_CREAT, 0644));
   char text[16];

@@ -28,6 +28,7 @@ import {
   INO,
   RO_COMPAT,
   ROOT_INO,
+  SB,
 } from './layout.ts';
 import type { Volume } from './volume.ts';
 
@@ -165,6 +166,12 @@ export class DiskInode {
   set size(value: number) {
     this.set32(INO.sizeLo, value % 2 ** 32);
     this.set32(INO.sizeHi, Math.floor(value / 2 ** 32));
+  }
+
+  /** Sets a size that may be too large for those who do not know of large files. */
+  enlarge(size: number): void {
+    this.size = size;
+    if (size >= 2 ** 31) this.vol.requireFeature(SB.featureRoCompat, RO_COMPAT.large_file);
   }
 
   get flags(): number {

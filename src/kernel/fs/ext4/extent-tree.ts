@@ -10,6 +10,19 @@ import { freeBlocks, goalOf, newMetaBlock } from './alloc.ts';
 import { KIND } from './buffers.ts';
 import type { DiskInode } from './disk-inode.ts';
 import {
+  bytesOf,
+  closeGap,
+  type Extent,
+  getExtent,
+  joins,
+  openGap,
+  putExtent,
+  putIndex,
+  setEntries,
+  tailOf,
+  touchNode,
+} from './extent-entries.ts';
+import {
   childAt,
   depthOf,
   type ExtentNode,
@@ -21,29 +34,13 @@ import {
   keyAt,
   lengthAt,
   maxOf,
-  startAt,
-  unwrittenAt,
 } from './extent-node.ts';
-import {
-  EH,
-  EXT_INIT_MAX_LEN,
-  EXT_MAGIC,
-  EXT_SIZE,
-  EXT_UNWRITTEN_MAX_LEN,
-  I_BLOCK_SIZE,
-} from './layout.ts';
+import { EH, EXT_MAGIC, EXT_MAX_BLOCKS, EXT_SIZE, I_BLOCK_SIZE } from './layout.ts';
 
-interface Step {
+export interface Step {
   readonly node: ExtentNode;
   /** Entry taken (index nodes), or the last one at or before the block (leaf; may be -1). */
   index: number;
-}
-
-interface Extent {
-  readonly lblk: number;
-  readonly length: number;
-  readonly start: number;
-  readonly unwritten: boolean;
 }
 
 /** Makes i_block the root of an empty tree. */
@@ -62,7 +59,7 @@ function initHeader(v: DataView, at: number, max: number, depth: number): void {
   v.setUint32(at + EH.generation, 0, true);
 }
 
-function descend(inode: DiskInode, lblk: number): Step[] {
+export function descend(inode: DiskInode, lblk: number): Step[] {
   let node = extentRoot(inode);
   const path: Step[] = [];
   while (depthOf(node) > 0) {
@@ -74,59 +71,8 @@ function descend(inode: DiskInode, lblk: number): Step[] {
   return path;
 }
 
-function touchNode(inode: DiskInode, n: ExtentNode): void {
-  if (n.block === null) inode.touch();
-  else inode.vol.cache.touch(n.block);
-}
-
-function setEntries(n: ExtentNode, count: number): void {
-  n.view.setUint16(n.at + EH.entries, count, true);
-}
-
-function putExtent(n: ExtentNode, i: number, e: Extent): void {
-  const at = entryAt(n, i);
-  n.view.setUint32(at, e.lblk, true);
-  n.view.setUint16(at + 4, e.unwritten ? e.length + EXT_INIT_MAX_LEN : e.length, true);
-  n.view.setUint16(at + 6, Math.floor(e.start / 2 ** 32), true);
-  n.view.setUint32(at + 8, e.start % 2 ** 32, true);
-}
-
-function putIndex(n: ExtentNode, i: number, lblk: number, child: number): void {
-  const at = entryAt(n, i);
-  n.view.setUint32(at, lblk, true);
-  n.view.setUint32(at + 4, child % 2 ** 32, true);
-  n.view.setUint16(at + 8, Math.floor(child / 2 ** 32), true);
-  n.view.setUint16(at + 10, 0, true);
-}
-
-function getExtent(n: ExtentNode, i: number): Extent {
-  return {
-    lblk: keyAt(n, i),
-    length: lengthAt(n, i),
-    start: startAt(n, i),
-    unwritten: unwrittenAt(n, i),
-  };
-}
-
-function bytesOf(n: ExtentNode): Uint8Array {
-  return new Uint8Array(n.view.buffer, n.view.byteOffset, n.view.byteLength);
-}
-
-/** Makes a gap at entry `i`. */
-function openGap(n: ExtentNode, i: number): void {
-  const count = entriesOf(n);
-  bytesOf(n).copyWithin(entryAt(n, i + 1), entryAt(n, i), entryAt(n, count));
-  setEntries(n, count + 1);
-}
-
-function closeGap(n: ExtentNode, i: number): void {
-  const count = entriesOf(n);
-  bytesOf(n).copyWithin(entryAt(n, i), entryAt(n, i + 1), entryAt(n, count));
-  setEntries(n, count - 1);
-}
-
 /** Carries a changed first key of the node at `level` up. */
-function fixKeys(inode: DiskInode, path: readonly Step[], level: number): void {
+export function fixKeys(inode: DiskInode, path: readonly Step[], level: number): void {
   for (let k = level; k > 0; k--) {
     const { node, index } = path[k - 1]!;
     const key = keyAt(path[k]!.node, 0);
@@ -135,12 +81,6 @@ function fixKeys(inode: DiskInode, path: readonly Step[], level: number): void {
     node.view.setUint32(entryAt(node, index), key, true);
     if (index > 0) return;
   }
-}
-
-function joins(a: Extent, b: Extent): boolean {
-  if (a.lblk + a.length !== b.lblk || a.start + a.length !== b.start) return false;
-  const limit = a.unwritten ? EXT_UNWRITTEN_MAX_LEN : EXT_INIT_MAX_LEN;
-  return a.unwritten === b.unwritten && a.length + b.length <= limit;
 }
 
 /** Adds an extent where the file has a hole. Its blocks are counted by whoever allocated them. */
@@ -152,25 +92,30 @@ export function insertExtent(
   unwritten: boolean,
 ): void {
   const added: Extent = { lblk, length, start, unwritten };
-  let path = descend(inode, lblk);
-  if (mergeInto(inode, path, added)) return;
-  while (entriesOf(leafOf(path)) >= maxOf(leafOf(path))) {
+  if (!mergeInto(inode, descend(inode, lblk), added)) addEntry(inode, added);
+}
+
+/** Adds an entry of its own, even if it could be one with its neighbour. */
+function addEntry(inode: DiskInode, added: Extent): void {
+  let path = descend(inode, added.lblk);
+  while (entriesOf(lastStep(path).node) >= maxOf(lastStep(path).node)) {
     makeRoom(inode, path);
-    path = descend(inode, lblk);
+    path = descend(inode, added.lblk);
   }
-  const step = path[path.length - 1]!;
+  const step = lastStep(path);
   touchNode(inode, step.node);
   openGap(step.node, step.index + 1);
   putExtent(step.node, step.index + 1, added);
   if (step.index < 0) fixKeys(inode, path, path.length - 1);
 }
 
-function leafOf(path: readonly Step[]): ExtentNode {
-  return path[path.length - 1]!.node;
+/** The step at the leaf. */
+export function lastStep(path: readonly Step[]): Step {
+  return path[path.length - 1]!;
 }
 
 function mergeInto(inode: DiskInode, path: readonly Step[], added: Extent): boolean {
-  const { node, index } = path[path.length - 1]!;
+  const { node, index } = lastStep(path);
   const before = index >= 0 ? getExtent(node, index) : null;
   const after = index + 1 < entriesOf(node) ? getExtent(node, index + 1) : null;
   const left = before !== null && joins(before, added);
@@ -258,7 +203,7 @@ export function removeExtents(inode: DiskInode, from: number, to: number, free: 
 /** Removes from the first extent that reaches into [from, to). @returns where to go on */
 function removeOne(inode: DiskInode, from: number, to: number, free: boolean): number {
   const path = descend(inode, from);
-  const step = path[path.length - 1]!;
+  const step = lastStep(path);
   const { node } = step;
   let i = step.index;
   if (i < 0 || keyAt(node, i) + lengthAt(node, i) <= from) i++;
@@ -290,13 +235,8 @@ function removeOne(inode: DiskInode, from: number, to: number, free: boolean): n
   return cutTo;
 }
 
-function tailOf(e: Extent, from: number): Extent {
-  const skip = from - e.lblk;
-  return { lblk: from, length: e.length - skip, start: e.start + skip, unwritten: e.unwritten };
-}
-
 /** First key to the right of the path's leaf. */
-function nextKey(path: readonly Step[]): number {
+export function nextKey(path: readonly Step[]): number {
   for (let k = path.length - 2; k >= 0; k--) {
     const { node, index } = path[k]!;
     if (index + 1 < entriesOf(node)) return keyAt(node, index + 1);
@@ -341,6 +281,38 @@ function collapse(inode: DiskInode): void {
   }
 }
 
+/** Splits the extent that reaches over `lblk`, so that one begins there. */
+export function splitExtent(inode: DiskInode, lblk: number): void {
+  const { node, index } = lastStep(descend(inode, lblk));
+  if (index < 0) return;
+  const e = getExtent(node, index);
+  if (e.lblk === lblk || e.lblk + e.length <= lblk) return;
+  touchNode(inode, node);
+  putExtent(node, index, { ...e, length: lblk - e.lblk });
+  addEntry(inode, tailOf(e, lblk));
+}
+
+/** Makes one of the two extents that meet at `lblk`, if they can be one. */
+export function joinExtents(inode: DiskInode, lblk: number): void {
+  const left = extentAt(inode, lblk - 1);
+  const right = extentAt(inode, lblk);
+  if (left === null || right === null || !joins(left, right)) return;
+  removeExtents(inode, lblk, lblk + right.length, false);
+  insertExtent(inode, lblk, right.length, right.start, right.unwritten);
+}
+
+/** The last extent that begins at or before `lblk`. */
+function extentAt(inode: DiskInode, lblk: number): Extent | null {
+  const { node, index } = lastStep(descend(inode, lblk));
+  return index < 0 ? null : getExtent(node, index);
+}
+
+/** The first block behind all extents. */
+export function extentsEnd(inode: DiskInode): number {
+  const last = extentAt(inode, EXT_MAX_BLOCKS);
+  return last === null ? 0 : last.lblk + last.length;
+}
+
 /** Makes unwritten blocks [lblk, lblk + length), which start at `start`, written. */
 export function markWritten(inode: DiskInode, lblk: number, length: number, start: number): void {
   if (removeExtents(inode, lblk, lblk + length, false) !== lblk + length) panic('extents left');
@@ -353,7 +325,7 @@ export function markWritten(inode: DiskInode, lblk: number, length: number, star
  */
 export function markWhole(inode: DiskInode, lblk: number): { start: number; length: number } {
   const path = descend(inode, lblk);
-  const { node, index } = path[path.length - 1]!;
+  const { node, index } = lastStep(path);
   const e = getExtent(node, index);
   touchNode(inode, node);
   putExtent(node, index, { ...e, unwritten: false });

@@ -17,24 +17,18 @@ import {
   EUCLEAN,
   linuxError,
 } from '../../errno.ts';
-import {
-  FALLOC_FL_KEEP_SIZE,
-  FALLOC_FL_PUNCH_HOLE,
-  FALLOC_FL_ZERO_RANGE,
-  MAX_FILE_SIZE,
-} from '../../vfs/constants.ts';
 import { BaseInode } from '../../vfs/inode.ts';
-import { BufferSource } from '../../vfs/transfer.ts';
 import type { DirEntry, Inode, SetAttr, Stat } from '../../vfs/types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
 import { seekSparse } from './data.ts';
 import { listDirectory, lookupName } from './directory.ts';
 import type { DiskInode } from './disk-inode.ts';
+import { fallocateFile, sizeLimit } from './fallocate.ts';
 import { FileData } from './file-data.ts';
 import type { Ext4Pages, PageData } from './file-pages.ts';
 import type { Ext4FileSystem } from './fs.ts';
 import { inlineData } from './inline.ts';
-import { COMPAT, EXT_MAX_BLOCKS, INO, RO_COMPAT, SB } from './layout.ts';
+import { COMPAT, EXT_MAX_BLOCKS, INO, SB } from './layout.ts';
 import { mustMap } from './mapping.ts';
 import { createEntry, exchangeOrRename, linkEntry, makeTmpfile, removeName } from './namespace.ts';
 import { allAttributes, inodeXattr } from './xattr.ts';
@@ -124,8 +118,7 @@ export class Ext4Inode extends BaseInode implements PageData {
     const { volume } = this.fs;
     if (this.isDirectory) throw linuxError(EISDIR);
     if (volume.readOnly) throw linuxError(EROFS);
-    const limit = Math.min(MAX_FILE_SIZE, EXT_MAX_BLOCKS * volume.blockSize);
-    if (size < 0 || size > limit) throw linuxError(EFBIG);
+    if (size < 0 || size > sizeLimit(volume)) throw linuxError(EFBIG);
     if (size > this.size) this.grow(size);
     else this.shrink(size);
   }
@@ -136,10 +129,7 @@ export class Ext4Inode extends BaseInode implements PageData {
     if (size > this.writeEnd) this.cache?.truncate(size);
     this.writeEnd = 0;
     this.data.cleanTail();
-    volume.mutate(() => {
-      this.disk.size = size;
-      if (size >= 2 ** 31) requireFeature(this.disk, 'roCompat', RO_COMPAT.large_file);
-    });
+    volume.mutate(() => this.disk.enlarge(size));
   }
 
   private shrink(size: number): void {
@@ -193,48 +183,9 @@ export class Ext4Inode extends BaseInode implements PageData {
   }
 
   override fallocate(mode: number, offset: number, length: number): void {
-    const { volume } = this.fs;
     if ((this.mode & S_IFMT) !== S_IFREG) throw linuxError(EOPNOTSUPP);
-    const kind = mode & ~FALLOC_FL_KEEP_SIZE;
-    const end = offset + length;
-    if (end > Math.min(MAX_FILE_SIZE, EXT_MAX_BLOCKS * volume.blockSize)) throw linuxError(EFBIG);
-    const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
-    if (kind === FALLOC_FL_PUNCH_HOLE && keep) this.punch(offset, Math.min(end, this.size));
-    else if (kind === FALLOC_FL_ZERO_RANGE) this.punch(offset, Math.min(end, this.size));
-    else if (kind !== 0) throw linuxError(EOPNOTSUPP);
-    if (kind !== FALLOC_FL_PUNCH_HOLE) {
-      const bs = volume.blockSize;
-      this.cache?.sync();
-      this.data.allocate(Math.floor(offset / bs), Math.ceil(end / bs));
-      if (!keep && end > this.size) this.resize(end);
-    }
-    const now = volume.now();
-    this.setattr({ mtime: now, ctime: now });
-  }
-
-  /** Makes [start, end) read as zeros; whole blocks are freed. */
-  private punch(start: number, end: number): void {
-    if (start >= end) return;
-    const { volume } = this.fs;
-    const bs = volume.blockSize;
-    const pages = this.pages!;
-    const first = Math.ceil(start / PAGE_SIZE);
-    // The last page of the file is whole as far as holes are concerned.
-    const last = end === this.size ? Math.ceil(end / PAGE_SIZE) : Math.floor(end / PAGE_SIZE);
-    if (first >= last) {
-      this.zero(start, end);
-      return;
-    }
-    this.zero(start, first * PAGE_SIZE);
-    this.zero(last * PAGE_SIZE, end);
-    pages.punch(first, last);
-    this.data.free((first * PAGE_SIZE) / bs, (last * PAGE_SIZE) / bs, () => {});
-  }
-
-  private zero(start: number, end: number): void {
-    if (start >= end) return;
-    this.prepareWrite(start, end - start);
-    this.pages!.write(start, end - start, new BufferSource(new Uint8Array(end - start)));
+    this.writeEnd = 0;
+    fallocateFile(this, this.data, mode, offset, length);
   }
 
   override fsync(_dataOnly: boolean): void {
@@ -342,7 +293,7 @@ export class Ext4Inode extends BaseInode implements PageData {
     const { volume } = this.fs;
     volume.mutate(() => {
       setAttribute(this.disk, index, name, value, flags);
-      requireFeature(this.disk, 'compat', COMPAT.ext_attr);
+      volume.requireFeature(SB.featureCompat, COMPAT.ext_attr);
       this.disk.setTime(INO.ctime, INO.ctimeExtra, volume.now());
     });
   }
@@ -386,13 +337,6 @@ export class Ext4Inode extends BaseInode implements PageData {
   private mustBeDirectory(): void {
     if (!this.isDirectory) throw linuxError(ENOTDIR);
   }
-}
-
-/** Sets a feature bit that what is stored now calls for. */
-function requireFeature(disk: DiskInode, set: 'compat' | 'roCompat', bit: number): void {
-  const field = set === 'compat' ? SB.featureCompat : SB.featureRoCompat;
-  const old = disk.vol.sb.view.getUint32(field, true);
-  if ((old & bit) === 0) disk.vol.touchSuperblock().setUint32(field, old | bit, true);
 }
 
 function latin1(bytes: Uint8Array, length: number): string {

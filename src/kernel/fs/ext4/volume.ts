@@ -154,6 +154,12 @@ export class Volume {
     return this.sb.view;
   }
 
+  /** Sets a feature bit that what is stored now calls for; `field` is SB.featureCompat or SB.featureRoCompat. */
+  requireFeature(field: number, bit: number): void {
+    const old = this.sb.view.getUint32(field, true);
+    if ((old & bit) === 0) this.touchSuperblock().setUint32(field, old | bit, true);
+  }
+
   get superblockBlock(): MetaBlock {
     return this.sbBlock;
   }

@@ -37,6 +37,7 @@ import {
 } from '../constants.ts';
 import { checkFileSize } from '../limits.ts';
 import { notifyInode } from '../notify.ts';
+import { modeAfterWrite } from '../regular-file.ts';
 import type { Timespec } from '../types.ts';
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../types.ts';
 import { checkFlags, inodeOf, lookupAt, readableFile, writableFile } from './common.ts';
@@ -158,30 +159,44 @@ function sysFtruncate(sys: Sys, { fd, length }: { fd: number; length: number }):
   return 0;
 }
 
+/** Modes exclude each other, and not all go with FALLOC_FL_KEEP_SIZE. */
+function checkFallocateMode(mode: number): void {
+  const keep = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
+  switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+    case 0:
+    case FALLOC_FL_ZERO_RANGE:
+      return;
+    case FALLOC_FL_PUNCH_HOLE:
+      if (keep) return;
+      break;
+    case FALLOC_FL_COLLAPSE_RANGE:
+    case FALLOC_FL_INSERT_RANGE:
+      if (!keep) return;
+      break;
+  }
+  throw linuxError(EOPNOTSUPP);
+}
+
 function sysFallocate(
   sys: Sys,
   a: { fd: number; mode: number; offset: number; len: number },
 ): number {
-  const file = writableFile(sys, a.fd);
+  sys.task.files.get(a.fd);
   if (a.offset < 0 || a.len <= 0) throw linuxError(EINVAL);
-  const known =
-    FALLOC_FL_KEEP_SIZE |
-    FALLOC_FL_PUNCH_HOLE |
-    FALLOC_FL_ZERO_RANGE |
-    FALLOC_FL_COLLAPSE_RANGE |
-    FALLOC_FL_INSERT_RANGE;
-  if (a.mode & ~known) throw linuxError(EOPNOTSUPP);
-  if (a.mode & FALLOC_FL_PUNCH_HOLE && (a.mode & FALLOC_FL_KEEP_SIZE) === 0) {
-    throw linuxError(EOPNOTSUPP);
-  }
+  checkFallocateMode(a.mode);
+  const file = writableFile(sys, a.fd);
   const inode = file.inode;
   const type = inode === null ? S_IFIFO : inode.mode & S_IFMT;
   if (type === S_IFIFO) throw linuxError(ESPIPE);
   if (inode === null || (type !== S_IFREG && type !== S_IFDIR)) throw linuxError(ENODEV);
   if (a.offset + a.len > MAX_FILE_SIZE) throw linuxError(EFBIG);
-  const grows = (a.mode & FALLOC_FL_KEEP_SIZE) === 0 && a.offset + a.len > inode.size;
-  if (grows) checkFileSize(sys, a.offset + a.len);
+  // Inserting and collapsing do not look at RLIMIT_FSIZE.
+  const grows = a.mode === 0 || a.mode === FALLOC_FL_ZERO_RANGE;
+  if (grows && a.offset + a.len > inode.size) checkFileSize(sys, a.offset + a.len);
   inode.fallocate(a.mode, a.offset, a.len);
+  const { mode } = inode;
+  const left = modeAfterWrite(sys, mode);
+  if (left !== mode) inode.setattr({ mode: left });
   notifyInode(inode, file.path, IN_MODIFY);
   return 0;
 }
