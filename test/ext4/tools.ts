@@ -202,7 +202,14 @@ export function errnoOf(body: () => void): number {
   return 0;
 }
 
-/** As if the journal were so small that an operation is crowded by eight blocks. */
-export function smallTransactions(fs: Ext4FileSystem): void {
-  Object.defineProperty(fs.volume.journal, 'capacity', { value: 32 });
+/** As if the journal were so small that every leaf of a tree needs a transaction of its own. */
+export function tinyTransactions(fs: Ext4FileSystem): void {
+  const { volume } = fs;
+  const mutate = volume.mutate.bind(volume);
+  Object.defineProperty(volume, 'crowded', { value: true });
+  volume.mutate = <T>(body: () => T): T => {
+    const result = mutate(body);
+    volume.commit();
+    return result;
+  };
 }
