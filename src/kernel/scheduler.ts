@@ -157,7 +157,10 @@ export class Scheduler {
     // A task that has ended was charged when it did.
     if (task.dead) return;
     task.systemMs += system;
-    task.userMs += ms - system;
+    const user = ms - system;
+    task.userMs += user;
+    const { cgroup, nice } = task.process;
+    cgroup.charge({ user, system, nice: nice > 0 ? user : 0 });
     this.kernel.accountCpu(task, ms);
   }
 

@@ -8,7 +8,7 @@
 
 import { EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM, ERANGE, ESRCH, linuxError } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Cgroup, MAX_DEPTH, MAX_DESCENDANTS } from '../process/cgroup.ts';
+import { type Cgroup, type CpuTimes, MAX_DEPTH, MAX_DESCENDANTS } from '../process/cgroup.ts';
 import type { Process } from '../process/process.ts';
 import { SIGKILL } from '../signal/numbers.ts';
 import type { Sys } from '../syscall/types.ts';
@@ -96,6 +96,7 @@ function filesOf(fs: PseudoFs, group: Cgroup): Map<string, PseudoText> {
         group.maxDescendants = limitOf(text, top ? MAX_DESCENDANTS : Number.POSITIVE_INFINITY);
       },
     ),
+    'cpu.stat': file(() => cpuText(group.cpuTimes())),
     'cgroup.stat': file(() => `nr_descendants ${group.descendants}\nnr_dying_descendants 0\n`),
     ...(top ? {} : filesBelowTop(group, file)),
   };
@@ -116,6 +117,12 @@ function filesBelowTop(group: Cgroup, file: MakeFile): Record<string, PseudoText
     ),
     'cgroup.kill': file(unreadable, killAll(group), { mode: 0o200 }),
   };
+}
+
+function cpuText({ user, system, nice }: CpuTimes): string {
+  const values = { usage: user + system, user, system, nice };
+  const lines = Object.entries(values).map(([name, ms]) => `${name}_usec ${Math.floor(ms * 1000)}`);
+  return `${lines.join('\n')}\n`;
 }
 
 function unreadable(): string {

@@ -13,6 +13,14 @@ import type { Process } from './process.ts';
 export const MAX_DEPTH = 256;
 export const MAX_DESCENDANTS = 10_000;
 
+/** CPU time in milliseconds. */
+export interface CpuTimes {
+  readonly user: number;
+  readonly system: number;
+  /** Of `user`, what processes of low priority used. */
+  readonly nice: number;
+}
+
 export class Cgroup {
   readonly name: string;
   readonly parent: Cgroup | null;
@@ -27,6 +35,10 @@ export class Cgroup {
   private readonly children: Set<Cgroup> = new Set();
   private removed = false;
   private population = 0;
+  /** Used by members, and by all of groups below that are no more. */
+  private userMs = 0;
+  private systemMs = 0;
+  private niceMs = 0;
   /** cgroup.freeze */
   freeze = false;
 
@@ -54,6 +66,7 @@ export class Cgroup {
     this.removed = true;
     if (this.parent === null) return;
     this.parent.children.delete(this);
+    this.parent.charge(this.cpuTimes());
     for (const at of this.parent.upwards()) at.descendants--;
   }
 
@@ -82,6 +95,25 @@ export class Cgroup {
       at.population += by;
       if (at.population === 0 || (by === 1 && at.population === 1)) at.onChange?.();
     }
+  }
+
+  /** Counts time that a member has used. */
+  charge(times: CpuTimes): void {
+    this.userMs += times.user;
+    this.systemMs += times.system;
+    this.niceMs += times.nice;
+  }
+
+  /** What processes used while they were in this group or one below. */
+  cpuTimes(): CpuTimes {
+    let { userMs: user, systemMs: system, niceMs: nice } = this;
+    for (const child of this.children) {
+      const times = child.cpuTimes();
+      user += times.user;
+      system += times.system;
+      nice += times.nice;
+    }
+    return { user, system, nice };
   }
 
   /** cgroup.freeze: whether its processes and those of the groups below stand still. */

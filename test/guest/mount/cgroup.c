@@ -3,6 +3,7 @@
 #include "mounts.h"
 
 #include <poll.h>
+#include <time.h>
 
 /* In a group of the contract's own: the machine has one tree. */
 static void mount_groups(void) {
@@ -240,5 +241,48 @@ CONTRACT_AS_ROOT(limits_of_the_tree) {
   VALUE(put("kevlar/cgroup.subtree_control", "+nothing"));
   VALUE(put("kevlar/cgroup.subtree_control", ""));
   VALUE(put("kevlar/cgroup.subtree_control", "cpu"));
+  unmount_groups();
+}
+
+static double cpu_stat(const char *path, const char *key) {
+  char name[40];
+  double value, found = -1;
+  FILE *f = fopen(path, "r");
+  while (f && fscanf(f, "%39s %lf", name, &value) == 2) {
+    if (strcmp(name, key) == 0) found = value;
+  }
+  if (f) fclose(f);
+  return found;
+}
+
+static void say_used(const char *what, const char *path) {
+  double usage = cpu_stat(path, "usage_usec"), user = cpu_stat(path, "user_usec");
+  double system = cpu_stat(path, "system_usec");
+  double difference = usage - user - system;
+  SAY("%s: %s, %s", what, usage >= 100e3 ? "counted" : usage == 0 ? "none" : "little",
+      difference >= -2 && difference <= 2 ? "the sum" : "not the sum");
+}
+
+/* What a process used before it came is not counted, and stays when it and its group are no more. */
+CONTRACT_AS_ROOT(processor_time) {
+  mount_groups();
+  MUST(mkdir("kevlar/a", 0755));
+  say_used("new", "kevlar/a/cpu.stat");
+  int child = fork();
+  if (child == 0) {
+    put("kevlar/a/cgroup.procs", "0");
+    struct timespec used = {0};
+    while (used.tv_sec == 0 && used.tv_nsec < 200e6) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    _exit(0);
+  }
+  int status;
+  MUST(waitpid(child, &status, 0));
+  say_used("its group", "kevlar/a/cpu.stat");
+  say_used("the group above", "kevlar/cpu.stat");
+  MUST(mkdir("kevlar/a/b", 0755));
+  say_used("the group below", "kevlar/a/b/cpu.stat");
+  CHECK(rmdir("kevlar/a/b"));
+  CHECK(rmdir("kevlar/a"));
+  say_used("after it", "kevlar/cpu.stat");
   unmount_groups();
 }
