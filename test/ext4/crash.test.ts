@@ -7,8 +7,8 @@ import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
-import type { BlockDevice } from '../../src/kernel/ports.ts';
 import { assert, suite } from '../lib/suite.ts';
+import { afterCut, copyOf, RecordingDevice } from './power-cut.ts';
 import {
   bytesOf,
   latin1,
@@ -26,59 +26,6 @@ const INSERT = 32;
 
 const test = suite('ext4 power cuts');
 const tooled = withTools(test);
-
-/** Keeps a log of writes and flushes. */
-class RecordingDevice implements BlockDevice {
-  readonly size: number;
-  readonly readOnly = false;
-  readonly log: ({ offset: number; bytes: Uint8Array } | 'flush')[] = [];
-  private readonly base: BlockDevice;
-
-  constructor(base: BlockDevice) {
-    this.base = base;
-    this.size = base.size;
-  }
-
-  read(offset: number, into: Uint8Array): void {
-    this.base.read(offset, into);
-  }
-
-  write(offset: number, from: Uint8Array): void {
-    this.log.push({ offset, bytes: from.slice() });
-    this.base.write(offset, from);
-  }
-
-  flush(): void {
-    this.log.push('flush');
-  }
-}
-
-function copyOf(device: BlockDevice): MemoryBlockDevice {
-  const bytes = new Uint8Array(device.size);
-  device.read(0, bytes);
-  return MemoryBlockDevice.from(bytes);
-}
-
-/** What is on the disk after a cut before entry `cut`: all until the last flush, some of the rest. */
-function afterCut(
-  before: MemoryBlockDevice,
-  log: RecordingDevice['log'],
-  cut: number,
-  seed: number,
-): MemoryBlockDevice {
-  const disk = copyOf(before);
-  let safe = cut;
-  while (safe > 0 && log[safe - 1] !== 'flush') safe--;
-  let x = seed * 2 + 1;
-  for (let i = 0; i < cut; i++) {
-    const entry = log[i]!;
-    if (entry === 'flush') continue;
-    x = (Math.imul(x, 1103515245) + 12345) >>> 0;
-    const kept = i < safe || seed === 0 || (x >>> 16) % 3 > 0;
-    if (kept) disk.write(entry.offset, entry.bytes);
-  }
-  return disk;
-}
 
 /** Puts blocks in and takes them out again, so that the file is as it was. */
 function moveRanges(f: Ext4Inode, i: number): void {

@@ -1,4 +1,4 @@
-/** `kevlar-jit image`: make, fill, look into and check ext4 images. */
+/** `kevlar-jit image`: make, fill, look into, enlarge and check ext4 images. */
 
 import {
   closeSync,
@@ -29,6 +29,7 @@ import { atPath, explain, now, random, withBar, withImage } from '../image-acces
 import { parseSize } from '../values.ts';
 import { COPY_HELP, copy } from './image-cp.ts';
 import { exportTree } from './image-export.ts';
+import { resize } from './image-resize.ts';
 
 const EXAMPLES = `
 Examples:
@@ -40,6 +41,7 @@ Examples:
   kevlar-jit image cp disk.ext4:/etc/passwd .
   kevlar-jit image ls -l disk.ext4 /etc
   kevlar-jit image cat disk.ext4 /etc/os-release
+  kevlar-jit image resize disk.ext4 2G
   kevlar-jit image check disk.ext4`;
 
 /** Exit status of `check` for an image with problems. */
@@ -47,7 +49,7 @@ const EXIT_DAMAGED = 1;
 
 export function imageCommand(): Command {
   const image = new Command('image')
-    .description('create, fill, look into and check ext4 images')
+    .description('create, fill, look into, enlarge and check ext4 images')
     .addHelpText('after', EXAMPLES);
   image
     .command('create')
@@ -102,6 +104,12 @@ export function imageCommand(): Command {
     .action(async (path: string, inner: string[]) => {
       for (const one of inner) await cat(path, one);
     });
+  image
+    .command('resize')
+    .description('make an image and its file system larger')
+    .argument('<image>')
+    .argument('<size>', 'new size of the image, e.g. 2G')
+    .action((path: string, size: string) => explain(path, () => resize(path, size)));
   image
     .command('check')
     .description('check an image, without changing it')

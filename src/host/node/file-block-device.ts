@@ -10,6 +10,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   linkSync,
   openSync,
   readFileSync,
@@ -26,8 +27,8 @@ export interface FileBlockDeviceOptions {
 }
 
 export class FileBlockDevice implements BlockDevice {
-  readonly size: number;
   readonly readOnly: boolean;
+  private length: number;
   private readonly fd: number;
   private readonly lock: string | null;
   private open = true;
@@ -38,12 +39,23 @@ export class FileBlockDevice implements BlockDevice {
     try {
       const info = fstatSync(this.fd);
       if (!info.isFile()) throw new Error(`${path}: not a regular file`);
-      this.size = info.size;
+      this.length = info.size;
       this.lock = this.readOnly ? null : takeLock(realpathSync(path));
     } catch (error) {
       closeSync(this.fd);
       throw error;
     }
+  }
+
+  get size(): number {
+    return this.length;
+  }
+
+  /** Makes the file longer, with zeros, or shorter. */
+  resize(size: number): void {
+    if (this.readOnly) throw new Error('the image is open for reading');
+    ftruncateSync(this.fd, size);
+    this.length = size;
   }
 
   read(offset: number, into: Uint8Array): void {

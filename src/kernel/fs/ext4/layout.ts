@@ -61,6 +61,7 @@ export const SB = {
   logGroupsPerFlex: 0x174,
   checksumType: 0x175,
   kbytesWritten: 0x178,
+  overheadClusters: 0x248,
   backupBgs: 0x24c,
   checksumSeed: 0x270,
   orphanFileInum: 0x280,
