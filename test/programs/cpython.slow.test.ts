@@ -3,7 +3,7 @@
  * first runs of each region compared and some of the later ones: those that take less than 3 ms natively, or less
  * than KEVLAR_CPYTHON_MS=N. With 30000 that is all but `test_sumprod_stress`, which CPython's own runner leaves out
  * too unless its resource `cpu` is asked for: 40 s natively, some 300 billion instructions, hours here. The rest takes
- * over an hour; KEVLAR_CPYTHON_MODULES='test.test_long …' divides it.
+ * over an hour; KEVLAR_CPYTHON_MODULES='test.test_long …' divides it, and KEVLAR_CPYTHON_PART=1/2.
  */
 
 import { assert, suite } from '../lib/suite.ts';

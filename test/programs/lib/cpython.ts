@@ -29,6 +29,9 @@ const MODULES: readonly string[] = process.env['KEVLAR_CPYTHON_MODULES']?.split(
   'test.test_decimal',
 ];
 
+/** K/N: every N-th test from the K-th on. */
+const PART = process.env['KEVLAR_CPYTHON_PART'] ?? '1/1';
+
 /** How long tests take. */
 const TIMES = 'slow-tests.txt';
 
@@ -48,7 +51,7 @@ export function noCpythonTests(): string | null {
 
 /** The command that runs all tests that take less than `ms` milliseconds natively. */
 export function testsArgv(ms: number): readonly string[] {
-  const program = `python3 /run-tests.py /${TIMES} ${ms} ${MODULES.join(' ')}`;
+  const program = `python3 /run-tests.py /${TIMES} ${ms} ${PART} ${MODULES.join(' ')}`;
   return ['/bin/sh', '-c', `cd /tmp && PYTHONPATH=/cpython exec ${program}`];
 }
 
