@@ -38,6 +38,7 @@ export interface ImportCounts {
 }
 
 const CHUNK = 1 << 18;
+const ZEROS = Buffer.alloc(CHUNK);
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 const SLASH = Buffer.from('/');
 
@@ -183,7 +184,7 @@ export class Importer {
         const n = readSync(fd, this.buffer, 0, Math.min(CHUNK, size - at), at);
         if (n === 0) break;
         const piece = this.buffer.subarray(0, n);
-        if (!piece.every((b) => b === 0)) appendPiece(file, at, piece);
+        if (!piece.equals(ZEROS.subarray(0, n))) appendPiece(file, at, piece);
         at += n;
         this.bytes += n;
         this.options.onBytes?.(n);
