@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { EEXIST, ENOTDIR, errnoMessage, LinuxError, linuxError } from '../../kernel/errno.ts';
 import type { Ext4Inode } from '../../kernel/fs/ext4/inode.ts';
 import type { HostHandle } from '../../kernel/fs/hostfs/port.ts';
-import { S_ISGID, S_ISUID, SEEK_DATA } from '../../kernel/vfs/constants.ts';
+import { S_ISGID, S_ISUID, SEEK_DATA, SEEK_HOLE } from '../../kernel/vfs/constants.ts';
 import { BufferSink } from '../../kernel/vfs/transfer.ts';
 import type { Inode, Stat } from '../../kernel/vfs/types.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/vfs/types.ts';
@@ -183,7 +183,8 @@ export class Exporter {
     const { pages, size } = inode;
     let at = size > 0 ? inode.seekSparse(0, SEEK_DATA) : -1;
     while (pages !== null && at >= 0 && at < size) {
-      const sink = new BufferSink(Math.min(CHUNK, size - at));
+      const end = inode.seekSparse(at, SEEK_HOLE);
+      const sink = new BufferSink(Math.min(CHUNK, end - at));
       const n = pages.read(at, sink.bytes.length, sink);
       if (n === 0) break;
       for (let done = 0; done < n; ) {
