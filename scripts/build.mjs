@@ -1,5 +1,5 @@
 /**
- * Compiles src/ to dist/ with declarations and source maps, copies what is not TypeScript beside it, and
+ * Checks src/ and writes its declarations to dist/, bundles it there (bundle.mjs), copies what is not TypeScript, and
  * leaves dist/.built for bootstrap.mjs. dist/ is replaced at the end, so a failed build leaves the old one.
  * Plain JavaScript, because bootstrap.mjs runs it.
  */
@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -31,6 +32,11 @@ const { status } = spawnSync(
   { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
 );
 if (status !== 0) process.exit(1);
+try {
+  await bundle(join(root, 'src'), fresh);
+} catch {
+  process.exit(1); // esbuild has said why.
+}
 
 cpSync(join(root, 'src'), fresh, {
   recursive: true,

@@ -19,16 +19,10 @@ import {
   TLB_WORD,
   TLB_WRITE,
 } from '../common/layout.ts';
+import { EXIT_LINK, EXIT_REGION } from './interp-words.ts';
 import { MICRO_OPS, type MicroOp, RECENT_TARGETS } from './micro.ts';
 import { EXIT, type IntOpName, MEM_ALIGN, type MemOpName, OPS, type OpRow, STRIDE } from './ops.ts';
 import { condExpr32, condExpr64, SCRATCH_DECL, SEMANTICS, type SemResult } from './semantics.ts';
-
-/** Entries of the jump cache: four words each: pc lo, pc hi, code generation, arena index. */
-export const JUMP_CACHE_ENTRIES = 4096;
-/** Interpreter-only exit: a region has been compiled for the block (at.block). */
-export const EXIT_REGION = 6;
-/** Exit through a direct link that is not made yet: at.p is the link's first word. */
-export const EXIT_LINK = 7;
 
 const JUMP_CACHE_HASH = '((s0^s0>>>12)&4095)<<2';
 

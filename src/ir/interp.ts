@@ -11,14 +11,9 @@ import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { IrBlock } from './block.ts';
 import type { HelperEnv, HelperRow } from './helpers.ts';
-import {
-  EXIT_LINK,
-  EXIT_REGION,
-  INTERP_PARAMS,
-  interpreterSource,
-  JUMP_CACHE_ENTRIES,
-} from './interp-source.ts';
+import { interpFactory } from './interp-factory.ts';
 import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
+import { EXIT_LINK, EXIT_REGION, JUMP_CACHE_ENTRIES } from './interp-words.ts';
 import {
   M_DEAD,
   M_EXIT,
@@ -122,8 +117,7 @@ export class Interpreter {
     this.pool = new ConstPool(env.I32);
     this.lowering = new MicroLowering(layout, this.pool);
     const word = (v: number): number => this.wordOf(v);
-    const factory = new Function(...INTERP_PARAMS, interpreterSource());
-    this.run = factory(
+    this.run = interpFactory()(
       env.I32,
       env.U8,
       env.D,
@@ -140,7 +134,7 @@ export class Interpreter {
       word(layout.ccA),
       word(layout.ccB),
       word(layout.ccC),
-    ) as (p: number) => number;
+    );
     if (options.train ?? false) this.train();
   }
 

@@ -5,8 +5,10 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -34,6 +36,9 @@ function withTree(use: (folder: string) => void): void {
     mkdirSync(join(folder, 'src/cli'), { recursive: true });
     mkdirSync(join(folder, 'src/host/node'), { recursive: true });
     writeFileSync(join(folder, 'src/cli/main.ts'), MAIN);
+    for (const name of ['cli/launch.ts', 'host/node/cache-directory.ts']) {
+      cpSync(join(ROOT, 'src', name), join(folder, 'src', name));
+    }
     writeFileSync(join(folder, 'src/cli/page.html'), '<p>asset</p>\n');
     writeFileSync(join(folder, 'src/host/node/index.ts'), 'export const answer: number = 42;\n');
     use(folder);
@@ -47,6 +52,44 @@ function bootstrap(folder: string): { status: number | null; stderr: string } {
   return spawnSync(process.execPath, [script, 'build'], { encoding: 'utf8' });
 }
 
+function codeFiles(cache: string): string[] {
+  return readdirSync(join(cache, 'kevlar-jit')).filter((name) => name.startsWith('code-'));
+}
+
+test('keeps the code of the command, and replaces it when it is damaged', () => {
+  withTree((folder) => {
+    assert.is(bootstrap(folder).status, 0);
+    const cache = join(folder, 'cache');
+    const run = (home: string): string => {
+      const env = { ...process.env, XDG_CACHE_HOME: home };
+      const main = join(folder, 'dist/cli/main.js');
+      const { stdout, stderr } = spawnSync(main, ['a'], { encoding: 'utf8', env });
+      return stdout + stderr;
+    };
+    assert.is(run(cache), '42 a\n');
+    const [name] = codeFiles(cache) as [string];
+    const file = join(cache, 'kevlar-jit', name);
+    const first = statSync(file);
+    assert.is(run(cache), '42 a\n');
+    assert.is(statSync(file).ino, first.ino, 'what is good is used, not replaced');
+
+    const good = readFileSync(file);
+    for (const damaged of [good.map((b, i) => (i === good.length >> 1 ? b ^ 1 : b)), '', 'x']) {
+      writeFileSync(file, damaged);
+      assert.is(run(cache), '42 a\n');
+      assert.is(readFileSync(file).length, good.length, 'replaced');
+    }
+
+    for (let i = 0; i < 6; i++) writeFileSync(join(cache, 'kevlar-jit', `code-old${i}`), '');
+    writeFileSync(file, '');
+    run(cache);
+    assert.is(codeFiles(cache).length, 4);
+    assert.ok(codeFiles(cache).includes(name));
+
+    assert.is(run(join(folder, 'package.json')), '42 a\n', 'no cache can be made there');
+  });
+});
+
 test('builds once, again after a change, and keeps the old build when the new one fails', () => {
   withTree((folder) => {
     const main = join(folder, 'dist/cli/main.js');
@@ -54,6 +97,9 @@ test('builds once, again after a change, and keeps the old build when the new on
     assert.is(spawnSync(main, ['a'], { encoding: 'utf8' }).stdout, '42 a\n');
     assert.is(readFileSync(join(folder, 'dist/cli/page.html'), 'utf8'), '<p>asset</p>\n');
     assert.ok(existsSync(join(folder, 'dist/host/node/index.d.ts')));
+    const library = "import('./dist/host/node/index.js').then((m) => console.log(m.answer))";
+    const user = spawnSync(process.execPath, ['-e', library], { cwd: folder, encoding: 'utf8' });
+    assert.is(user.stdout, '42\n');
 
     assert.equal(bootstrap(folder).stderr, '', 'nothing to do the second time');
 

@@ -5,22 +5,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, ftruncateSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
+import { cacheDirectory, writeCacheFile } from './cache-directory.ts';
 
 interface Manifest {
   readonly sha256: string;
@@ -30,11 +19,6 @@ interface Manifest {
 /** Beside src/ in a checkout and beside dist/ in the package: two levels above this module's folder. */
 const IMAGES = fileURLToPath(new URL('../../../images/', import.meta.url));
 const BLOCK = 65536;
-
-export function cacheDirectory(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'kevlar-jit');
-}
 
 /** @returns the path of the unpacked image, or its bytes where it cannot be kept */
 export function bundledImage(onUnpack: (bytes: number) => void = () => {}): string | Uint8Array {
@@ -54,22 +38,13 @@ export function bundledImage(onUnpack: (bytes: number) => void = () => {}): stri
   }
 }
 
-/** Writes a sparse file under another name and moves it into place, so that nobody sees half of it. */
+/** Sparse: blocks of zeros are left out. */
 function store(path: string, raw: Uint8Array): void {
-  mkdirSync(cacheDirectory(), { recursive: true });
-  const temporary = `${path}.${process.pid}`;
-  const fd = openSync(temporary, 'wx', 0o644);
-  try {
+  writeCacheFile(path, (write, fd) => {
     for (let at = 0; at < raw.length; at += BLOCK) {
       const block = raw.subarray(at, at + BLOCK);
-      if (block.some((b) => b !== 0)) writeSync(fd, block, 0, block.length, at);
+      if (block.some((b) => b !== 0)) write(block, at);
     }
     ftruncateSync(fd, raw.length);
-    renameSync(temporary, path);
-  } catch (e) {
-    unlinkSync(temporary);
-    throw e;
-  } finally {
-    closeSync(fd);
-  }
+  });
 }

@@ -1,0 +1,83 @@
+/**
+ * What `dist/cli/main.js` is: starts the bundle of src/cli/main.ts (scripts/build.mjs makes both) with the code that
+ * V8 made of it in an earlier run. Parsing and compiling the bundle is otherwise half of a short program's start.
+ *
+ * The code is kept in the cache directory, one file for each build and version of Node. A file that is damaged, of
+ * another build or refused by V8 is ignored and replaced; where nothing can be written, everything works without.
+ * Few imports: each costs time before anything is known.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
+import { cacheDirectory, pruneCache, writeCacheFile } from '../host/node/cache-directory.ts';
+
+/** Digest of the bundle, put in by the build. */
+declare const BUILD: string;
+
+/** SHA-256 of what follows, then how often the file has been replaced, then V8's data. */
+const DIGEST = 32;
+const HEADER = DIGEST + 1;
+/** A long run may have compiled what the first one did not need: the code is kept anew this often. */
+const RENEWALS = 3;
+/** Files of other builds and versions of Node that are left. */
+const FILES = 4;
+/** Runs shorter than this do not renew: it takes some 20 ms. */
+const LONG_MS = 2000;
+
+interface Kept {
+  readonly renewals: number;
+  readonly data: Buffer;
+}
+
+function digestOf(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function readKept(path: string): Kept | null {
+  try {
+    const file = readFileSync(path);
+    const body = file.subarray(DIGEST);
+    if (body.length < 2 || !digestOf(body).equals(file.subarray(0, DIGEST))) return null;
+    return { renewals: body[0] as number, data: file.subarray(HEADER) };
+  } catch {
+    return null;
+  }
+}
+
+/** At the end of the process: keeps the code of what has run, if that is more than there was. */
+function keep(path: string, script: Script, kept: Kept | null): void {
+  if (kept !== null && (kept.renewals >= RENEWALS || performance.now() < LONG_MS)) return;
+  try {
+    const fresh = script.createCachedData();
+    // V8 drops code that has not run for long.
+    const data = kept !== null && kept.data.length > fresh.length ? kept.data : fresh;
+    const body = Buffer.concat([Buffer.from([kept === null ? 0 : kept.renewals + 1]), data]);
+    writeCacheFile(path, (write) => {
+      write(digestOf(body), 0);
+      write(body, DIGEST);
+    });
+    pruneCache('code-', FILES);
+  } catch {
+    // No cache, then.
+  }
+}
+
+const bundle = join(__dirname, 'bundle.cjs');
+const name = `code-${BUILD}-${process.version}-${process.arch}.bin`;
+const path = join(cacheDirectory(), name);
+const kept = readKept(path);
+const script = new Script(readFileSync(bundle, 'latin1'), {
+  filename: bundle,
+  ...(kept === null ? {} : { cachedData: kept.data }),
+});
+const accepted = script.cachedDataRejected === false ? kept : null;
+process.on('exit', () => keep(path, script, accepted));
+const start = script.runInThisContext() as (
+  require: NodeJS.Require,
+  module: object,
+  dist: string,
+) => void;
+start(require, { exports: {} }, pathToFileURL(join(__dirname, '..', '/')).href);
