@@ -1,5 +1,5 @@
 # Sourced by build-root.sh: build tools of the host, and the source packages. Also sourced by
-# scripts/fetch-cpython-tests.sh and scripts/fetch-busybox-tests.sh, for apt.
+# scripts/fetch-*-tests.sh, for apt.
 
 # Debian package names of everything that is called below and of the compiler.
 HOST_TOOLS="gcc make perl tcl pkg-config autoconf automake libtool libltdl-dev linux-libc-dev \

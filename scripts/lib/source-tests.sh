@@ -1,7 +1,7 @@
 # To be sourced: tests out of Debian's source packages, for comparing guests with native runs. Like the image itself
 # (images/recipe/fetch.sh): apt checks Debian's signatures, and the tarball must have the digest of
-# images/packages.list. If Debian's mirrors have dropped that version, the newest in trixie takes its place, and a
-# line says so.
+# images/packages.list, or of another list of that form. If Debian's mirrors have dropped that version, the newest in
+# trixie takes its place, and a line says so.
 #
 #   KEVLAR_IMAGE_MIRROR  URL of a Debian mirror (the one the host's apt uses)
 #
@@ -16,14 +16,14 @@ CACHE=$PROJECT/.cache
 
 die() { echo "$(basename "$0"): $*" >&2; exit 1; }
 
-# fetch_tests PACKAGE FOLDER UNPACKER: has `unpack_tests TARBALL NEW` put the tests of PACKAGE into the new folder
-# that becomes .cache/FOLDER, with the files `version` (what was fetched) and `wanted` (what was to be).
+# fetch_tests PACKAGE FOLDER UNPACKER [LIST]: has `unpack_tests TARBALL NEW` put the tests of PACKAGE into the new
+# folder that becomes .cache/FOLDER, with the files `version` (what was fetched) and `wanted` (what was to be).
 fetch_tests() {
-  local package=$1 done=$CACHE/$2 unpacker=$3 tool version tarball sha256 found source
+  local package=$1 done=$CACHE/$2 unpacker=$3 list=${4:-images/packages.list} tool version tarball sha256 found source
   for tool in apt-get apt-cache sha256sum "$unpacker" tar; do
     command -v "$tool" >/dev/null || die "$tool is needed"
   done
-  read -r _ version tarball _ sha256 < <(grep "^${package//./\\.} " images/packages.list)
+  read -r _ version tarball _ sha256 < <(grep "^${package//./\\.} " "$list")
   if [ "$(cat "$done/wanted" 2>/dev/null)" = "$version $sha256" ]; then
     echo "the tests of $package $(cat "$done/version") are there"
     return
@@ -43,7 +43,7 @@ fetch_tests() {
     [ -n "$found" ] || die "the mirror has no $package: $(tail -n 1 "$work/log" | cut -c1-60)"
     echo "$package $version is not on the mirror any more: taking the tests of $found"
   fi
-  (cd "$work" && private_apt apt-get source --only-source --download-only "$package=$found") >>"$work/log" 2>&1 ||
+  (cd "$work" && private_apt apt-get source --only-source --tar-only --download-only "$package=$found") >>"$work/log" 2>&1 ||
     die "the source package could not be fetched: $(tail -n 1 "$work/log" | cut -c1-60)"
   source=$(find "$work" -name "${package}_*.orig.tar.*" ! -name '*.asc' -printf '%f')
   if [ "$source" = "$tarball" ]; then

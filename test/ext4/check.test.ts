@@ -41,6 +41,22 @@ const DAMAGE: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a free block marked as used', ['setb 3000 1'], /marked as used but nothing uses it/],
   ['a journal whose extents do not fit', ['sif <8> block[0] 0xfffff30a'], /inode 8: .*damaged/],
   ['a free inode in use', ['freei /a/f'], /used but marked as free/],
+  [
+    'a time of deletion of a file in use',
+    ['sif /a/f dtime 1000'],
+    /in use, but with a time of deletion/,
+  ],
+  [
+    'a size that is too small',
+    ['write package.json /p', 'sif /p size 5'],
+    /5 bytes, but data up to block \d/,
+  ],
+  [
+    'a link that ends early',
+    ['symlink /l abcdef', 'sif /l block[0] 0x00636261'],
+    /a damaged symbolic link/,
+  ],
+  ['a free inode with links', ['unlink /a/f', 'sif <14> links_count 1'], /in use but has no name/],
 ];
 
 for (const [name, commands, expected] of DAMAGE) {

@@ -16,11 +16,23 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { checkExt4 } from '../../src/kernel/fs/ext4/check.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/kernel/vfs/types.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { inTemp, latin1, load, mke2fs, names, readFile, tool, walk, withTools } from './tools.ts';
+import {
+  inTemp,
+  latin1,
+  load,
+  mke2fs,
+  names,
+  pattern,
+  readFile,
+  tool,
+  walk,
+  withTools,
+} from './tools.ts';
 
 const test = suite('ext4 reading');
 const tooled = withTools(test);
@@ -192,11 +204,42 @@ tooled('reads extended attributes and lists of access rights', () => {
   });
 });
 
+tooled('reads attributes whose values are inodes', () => {
+  inTemp((dir) => {
+    const image = join(dir, 'image');
+    mke2fs(image, 16, ['-t', 'ext4', '-b', '1024', '-O', 'ea_inode']);
+    writeFileSync(join(dir, 'f'), 'x');
+    const value = Buffer.from(pattern(512, 1)).toString('hex');
+    writeFileSync(join(dir, 'long'), value);
+    const script = `write ${dir}/f f\nea_set -f ${dir}/long f user.long\nea_set f user.short s\n`;
+    tool('debugfs', ['-w', '-f', '-', image], script);
+    // debugfs does not count the value's blocks.
+    tool('e2fsck', ['-fy', image]);
+    const log: string[] = [];
+    const device = load(image);
+    const fs = Ext4FileSystem.open(device, { log: (l) => log.push(l) });
+    assert.equal(log, ['ext4: mounted read-only: it uses ea_inode']);
+    const f = walk(fs, 'f');
+    assert.equal(f.listxattr().sort(), ['user.long', 'user.short']);
+    assert.ok(latin1(f.getxattr('user.long')!) === value, 'the value differs');
+    assert.is(latin1(f.getxattr('user.short')!), 's');
+    assert.equal(checkExt4(device).problems, []);
+    const place =
+      1024 *
+      Number(/\(\d+(?:-\d+)?\):(\d+)/.exec(tool('debugfs', ['-R', 'stat <13>', image]).out)![1]);
+    device.write(place, Uint8Array.of(1, 2, 3));
+    const again = walk(Ext4FileSystem.open(device), 'f');
+    assert.throws(() => again.getxattr('user.long'), /EUCLEAN/);
+  });
+});
+
 tooled('refuses what it does not know by name', () => {
   inTemp((dir) => {
     const image = join(dir, 'image');
     mke2fs(image, 16, ['-t', 'ext4', '-O', 'casefold']);
     assert.throws(() => Ext4FileSystem.open(load(image)), /not supported: casefold/);
+    mke2fs(image, 16, ['-t', 'ext4', '-O', 'encrypt']);
+    assert.throws(() => Ext4FileSystem.open(load(image)), /not supported: encrypt/);
     mke2fs(image, 16, ['-t', 'ext4', '-O', 'bigalloc']);
     assert.throws(() => Ext4FileSystem.open(load(image)), /bigalloc/);
     mke2fs(image, 16, ['-t', 'ext4', '-O', 'quota']);

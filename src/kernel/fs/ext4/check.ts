@@ -9,23 +9,17 @@
 import { LinuxError } from '../../errno.ts';
 import type { BlockDevice } from '../../ports.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
+import { type Claimed, Claims } from './check-claims.ts';
+import { recordProblems } from './check-record.ts';
+import { superblockProblems } from './check-super.ts';
 import { listDirectory, lookupName } from './directory.ts';
 import { DiskInode } from './disk-inode.ts';
-import {
-  childAt,
-  depthOf,
-  type ExtentNode,
-  entriesOf,
-  extentChild,
-  extentRoot,
-  journalRoot,
-  lengthAt,
-  startAt,
-} from './extent-node.ts';
 import { Ext4FileSystem } from './fs.ts';
-import { COMPAT, I_BLOCK_SIZE, INCOMPAT, INO, ROOT_INO, SB } from './layout.ts';
+import { BG_INODE_UNINIT, COMPAT, INCOMPAT, INO, ROOT_INO, SB } from './layout.ts';
+import { isFastLink } from './symlink.ts';
 import type { Volume } from './volume.ts';
 import { allAttributes, attributeBlock } from './xattr.ts';
+import { holderOf, isPrivateHolder } from './xattr-inode.ts';
 
 export interface CheckResult {
   readonly problems: readonly string[];
@@ -36,6 +30,7 @@ export interface CheckResult {
 
 /** More problems are not listed: an image with so many needs no longer list. */
 const MAX_PROBLEMS = 200;
+const BAD_BLOCKS_INO = 1;
 const RESIZE_INO = 7;
 const I_BLOCK_DIND = 13;
 
@@ -47,11 +42,13 @@ export function checkExt4(
   const report = (text: string): void => {
     if (problems.length < MAX_PROBLEMS && !problems.includes(text)) problems.push(text);
   };
+  let replayed = false;
   const log = (line: string): void => {
-    if (!line.includes('journal replayed')) report(line.replace(/^ext4: /, ''));
+    if (line.includes('journal replayed')) replayed = true;
+    else report(line.replace(/^ext4: /, ''));
   };
   const fs = Ext4FileSystem.open(device, { readOnly: true, log });
-  const checker = new Checker(fs.volume, report, onProgress);
+  const checker = new Checker(fs.volume, report, onProgress, replayed);
   checker.run();
   return {
     problems,
@@ -67,8 +64,13 @@ class Checker {
   private readonly vol: Volume;
   private readonly report: (text: string) => void;
   private readonly onProgress: (done: number, total: number) => void;
-  /** One bit for each block that something was found to use. */
-  private readonly blocks: Uint8Array;
+  private readonly claims: Claims;
+  /** Totals in the superblock are those of the last time that it was written. */
+  private readonly oldTotals: boolean;
+  /** The orphan list. */
+  private readonly orphans = new Set<number>();
+  /** Inodes that hold values of attributes: references found. */
+  private readonly holders = new Map<number, number>();
   /** Names found for each inode. */
   private readonly names = new Map<number, number>();
   /** Attribute blocks, by number: users found. They may be shared. */
@@ -78,18 +80,24 @@ class Checker {
     vol: Volume,
     report: (text: string) => void,
     onProgress: (done: number, total: number) => void,
+    replayed: boolean,
   ) {
     this.vol = vol;
     this.report = report;
     this.onProgress = onProgress;
-    this.blocks = new Uint8Array(Math.ceil(vol.sb.blocks / 8));
+    this.claims = new Claims(vol, report);
+    // A file system that was not unmounted; the groups' counts are what is used.
+    this.oldTotals = replayed || vol.sb.has(INCOMPAT.needs_recovery);
   }
 
   run(): void {
+    for (const problem of superblockProblems(this.vol)) this.report(problem);
     this.claimSystem();
+    this.listOrphans();
     this.walk();
     this.checkOrphans();
     this.checkAttributeUsers();
+    this.checkUnnamed();
     this.checkBitmaps();
   }
 
@@ -103,31 +111,15 @@ class Checker {
     }
   }
 
-  private claim(start: number, length: number, what: () => string): void {
-    for (let nr = start; nr < start + length; nr++) {
-      const mask = 1 << (nr & 7);
-      const byte = Math.floor(nr / 8);
-      if (this.blocks[byte]! & mask) this.report(`block ${nr} is used twice: ${what()}`);
-      this.blocks[byte]! |= mask;
-    }
-  }
-
-  /** @returns false if the block was claimed before */
-  private claimOnce(nr: number, what: () => string): boolean {
-    const fresh = (this.blocks[Math.floor(nr / 8)]! & (1 << (nr & 7))) === 0;
-    this.claim(nr, 1, what);
-    return fresh;
-  }
-
   private claimSystem(): void {
     const { groups, sb } = this.vol;
-    this.claim(0, sb.firstDataBlock, () => 'boot block');
+    this.claims.claim(0, sb.firstDataBlock, () => 'boot block');
     for (let g = 0; g < sb.groups; g++) {
       const what = (): string => `metadata of group ${g}`;
-      this.claim(groups.first(g), groups.overhead(g), what);
-      this.claim(groups.blockBitmap(g), 1, what);
-      this.claim(groups.inodeBitmap(g), 1, what);
-      this.claim(groups.inodeTable(g), groups.inodeTableBlocks, what);
+      this.claims.claim(groups.first(g), groups.overhead(g), what);
+      this.claims.claim(groups.blockBitmap(g), 1, what);
+      this.claims.claim(groups.inodeBitmap(g), 1, what);
+      this.claims.claim(groups.inodeTable(g), groups.inodeTableBlocks, what);
     }
     const orphanFile = sb.view.getUint32(SB.orphanFileInum, true);
     const special = sb.compat & COMPAT.orphan_file ? [orphanFile] : [];
@@ -138,18 +130,23 @@ class Checker {
   /** Inodes without names: the journal, bad blocks, quota, resize. */
   private claimSpecial(ino: number): void {
     const inode = new DiskInode(this.vol, ino);
+    if (ino === BAD_BLOCKS_INO) {
+      // It has no type and no links.
+      if (inode.u32(INO.block) !== 0) this.claims.data(inode);
+      return;
+    }
     if (inode.links === 0 && inode.sectors === 0) return;
     inode.verify();
     this.names.set(ino, inode.links);
     if (ino === RESIZE_INO) {
       // Its indirect blocks are the reserved descriptor blocks, which are metadata already.
       const dind = inode.u32(INO.block + I_BLOCK_DIND * 4);
-      if (dind !== 0) this.claim(dind, 1, () => 'resize inode');
-    } else if (!(inode.usesExtents && this.journalIsReserved(ino))) this.claimData(inode);
-    else this.claimTree(inode, journalRoot(inode), false);
+      if (dind !== 0) this.claims.claim(dind, 1, () => 'resize inode');
+    } else if (this.isJournal(ino)) this.claims.journal(inode);
+    else this.claims.data(inode);
   }
 
-  private journalIsReserved(ino: number): boolean {
+  private isJournal(ino: number): boolean {
     const { sb } = this.vol;
     return sb.hasJournal && ino === sb.view.getUint32(SB.journalInum, true);
   }
@@ -229,69 +226,48 @@ class Checker {
     });
   }
 
-  /** Blocks and sizes of one inode. */
+  /** Blocks and fields of one inode. */
   private checkInode(inode: DiskInode): void {
     const type = inode.mode & S_IFMT;
-    let blocks = 0;
-    const attributes = attributeBlock(inode);
-    allAttributes(inode);
-    if (attributes !== null) {
-      blocks++;
-      const users = this.attributeUsers.get(attributes.nr) ?? 0;
-      this.attributeUsers.set(attributes.nr, users + 1);
-      if (users === 0) this.claim(attributes.nr, 1, () => `attributes of inode ${inode.ino}`);
+    const own = this.claimAttributes(inode);
+    const mapped = type === S_IFREG || type === S_IFDIR || (type === S_IFLNK && !isFastLink(inode));
+    const found: Claimed =
+      mapped && !inode.hasInlineData ? this.claims.data(inode) : { blocks: 0, last: -1 };
+    const sectors = (own + found.blocks) * (this.vol.blockSize >> 9);
+    if (sectors !== inode.sectors) {
+      this.report(`inode ${inode.ino}: ${inode.sectors} sectors instead of ${sectors}`);
     }
-    const fast = type === S_IFLNK && inode.size < I_BLOCK_SIZE && !inode.usesExtents;
-    const mapped = type === S_IFREG || type === S_IFDIR || (type === S_IFLNK && !fast);
-    if (mapped && !inode.hasInlineData) blocks += this.claimData(inode);
-    if (blocks * (this.vol.blockSize >> 9) !== inode.sectors) {
-      this.report(
-        `inode ${inode.ino}: ${inode.sectors} sectors instead of ${blocks * (this.vol.blockSize >> 9)}`,
-      );
+    for (const problem of recordProblems(inode, found, this.orphans.has(inode.ino))) {
+      this.report(`inode ${inode.ino}: ${problem}`);
     }
   }
 
-  /** @returns blocks of the inode, nodes of its tree included */
-  private claimData(inode: DiskInode): number {
-    if (inode.usesExtents) return this.claimTree(inode, extentRoot(inode), true);
-    let count = 0;
-    const perBlock = this.vol.blockSize >> 2;
-    for (let i = 0; i < 15; i++) {
-      const nr = inode.u32(INO.block + i * 4);
-      count += this.claimIndirect(inode, nr, Math.max(0, i - 11), perBlock);
+  /** Claims the block of attributes and inodes that hold values. @returns blocks of both */
+  private claimAttributes(inode: DiskInode): number {
+    const block = attributeBlock(inode);
+    let own = 0;
+    for (const { holder, value } of allAttributes(inode)) {
+      if (holder === undefined) continue;
+      this.claimHolder(inode, holder);
+      // They count for every user.
+      own += Math.ceil(value.length / this.vol.blockSize);
     }
-    return count;
+    if (block === null) return own;
+    const users = this.attributeUsers.get(block.nr) ?? 0;
+    this.attributeUsers.set(block.nr, users + 1);
+    if (users === 0) this.claims.claim(block.nr, 1, () => `attributes of inode ${inode.ino}`);
+    return own + 1;
   }
 
-  private claimIndirect(inode: DiskInode, nr: number, level: number, perBlock: number): number {
-    if (nr === 0) return 0;
-    const what = (): string => `inode ${inode.ino}`;
-    const allowed = this.journalIsReserved(inode.ino) || this.vol.zone.allows(nr, 1);
-    if (nr >= this.vol.sb.blocks || !allowed) {
-      this.report(`inode ${inode.ino}: block ${nr} cannot be part of a file`);
-      return 0;
+  private claimHolder(inode: DiskInode, ino: number): void {
+    const holder = holderOf(inode, ino);
+    const known = this.holders.get(ino);
+    if (known === undefined) {
+      this.names.set(ino, holder.links);
+      this.checkInode(holder);
     }
-    if (!this.claimOnce(nr, what) || level === 0) return 1;
-    let count = 1;
-    const { view } = this.vol.cache.get(nr);
-    const children = Array.from({ length: perBlock }, (_, i) => view.getUint32(i * 4, true));
-    for (const child of children) count += this.claimIndirect(inode, child, level - 1, perBlock);
-    return count;
-  }
-
-  /** Claims a tree; the journal's data is reserved, so only `descend` looks at children. */
-  private claimTree(inode: DiskInode, node: ExtentNode, descend: boolean): number {
-    const what = (): string => `inode ${inode.ino}`;
-    let count = 0;
-    for (let i = 0; i < entriesOf(node); i++) {
-      if (depthOf(node) === 0) {
-        this.claim(startAt(node, i), lengthAt(node, i), what);
-        count += lengthAt(node, i);
-      } else if (this.claimOnce(childAt(node, i), what) && descend) {
-        count += 1 + this.claimTree(inode, extentChild(inode, node, i), descend);
-      }
-    }
-    return count;
+    this.holders.set(ino, (known ?? 0) + 1);
+    if (isPrivateHolder(inode, holder)) this.holders.set(ino, Number.NaN);
   }
 
   private checkLinks(parents: Map<number, number>): void {
@@ -309,26 +285,55 @@ class Checker {
     }
   }
 
-  /** Files that were open when the image was last used may be without names. */
-  private checkOrphans(): void {
+  private listOrphans(): void {
     const { sb } = this.vol;
-    const seen = new Set<number>();
     let ino = sb.view.getUint32(SB.lastOrphan, true);
     while (ino !== 0) {
-      if (seen.has(ino) || ino > sb.inodes) {
+      if (this.orphans.has(ino) || ino > sb.inodes) {
         this.report('the orphan list is damaged');
         return;
       }
-      seen.add(ino);
+      this.orphans.add(ino);
       const here = ino;
       ino = 0;
       this.try(() => {
-        const inode = new DiskInode(this.vol, here);
-        inode.verify();
-        if (!this.names.has(here)) this.checkInode(inode);
-        this.names.set(here, this.names.get(here) ?? 0);
-        ino = inode.u32(INO.dtime);
+        ino = new DiskInode(this.vol, here).u32(INO.dtime);
       });
+    }
+  }
+
+  /** Files that were open when the image was last used may be without names. */
+  private checkOrphans(): void {
+    for (const ino of this.orphans) {
+      this.try(() => {
+        const inode = new DiskInode(this.vol, ino);
+        inode.verify();
+        if (!this.names.has(ino)) this.checkInode(inode);
+        this.names.set(ino, this.names.get(ino) ?? 0);
+      });
+    }
+  }
+
+  /** Inodes that nothing leads to: they are free, and say so. */
+  private checkUnnamed(): void {
+    const { groups, sb } = this.vol;
+    for (let g = 0; g < sb.groups; g++) {
+      if (groups.flags(g) & BG_INODE_UNINIT) continue;
+      const end = g * sb.inodesPerGroup + sb.inodesPerGroup - groups.itableUnused(g);
+      for (let ino = g * sb.inodesPerGroup + 1; ino <= end; ino++) {
+        if (ino >= sb.firstIno && !this.names.has(ino)) this.try(() => this.checkFree(ino));
+        if (ino % 1024 === 0) this.vol.trim();
+      }
+    }
+  }
+
+  private checkFree(ino: number): void {
+    const inode = new DiskInode(this.vol, ino);
+    if (inode.record().every((b) => b === 0)) return;
+    inode.verify();
+    if (inode.links > 0) this.report(`inode ${ino} is in use but has no name`);
+    else if (inode.mode !== 0 && inode.u32(INO.dtime) === 0) {
+      this.report(`inode ${ino} is free but has no time of deletion`);
     }
   }
 
@@ -337,6 +342,13 @@ class Checker {
       const stored = this.vol.cache.get(nr).view.getUint32(4, true);
       if (stored !== users)
         this.report(`block ${nr}: attributes of ${users} inodes, not ${stored}`);
+    }
+    for (const [ino, users] of this.holders) {
+      const inode = new DiskInode(this.vol, ino);
+      const stored = inode.u32(INO.ctime) * 2 ** 32 + inode.u32(INO.version);
+      if (users !== stored && !Number.isNaN(users)) {
+        this.report(`inode ${ino}: holds a value for ${users} inodes, not ${stored}`);
+      }
     }
   }
 
@@ -358,8 +370,7 @@ class Checker {
         freeInodes += inodes;
       });
     }
-    // A file system that was not unmounted has old totals; the groups' counts are what is used.
-    if (sb.has(INCOMPAT.needs_recovery)) return;
+    if (this.oldTotals) return;
     const hi = sb.is64bit ? sb.view.getUint32(SB.freeBlocksHi, true) : 0;
     const stored = sb.view.getUint32(SB.freeBlocksLo, true) + hi * 2 ** 32;
     if (stored !== freeBlocks) this.report(`${stored} free blocks instead of ${freeBlocks}`);
@@ -376,7 +387,7 @@ class Checker {
     for (let bit = 0; bit < groups.blockCount(g); bit++) {
       const nr = first + bit;
       const inMap = (map[bit >> 3]! & (1 << (bit & 7))) !== 0;
-      const found = (this.blocks[Math.floor(nr / 8)]! & (1 << (nr & 7))) !== 0;
+      const found = this.claims.has(nr);
       if (!inMap) free++;
       if (inMap && !found) this.report(`block ${nr} is marked as used but nothing uses it`);
       if (!inMap && found) this.report(`block ${nr} is used but marked as free`);

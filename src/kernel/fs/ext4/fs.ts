@@ -3,7 +3,7 @@
  * number — and closes it.
  */
 
-import { ESTALE, linuxError } from '../../errno.ts';
+import { ESTALE, LinuxError, linuxError } from '../../errno.ts';
 import type { BlockDevice } from '../../ports.ts';
 import type { FileSystem, StatFs } from '../../vfs/types.ts';
 import { S_IFDIR, S_IFMT } from '../../vfs/types.ts';
@@ -58,7 +58,10 @@ export class Ext4FileSystem implements FileSystem {
     if (sb.readOnlyReason !== null && !options.readOnly && !device.readOnly) {
       log(`ext4: mounted read-only: ${sb.readOnlyReason}`);
     }
-    return new Ext4FileSystem(base, sb, { ...options, readOnly });
+    return mounting(
+      log,
+      (heard) => new Ext4FileSystem(base, sb, { ...options, readOnly, log: heard }),
+    );
   }
 
   private constructor(device: BlockDevice, sb: Superblock, options: Ext4Options) {
@@ -180,6 +183,21 @@ export class Ext4FileSystem implements FileSystem {
     this.sync();
     this.volume.journal?.close();
     this.volume.readOnly = true;
+  }
+}
+
+/** Damage that is found while mounting is one line for the user, as the log has it. */
+function mounting<T>(log: (line: string) => void, body: (log: (line: string) => void) => T): T {
+  let last = '';
+  const heard = (line: string): void => {
+    last = line.replace(/^ext4: /, '');
+    log(line);
+  };
+  try {
+    return body(heard);
+  } catch (error) {
+    if (!(error instanceof LinuxError)) throw error;
+    throw new Ext4ImageError(`the image is damaged: ${last || error.message}`);
   }
 }
 

@@ -79,11 +79,20 @@ export class GroupTable {
   }
 
   itableUnused(g: number): number {
-    return this.hasCsum ? this.count(g, GD.itableUnusedLo, GD.itableUnusedHi) : 0;
+    return this.hasCsum ? this.storedUnused(g) : 0;
+  }
+
+  storedUnused(g: number): number {
+    return this.count(g, GD.itableUnusedLo, GD.itableUnusedHi);
   }
 
   flags(g: number): number {
-    return this.hasCsum ? this.view(g).getUint16(this.at(g) + GD.flags, true) : 0;
+    return this.hasCsum ? this.storedFlags(g) : 0;
+  }
+
+  /** Flags as they are stored, whether or not the features that give them a meaning are there. */
+  storedFlags(g: number): number {
+    return this.view(g).getUint16(this.at(g) + GD.flags, true);
   }
 
   addFreeBlocks(g: number, delta: number): void {
@@ -223,7 +232,7 @@ export class GroupTable {
     }
   }
 
-  private get hasCsum(): boolean {
+  get hasCsum(): boolean {
     return this.vol.sb.metadataCsum || this.vol.sb.gdtCsum;
   }
 

@@ -10,15 +10,19 @@ import { inodeXattr } from './xattr.ts';
 
 const XATTR_SYSTEM = 7;
 
-/** The bytes, at most `size` of the inode; shorter if the attribute is. */
+/** The bytes, as many as the inode's size says. */
 export function inlineData(inode: DiskInode): Uint8Array {
   const v = inode.view();
   const first = new Uint8Array(v.buffer, v.byteOffset + inode.iblock, I_BLOCK_SIZE);
-  const rest = inodeXattr(inode, XATTR_SYSTEM, 'data') ?? new Uint8Array(0);
+  const rest = inodeXattr(inode, XATTR_SYSTEM, 'data');
+  // The attribute is there even when 60 bytes are enough.
+  if (rest === null || inode.size > I_BLOCK_SIZE + rest.length) {
+    inode.vol.damaged(`inode ${inode.ino}: inline data is missing`);
+  }
   const all = new Uint8Array(I_BLOCK_SIZE + rest.length);
   all.set(first);
   all.set(rest, I_BLOCK_SIZE);
-  return all.subarray(0, Math.min(all.length, inode.size));
+  return all.subarray(0, inode.size);
 }
 
 export interface InlineEntry {

@@ -14,7 +14,6 @@ import {
   EOPNOTSUPP,
   EPERM,
   EROFS,
-  EUCLEAN,
   linuxError,
 } from '../../errno.ts';
 import { BaseInode } from '../../vfs/inode.ts';
@@ -27,16 +26,12 @@ import { fallocateFile, sizeLimit } from './fallocate.ts';
 import { FileData } from './file-data.ts';
 import type { Ext4Pages, PageData } from './file-pages.ts';
 import type { Ext4FileSystem } from './fs.ts';
-import { inlineData } from './inline.ts';
 import { COMPAT, EXT_MAX_BLOCKS, INO, SB } from './layout.ts';
-import { mustMap } from './mapping.ts';
 import { createEntry, exchangeOrRename, linkEntry, makeTmpfile, removeName } from './namespace.ts';
+import { linkTarget } from './symlink.ts';
 import { allAttributes, inodeXattr } from './xattr.ts';
 import { aclFromDisk, aclToDisk, fromDiskName, isAcl, toDiskName } from './xattr-names.ts';
 import { setAttribute } from './xattr-write.ts';
-
-/** Longest target of a symbolic link that Linux makes or follows. */
-const SYMLINK_MAX = 4095;
 
 export class Ext4Inode extends BaseInode implements PageData {
   declare readonly fs: Ext4FileSystem;
@@ -245,21 +240,8 @@ export class Ext4Inode extends BaseInode implements PageData {
   }
 
   override readlink(): string {
-    const d = this.disk;
-    if ((d.mode & S_IFMT) !== S_IFLNK) throw linuxError(EINVAL);
-    const size = d.size;
-    if (size === 0 || size > SYMLINK_MAX) {
-      this.fs.volume.damaged(`inode ${this.ino}: a symbolic link of ${size} bytes`);
-    }
-    if (d.hasInlineData) return latin1(inlineData(d), size);
-    const fast =
-      size < 60 && d.sectors === (d.xattrBlock === 0 ? 0 : this.fs.volume.blockSize >> 9);
-    if (fast) {
-      const v = d.view();
-      return latin1(new Uint8Array(v.buffer, v.byteOffset + d.iblock, 60), size);
-    }
-    if (size > this.fs.volume.blockSize) throw linuxError(EUCLEAN);
-    return latin1(this.fs.volume.cache.get(mustMap(d, 0)).data, size);
+    if ((this.mode & S_IFMT) !== S_IFLNK) throw linuxError(EINVAL);
+    return linkTarget(this.disk);
   }
 
   override getxattr(name: string): Uint8Array | null {
@@ -337,11 +319,4 @@ export class Ext4Inode extends BaseInode implements PageData {
   private mustBeDirectory(): void {
     if (!this.isDirectory) throw linuxError(ENOTDIR);
   }
-}
-
-function latin1(bytes: Uint8Array, length: number): string {
-  if (bytes.length < length) throw linuxError(EUCLEAN);
-  let s = '';
-  for (let i = 0; i < length; i++) s += String.fromCharCode(bytes[i]!);
-  return s;
 }

@@ -194,6 +194,7 @@ export const FL_APPEND = 0x20;
 export const FL_INDEX = 0x1000;
 export const FL_HUGE_FILE = 0x40000;
 export const FL_EXTENTS = 0x80000;
+export const FL_VERITY = 0x100000;
 export const FL_EA_INODE = 0x200000;
 export const FL_INLINE_DATA = 0x10000000;
 /** What a new inode takes over from its directory (EXT4_FL_INHERITED, without what we do not act on). */

@@ -23,6 +23,7 @@ const KNOWN_INCOMPAT =
   INCOMPAT['64bit'] |
   INCOMPAT.mmp |
   INCOMPAT.flex_bg |
+  INCOMPAT.ea_inode |
   INCOMPAT.metadata_csum_seed |
   INCOMPAT.large_dir |
   INCOMPAT.inline_data;
@@ -174,6 +175,7 @@ function readOnlyReason(roCompat: number, incompat: number): string | null {
   if (unknown !== 0) return `it uses ${featureNames(unknown, RO_COMPAT)}`;
   if (incompat & INCOMPAT.mmp) return 'it uses mmp';
   if (incompat & INCOMPAT.inline_data) return 'it uses inline_data';
+  if (incompat & INCOMPAT.ea_inode) return 'it uses ea_inode';
   if ((incompat & INCOMPAT.extent) === 0) return 'it has no extents (ext2 or ext3)';
   if ((incompat & INCOMPAT.filetype) === 0) return 'it has no filetype feature';
   return null;

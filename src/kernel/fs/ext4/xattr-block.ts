@@ -9,7 +9,6 @@
  * first entry in an inode. Entries in a block are sorted by index, name length, name.
  */
 
-import { EOPNOTSUPP, linuxError } from '../../errno.ts';
 import type { MetaBlock } from './buffers.ts';
 import { crc32c, crc32cLe32, crc32cZeros } from './crc.ts';
 import type { Volume } from './volume.ts';
@@ -21,6 +20,10 @@ export interface Attribute {
   /** Latin-1. */
   readonly name: string;
   readonly value: Uint8Array;
+  /** The inode that holds the value (ea_inode). */
+  readonly holder?: number;
+  /** e_hash, of one that was read. */
+  readonly hash?: number;
 }
 
 /** Bytes an attribute needs: entry and value. */
@@ -33,8 +36,9 @@ export function pad4(n: number): number {
 }
 
 /**
- * Parses the entries in area[first, length); values count from `valueBase`. `where` is for the log. Entries and
- * values have room in the area without sharing bytes, so it can be written again without one of them.
+ * Parses the entries in area[first, length); values count from `valueBase`. `where` is for the log, `external` reads
+ * a value that is an inode's. Entries and values have room in the area without sharing bytes, so it can be written
+ * again without one of them.
  */
 export function parseAttributes(
   vol: Volume,
@@ -42,28 +46,39 @@ export function parseAttributes(
   first: number,
   valueBase: number,
   where: string,
+  external: (ino: number, size: number) => Uint8Array,
 ): Attribute[] {
   const v = new DataView(area.buffer, area.byteOffset, area.length);
   const out: Attribute[] = [];
   let room = area.length - first - 4;
+  let lowest = area.length;
   for (let at = first; ; ) {
     if (at + 4 > area.length) vol.damaged(`${where}: damaged extended attributes`);
-    if (v.getUint32(at, true) === 0) return out;
+    if (v.getUint32(at, true) === 0) {
+      if (lowest < at + 4) vol.damaged(`${where}: extended attributes share their bytes`);
+      return out;
+    }
     const nameLength = area[at]!;
     const next = at + pad4(ENTRY_SIZE + nameLength);
     if (next > area.length) vol.damaged(`${where}: damaged extended attributes`);
-    if (v.getUint32(at + 4, true) !== 0) {
-      vol.log(`${where}: an attribute value in an inode of its own (ea_inode) is not supported`);
-      throw linuxError(EOPNOTSUPP);
-    }
+    const holder = v.getUint32(at + 4, true);
     const size = v.getUint32(at + 8, true);
-    const value = valueBase + v.getUint16(at + 2, true);
-    if (size > 0 && value + size > area.length)
-      vol.damaged(`${where}: damaged extended attributes`);
+    const hash = v.getUint32(at + 12, true);
     let name = '';
     for (let i = 0; i < nameLength; i++) name += String.fromCharCode(area[at + ENTRY_SIZE + i]!);
+    const index = area[at + 1]!;
+    if (holder !== 0) {
+      out.push({ index, name, value: external(holder, size), holder, hash });
+      at = next;
+      continue;
+    }
+    const value = valueBase + v.getUint16(at + 2, true);
+    if (size > 0) {
+      if (value + size > area.length) vol.damaged(`${where}: damaged extended attributes`);
+      lowest = Math.min(lowest, value);
+    }
     const bytes = size > 0 ? area.slice(value, value + size) : new Uint8Array(0);
-    const attribute = { index: area[at + 1]!, name, value: bytes };
+    const attribute = { index, name, value: bytes, hash };
     room -= attributeSize(attribute);
     if (room < 0) vol.damaged(`${where}: extended attributes share their bytes`);
     out.push(attribute);
@@ -92,7 +107,7 @@ export function writeAttributes(
     v.setUint32(at + 8, value.length, true);
     for (let i = 0; i < name.length; i++) area[at + ENTRY_SIZE + i] = name.charCodeAt(i);
     area.set(value, end);
-    const hash = entryHash(name, v, end, size);
+    const hash = entryHash(name, v, end, size, 0);
     v.setUint32(at + 12, hash, true);
     hashes.push(hash);
     at += pad4(ENTRY_SIZE + name.length);
@@ -100,11 +115,23 @@ export function writeAttributes(
   return hashes;
 }
 
-/** ext4_xattr_hash_entry, names as unsigned characters (and values as little-endian words). */
-function entryHash(name: string, v: DataView, value: number, size: number): number {
+/** Whether an attribute that was read has the hash of its name and value, whichever way characters were counted. */
+export function hashRight({ name, value, hash, holder }: Attribute): boolean {
+  if (hash === undefined || hash === 0 || holder !== undefined) return true;
+  const padded = new Uint8Array(pad4(value.length));
+  padded.set(value);
+  const v = new DataView(padded.buffer);
+  return [0, 24].some((shift) => entryHash(name, v, 0, padded.length, shift) === hash);
+}
+
+/**
+ * ext4_xattr_hash_entry, values as little-endian words, names as unsigned characters; with a `shift` of 24 they are
+ * signed, as some machines had them.
+ */
+function entryHash(name: string, v: DataView, value: number, size: number, shift: number): number {
   let hash = 0;
   for (let i = 0; i < name.length; i++) {
-    hash = (hash << 5) ^ (hash >>> 27) ^ name.charCodeAt(i);
+    hash = (hash << 5) ^ (hash >>> 27) ^ ((name.charCodeAt(i) << shift) >> shift);
   }
   for (let i = 0; i < size; i += 4) {
     hash = (hash << 16) ^ (hash >>> 16) ^ v.getInt32(value + i, true);

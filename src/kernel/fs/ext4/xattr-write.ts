@@ -3,7 +3,7 @@
  * block, which is copied before it is changed if other inodes share it.
  */
 
-import { E2BIG, EEXIST, ENODATA, ENOSPC, linuxError } from '../../errno.ts';
+import { E2BIG, EEXIST, ENODATA, ENOSPC, EOPNOTSUPP, linuxError } from '../../errno.ts';
 import { XATTR_CREATE, XATTR_REPLACE } from '../../vfs/constants.ts';
 import { freeBlocks, goalOf, newMetaBlock } from './alloc.ts';
 import { KIND } from './buffers.ts';
@@ -31,6 +31,8 @@ export function setAttribute(
 ): void {
   let inside = inodeAttributes(inode);
   let outside = blockAttributes(inode);
+  // Images with the feature are read-only; without it nobody else may write them either.
+  if ([...inside, ...outside].some((a) => a.holder !== undefined)) throw linuxError(EOPNOTSUPP);
   const known = [...inside, ...outside].some((a) => same(a, index, name));
   if (!known && (value === null || flags & XATTR_REPLACE)) throw linuxError(ENODATA);
   if (known && flags & XATTR_CREATE) throw linuxError(EEXIST);

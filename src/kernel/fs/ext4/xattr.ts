@@ -7,6 +7,7 @@ import { KIND, type MetaBlock } from './buffers.ts';
 import type { DiskInode } from './disk-inode.ts';
 import { GOOD_OLD_INODE_SIZE, XATTR_HEADER_SIZE, XATTR_MAGIC } from './layout.ts';
 import { type Attribute, parseAttributes, xattrBlockCsum } from './xattr-block.ts';
+import { heldValue } from './xattr-inode.ts';
 
 /** Position of the attribute area in the inode record (after its magic), or 0 if there is none. */
 export function inodeArea(inode: DiskInode): number {
@@ -18,7 +19,9 @@ export function inodeArea(inode: DiskInode): number {
 export function inodeAttributes(inode: DiskInode): Attribute[] {
   const at = inodeArea(inode);
   if (at === 0 || inode.u32(at - 4) !== XATTR_MAGIC) return [];
-  return parseAttributes(inode.vol, inode.record(), at, at, `inode ${inode.ino}`);
+  return parseAttributes(inode.vol, inode.record(), at, at, `inode ${inode.ino}`, (ino, size) =>
+    heldValue(inode, ino, size),
+  );
 }
 
 /** The verified attribute block, or null if there is none. */
@@ -52,7 +55,10 @@ export function attributeBlock(inode: DiskInode): MetaBlock | null {
 export function blockAttributes(inode: DiskInode): Attribute[] {
   const block = attributeBlock(inode);
   if (block === null) return [];
-  return parseAttributes(inode.vol, block.data, XATTR_HEADER_SIZE, 0, `block ${block.nr}`);
+  const where = `block ${block.nr}`;
+  return parseAttributes(inode.vol, block.data, XATTR_HEADER_SIZE, 0, where, (ino, size) =>
+    heldValue(inode, ino, size),
+  );
 }
 
 export function allAttributes(inode: DiskInode): Attribute[] {
