@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 const SHARED = {
@@ -17,36 +17,59 @@ const SHARED = {
 /** Packages that only some commands need are loaded when they do. */
 const NODE = { ...SHARED, platform: 'node', packages: 'external' };
 
-/** Bundles a module and evaluates it. */
-async function evaluate(entry) {
+const GENERATED = /[\\/]common[\\/]generated\.ts$/;
+
+/** Stands in for common/generated.ts: notes what is asked for. */
+const RECORDER = `
+export const texts = new Map();
+export function generated(key, params, text) {
+  const body = text();
+  texts.set(key, 'function (' + params.join(', ') + ') { ' + body + ' }');
+  return new Function(...params, body);
+}`;
+
+/** Asks for every function that the start of a machine may ask for. */
+const ASK = `
+import { texts } from './common/generated.ts';
+import { INTERP_PARAMS, interpreterSource } from './ir/interp-source.ts';
+import './ir/slot-ops.ts';
+import { prepareEvaluators } from './ir/passes/eval.ts';
+import { generated } from './common/generated.ts';
+generated('interpreter', INTERP_PARAMS, interpreterSource);
+prepareEvaluators();
+export default texts;`;
+
+function replaceGenerated(contents) {
+  return {
+    name: 'generated',
+    setup({ onLoad }) {
+      onLoad({ filter: GENERATED }, () => ({ contents, loader: 'js' }));
+    },
+  };
+}
+
+/** A plugin that replaces common/generated.ts by the functions that it would generate. */
+async function withGenerated(src) {
+  if (!existsSync(join(src, 'common/generated.ts'))) return [];
   const { outputFiles } = await build({
     ...SHARED,
     sourcemap: false,
-    entryPoints: [entry],
+    stdin: { contents: ASK, resolveDir: src },
     format: 'esm',
     write: false,
+    plugins: [replaceGenerated(RECORDER)],
   });
-  return import(
-    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
-  );
+  const code = Buffer.from(outputFiles[0].contents).toString('base64');
+  const { default: texts } = await import(`data:text/javascript;base64,${code}`);
+  const members = [...texts].map(([key, text]) => `${JSON.stringify(key)}: ${text}`);
+  return [
+    replaceGenerated(`
+const FACTORIES = { ${members.join(',\n')} };
+export function generated(key, params, text) {
+  return FACTORIES[key] ?? new Function(...params, text());
+}`),
+  ];
 }
-
-/** Replaces ir/interp-factory.ts by the interpreter that it would generate. */
-const interpreter = {
-  name: 'interpreter',
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]ir[\\/]interp-factory\.ts$/ }, async ({ path }) => {
-      const { INTERP_PARAMS, interpreterSource } = await evaluate(
-        join(dirname(path), 'interp-source.ts'),
-      );
-      const factory = `function factory(${INTERP_PARAMS.join(',')}){${interpreterSource()}}`;
-      return {
-        contents: `${factory}\nexport const interpFactory = () => factory;\n`,
-        loader: 'js',
-      };
-    });
-  },
-};
 
 /** In the command's bundle, modules find files of the package as if they were at their own place in dist/. */
 function ownPlace(src) {
@@ -68,7 +91,7 @@ function ownPlace(src) {
   };
 }
 
-async function bundleCommand(src, out) {
+async function bundleCommand(src, out, plugins) {
   const folder = join(out, 'cli');
   const file = join(folder, 'bundle.cjs');
   // A function expression, with what the launcher passes; imports are calls of require, so nothing else is needed.
@@ -80,7 +103,7 @@ async function bundleCommand(src, out) {
     packages: 'bundle',
     external: ['iced-x86', 'source-map', 'tsx'],
     supported: { 'dynamic-import': false },
-    plugins: [interpreter, ownPlace(src)],
+    plugins: [...plugins, ownPlace(src)],
     banner: { js: '(function (require, module, dist) {' },
     footer: { js: '})' },
   });
@@ -105,6 +128,7 @@ export async function bundle(src, out) {
     .map((name) => join(src, name))
     .filter((path) => existsSync(path));
   mkdirSync(out, { recursive: true });
+  const plugins = await withGenerated(src);
   await build({
     ...NODE,
     entryPoints: library,
@@ -113,7 +137,7 @@ export async function bundle(src, out) {
     format: 'esm',
     splitting: true,
     chunkNames: 'shared-[hash]',
-    plugins: [interpreter],
+    plugins,
   });
-  await bundleCommand(src, out);
+  await bundleCommand(src, out, plugins);
 }

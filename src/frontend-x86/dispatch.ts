@@ -116,11 +116,16 @@ function fillModrm(table: Int16Array, r: InsnRow, entry: number): void {
     table.fill(entry, r.modrm, r.modrm + (r.modrmPlus ? 8 : 1));
     return;
   }
-  const from = r.mod === 'r' ? 0xc0 : 0;
-  const to = r.mod === 'm' ? 0xc0 : 0x100;
-  for (let m = from; m < to; m++) {
-    if (r.digit < 0 || r.digit === ((m >> 3) & 7)) table[m] = entry;
+  if (r.mod !== 'r') {
+    for (let m = 0; m < 0xc0; m += 0x40) fillDigit(table, m, r.digit, entry);
   }
+  if (r.mod !== 'm') fillDigit(table, 0xc0, r.digit, entry);
+}
+
+/** One value of ModRM.mod: all of it, or the eight bytes with a digit in ModRM.reg. */
+function fillDigit(table: Int16Array, from: number, digit: number, entry: number): void {
+  if (digit < 0) table.fill(entry, from, from + 0x40);
+  else table.fill(entry, from + digit * 8, from + digit * 8 + 8);
 }
 
 function concat(tables: readonly Int16Array[], size: number): Int16Array {

@@ -70,19 +70,21 @@ export const TRAINING = {
   linked: 5,
 } as const;
 
-export type TrainingRun = (block: IrBlock, how: number) => void;
+/** Makes micro code of a block once. @returns runs it */
+export type TrainingRun = (block: IrBlock, how: number) => () => void;
 
 export class Trainer {
   private readonly b: BlockBuilder = new BlockBuilder();
   private readonly mem: LinearMemory;
-  private readonly run: TrainingRun;
+  private readonly prepare: TrainingRun;
   private readonly vars: readonly Ref[];
   private readonly words: readonly number[];
-  private turn = 0;
+  /** Blocks that run on all values. */
+  private readonly blocks: (() => void)[] = [];
 
-  constructor(mem: LinearMemory, layout: StateLayout, run: TrainingRun) {
+  constructor(mem: LinearMemory, layout: StateLayout, prepare: TrainingRun) {
     this.mem = mem;
-    this.run = run;
+    this.prepare = prepare;
     const ints = layout.vars
       .map((v, i) => [v, i] as const)
       .filter(([v, i]) => v.type === 'i64' && i !== layout.pc)
@@ -96,11 +98,16 @@ export class Trainer {
     const state = U8.slice(STATE_BASE, STATE_BASE + STATE_SIZE);
     const tlb = U8.slice(TLB_BASE, TLB_BASE + TLB_ENTRIES * TLB_ENTRY_SIZE);
     this.mapPage();
+    for (let shift = 0; shift < 4; shift++) this.integers(shift);
+    this.branches();
+    this.control();
     // Few enough that V8 does not compile half-trained code, enough that every site has seen its types.
-    for (let round = 0; round < VALUES.length; round++) {
-      this.integers(round);
-      this.branches(round);
-      this.control(round);
+    // The first round is run again at the end: V8 notes nothing of what runs first.
+    for (let round = 0; round <= VALUES.length; round++) {
+      for (const block of this.blocks) {
+        this.load(round);
+        block();
+      }
     }
     for (let round = 0; round < 3; round++) this.memory(round);
     U8.set(tlb, TLB_BASE);
@@ -119,117 +126,147 @@ export class Trainer {
 
   private load(round: number): void {
     const { I32 } = this.mem;
-    this.words.forEach((w, i) => {
+    const { words } = this;
+    for (let i = 0; i < words.length; i++) {
       const v = VALUES[(round + i) % VALUES.length] as readonly [number, number];
-      I32[w] = v[0];
-      I32[w + 1] = v[1];
-    });
+      I32[words[i] as number] = v[0];
+      I32[(words[i] as number) + 1] = v[1];
+    }
   }
 
   private begin(): void {
     this.b.reset(0x1000, 0);
   }
 
-  private end(): void {
-    this.b.opTo(NONE, 'exit', this.b.const64(0x1000, 0), NONE, NONE, EXIT.syscall);
-    this.run(this.b.finish(1, 1), TRAINING.plain);
+  private end(how: number = TRAINING.plain): () => void {
+    return this.prepare(this.b.finish(1, 1), how);
   }
 
-  private integers(round: number): void {
+  private exit(): () => void {
+    this.b.opTo(NONE, 'exit', this.b.const64(0x1000, 0), NONE, NONE, EXIT.syscall);
+    return this.end();
+  }
+
+  /** All integer operations in one block: they write a register that none reads. */
+  private integers(shift: number): void {
     const [r0, r1, r2, r3] = this.vars as [Ref, Ref, Ref, Ref];
+    const disp = [4, -4, 0x7fffffff, 0][shift] as number;
+    this.begin();
     for (const row of OPS as readonly OpRow[]) {
       if (row.cls !== 'int') continue;
       const conditions = row.imm === 'cond' ? COND_NAMES.length : 1;
+      // Only those that differ by shift or displacement are worth more than one turn.
+      if (shift > 0 && row.imm !== 'disp' && row.c !== 'int') continue;
       for (let imm = 0; imm < conditions; imm++) {
+        const c = row.c === 'int' ? shift : row.c === null ? NONE : r2;
+        this.b.opTo(
+          r3,
+          row.name as OpName,
+          r0,
+          row.b === null ? NONE : r1,
+          c,
+          row.imm === 'disp' ? disp : imm,
+        );
+        if (row.name === 'lea.i64') this.b.opTo(r3, 'lea.i64', r0, NONE, 0, disp);
+      }
+    }
+    this.b.opTo(NONE, 'ccset', r0, r1, NONE, 1);
+    this.blocks.push(this.exit());
+  }
+
+  private branches(): void {
+    const [r0] = this.vars as [Ref, Ref, Ref, Ref];
+    this.compares(0x2000, TRAINING.plain);
+    this.begin();
+    this.b.opTo(NONE, 'branch', this.b.const64(0x1000, 0), this.b.const64(0x2000, 0), r0);
+    this.blocks.push(this.end());
+    for (const op of ['jump', 'jumpind'] as const) {
+      for (let high = 0; high < 2; high++) {
         this.begin();
-        this.load(round);
-        const c = row.c === 'int' ? this.turn++ & 3 : row.c === null ? NONE : r2;
-        const disp = row.imm === 'disp' ? [4, -4, 0x7fffffff][round % 3] : imm;
-        this.b.opTo(r3, row.name as OpName, r0, row.b === null ? NONE : r1, c, disp as number);
-        if (row.name === 'lea.i64') this.b.opTo(r3, 'lea.i64', r0, NONE, 0, disp as number);
-        this.b.opTo(NONE, 'ccset', r0, r1, NONE, 1);
-        this.end();
+        this.b.opTo(NONE, op, this.b.const64(0x1001, high));
+        this.blocks.push(this.end());
       }
     }
   }
 
-  private branches(round: number): void {
+  /** A compare and branch of each kind, to 0x1000 or elsewhere. */
+  private compares(other: number, how: number): void {
     const [r0, r1] = this.vars as [Ref, Ref, Ref, Ref];
     for (const set of ['set.i32', 'set.i64'] as const) {
       for (let cond = 0; cond < COND_NAMES.length; cond++) {
         this.begin();
-        this.load(round);
         const t = this.b.op(set, r0, r1, NONE, cond);
-        this.b.opTo(NONE, 'branch', this.b.const64(0x1000, 0), this.b.const64(0x2000, 0), t);
-        this.run(this.b.finish(1, 1), TRAINING.plain);
+        this.b.opTo(NONE, 'branch', this.b.const64(0x1000, 0), this.b.const64(other, 0), t);
+        this.blocks.push(this.end(how));
       }
-    }
-    this.begin();
-    this.load(round);
-    this.b.opTo(NONE, 'branch', this.b.const64(0x1000, 0), this.b.const64(0x2000, 0), r0);
-    this.run(this.b.finish(1, 1), TRAINING.plain);
-    for (const op of ['jump', 'jumpind'] as const) {
-      this.begin();
-      this.b.opTo(NONE, op, this.b.const64(0x1000 + round, round));
-      this.run(this.b.finish(1, 1), TRAINING.plain);
     }
   }
 
   /** Heads in all their states, links taken and not taken, the jump cache, calls and slot ops. */
-  private control(round: number): void {
+  private control(): void {
     const [r0, r1, r2] = this.vars as [Ref, Ref, Ref, Ref];
     for (const how of Object.values(TRAINING)) {
       this.begin();
-      this.load(round);
       const helper = TRAINING_HELPERS[how & 1] as number;
       this.b.opTo(NONE, 'call', r0, r1, r2, helper);
       const v = this.b.op('vmov', this.b.op('vmov', r0));
       this.b.opTo(this.b.temp('v128'), 'vmov', v);
       this.b.opTo(NONE, 'jump', this.b.const64(0x1000, 0));
-      this.run(this.b.finish(1, 1), how);
+      this.blocks.push(this.end(how));
     }
-    for (const set of ['set.i32', 'set.i64'] as const) {
-      for (let cond = 0; cond < COND_NAMES.length; cond++) {
-        this.begin();
-        this.load(round);
-        const t = this.b.op(set, r0, r1, NONE, cond);
-        this.b.opTo(NONE, 'branch', this.b.const64(0x1000, 0), this.b.const64(0x1000, 0), t);
-        this.run(this.b.finish(1, 1), TRAINING.linked);
-      }
-    }
+    this.compares(0x1000, TRAINING.linked);
     for (const op of ['branch', 'jumpind'] as const) {
       this.begin();
-      this.load(round);
       const target = this.b.const64(0x1000, 0);
       if (op === 'branch') this.b.opTo(NONE, op, target, target, r0);
       else this.b.opTo(NONE, op, target);
-      this.run(this.b.finish(1, 1), TRAINING.linked);
+      this.blocks.push(this.end(TRAINING.linked));
     }
   }
 
+  /** Loads and stores: what hits in one block, what faults each in its own. */
   private memory(round: number): void {
-    const { I32 } = this.mem;
-    const [r0, r1, , r3] = this.vars as [Ref, Ref, Ref, Ref];
-    for (const row of OPS as readonly OpRow[]) {
-      if (row.cls !== 'mem') continue;
-      for (const [base, hi] of [
-        [PAGE + 64, 0],
-        [PAGE + 72, 0],
-        [UNMAPPED, 0xffff],
-      ] as const) {
-        for (const index of [NONE, r1]) {
-          this.begin();
-          this.load(round);
-          I32[this.words[0] as number] = base;
-          I32[(this.words[0] as number) + 1] = hi;
-          I32[this.words[1] as number] = round * 16;
-          I32[(this.words[1] as number) + 1] = 0;
-          const wide = row.d === 'v128' || row.d === 'v256';
-          const d = wide ? this.b.temp(row.d as 'v128') : r3;
-          this.b.opTo(d, row.name as OpName, r0, index, wide ? MEM_ALIGN : 0, round * 32 - 32);
-          this.end();
-        }
-      }
+    const index = this.vars[1] as Ref;
+    const narrow = MEM_ROWS.filter((row) => !isWide(row));
+    const wide = MEM_ROWS.filter(isWide);
+    for (const scale of [NONE, index]) {
+      this.access(narrow, PAGE + 64, 0, scale, round);
+      this.access(narrow, PAGE + 72, 0, scale, round);
+      this.access(wide, PAGE + 64, 0, scale, round);
+      for (const row of wide) this.access([row], PAGE + 72, 0, scale, round);
+      if (round > 0) continue;
+      for (const row of MEM_ROWS) this.access([row], UNMAPPED, 0xffff, scale, round);
     }
   }
+
+  private access(
+    rows: readonly OpRow[],
+    base: number,
+    hi: number,
+    index: Ref,
+    round: number,
+  ): void {
+    const { I32 } = this.mem;
+    const [r0, , , r3] = this.vars as [Ref, Ref, Ref, Ref];
+    const [w0, w1] = this.words as [number, number];
+    this.begin();
+    for (const row of rows) {
+      const wide = isWide(row);
+      const d = wide ? this.b.temp(row.d as 'v128') : r3;
+      this.b.opTo(d, row.name as OpName, r0, index, wide ? MEM_ALIGN : 0, round * 32 - 32);
+    }
+    const run = this.exit();
+    this.load(round);
+    I32[w0] = base;
+    I32[w0 + 1] = hi;
+    I32[w1] = round * 16;
+    I32[w1 + 1] = 0;
+    run();
+  }
+}
+
+const MEM_ROWS: readonly OpRow[] = (OPS as readonly OpRow[]).filter((row) => row.cls === 'mem');
+
+function isWide(row: OpRow): boolean {
+  return row.d === 'v128' || row.d === 'v256';
 }

@@ -7,11 +7,12 @@
  * or constant pool are full, `clear` drops everything at once.
  */
 
+import { generated } from '../common/generated.ts';
 import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { IrBlock } from './block.ts';
 import type { HelperEnv, HelperRow } from './helpers.ts';
-import { interpFactory } from './interp-factory.ts';
+import { INTERP_PARAMS, interpreterSource } from './interp-source.ts';
 import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
 import { EXIT_LINK, EXIT_REGION, JUMP_CACHE_ENTRIES } from './interp-words.ts';
 import {
@@ -117,7 +118,7 @@ export class Interpreter {
     this.pool = new ConstPool(env.I32);
     this.lowering = new MicroLowering(layout, this.pool);
     const word = (v: number): number => this.wordOf(v);
-    this.run = interpFactory()(
+    this.run = generated('interpreter', INTERP_PARAMS, interpreterSource)(
       env.I32,
       env.U8,
       env.D,
@@ -143,28 +144,33 @@ export class Interpreter {
     const gen = I32[ENG_CODE_GEN] as number;
     I32[ENG_CODE_GEN] = 1;
     const trainer = new Trainer(this.env, this.layout, (ir, how) => {
-      I32[ENG_BUDGET] = how === TRAINING.noBudget ? 0 : 4;
       const block = this.add(ir);
-      if (how === TRAINING.hot) this.hits[block.id] = 1;
-      else if (how === TRAINING.region) this.setRegion(block, true);
+      if (how === TRAINING.region) this.setRegion(block, true);
       else if (how === TRAINING.dead) this.C[block.start] = M_DEAD;
-      else if (how === TRAINING.linked) {
-        if (LINKING.has(MICRO_OPS[this.C[block.end - 2 * STRIDE] as number]?.kind)) {
-          this.link(block.end - STRIDE, block, 1);
-          this.link(block.end - STRIDE + 3, block, 1);
-        }
-        this.cacheJump(block, 1);
-      }
-      this.enter(block);
-      if (how !== TRAINING.region) return;
-      this.at.passRegions = true;
-      this.enter(block);
-      this.at.passRegions = false;
+      else if (how === TRAINING.linked) this.linkToItself(block);
+      return () => this.runTraining(block, how);
     });
     trainer.train();
     I32[ENG_CODE_GEN] = gen;
     this.C.fill(0, 0, this.next);
     this.clear();
+  }
+
+  private linkToItself(block: InterpBlock): void {
+    if (!LINKING.has(MICRO_OPS[this.C[block.end - 2 * STRIDE] as number]?.kind)) return;
+    this.link(block.end - STRIDE, block, 1);
+    this.link(block.end - STRIDE + 3, block, 1);
+  }
+
+  private runTraining(block: InterpBlock, how: number): void {
+    this.env.I32[ENG_BUDGET] = how === TRAINING.noBudget ? 0 : 4;
+    if (how === TRAINING.hot) this.hits[block.id] = 1;
+    else if (how === TRAINING.linked) this.cacheJump(block, 1);
+    this.enter(block);
+    if (how !== TRAINING.region) return;
+    this.at.passRegions = true;
+    this.enter(block);
+    this.at.passRegions = false;
   }
 
   /** True when `add` may not be called before `clear`. */

@@ -12,6 +12,7 @@
  * calls the operation's function and handles its exception.
  */
 
+import { generated } from '../common/generated.ts';
 import { EXACT_MASK, EXACT_VALUE, FAST_MASK, FAST_VALUE, FP_ENV_WORD } from './fp-env.ts';
 import type { FP_OPS } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
@@ -287,16 +288,19 @@ const PADDING = `if (env === undefined) { ${'slow(env, d, a, b, c, imm); '.repea
 function withFast(op: string, slow: SlotFn): SlotFn {
   const text = FAST_TEXTS.get(op);
   if (text === undefined) return slow;
-  const call = 'return slow(env, d, a, b, c, imm);';
-  const body = text('d', 'a', 'b', 'c', 1).replaceAll('$SLOW', call);
-  const guard = /^cvt\.i/.test(op) ? `if (imm !== 1) ${call} ` : '';
-  const name = op.replace(/\W/g, '_');
-  const source = `return function ${name}(env, d, a, b, c, imm) { ${PADDING}const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
-  return new Function('slow', 'exactSum', 'exactProduct', source)(
+  return generated(`fp ${op}`, ['slow', 'exactSum', 'exactProduct'], () => fastSource(op, text))(
     slow,
     exactSum,
     exactProduct,
   ) as SlotFn;
+}
+
+function fastSource(op: string, text: InlineText): string {
+  const call = 'return slow(env, d, a, b, c, imm);';
+  const body = text('d', 'a', 'b', 'c', 1).replaceAll('$SLOW', call);
+  const guard = /^cvt\.i/.test(op) ? `if (imm !== 1) ${call} ` : '';
+  const name = op.replace(/\W/g, '_');
+  return `return function ${name}(env, d, a, b, c, imm) { ${PADDING}const { I32, F32, F64 } = env; ${guard}${body} return 0; }`;
 }
 
 function accelerate<T extends Record<string, SlotFn>>(fns: T): { readonly [K in keyof T]: SlotFn } {

@@ -7,6 +7,7 @@
  * Semantics: SDM vol. 2, the instruction named beside a template.
  */
 
+import { generated } from '../common/generated.ts';
 import type { SlotFn } from './slot-fn.ts';
 
 /** Expressions over whole words x and y; z is scratch. */
@@ -120,16 +121,18 @@ function laneText(type: LaneType, expr: string, unary: boolean): string {
   return text;
 }
 
-function compile(name: string, body: string): SlotFn {
-  const source = `return function ${name.replace(/\W/g, '_')}(env, d, a, b) { const I32 = env.I32; ${body} return 0; }`;
-  return new Function(source)() as SlotFn;
+function compile(name: string, body: () => string): SlotFn {
+  const head = `return function ${name.replace(/\W/g, '_')}(env, d, a, b) { const I32 = env.I32; `;
+  return generated(`vec ${name}`, [], () => `${head}${body()} return 0; }`)() as SlotFn;
 }
 
 type Table<T> = { readonly [K in keyof T]: SlotFn };
 
 function compileAll<T extends object>(table: T, text: (entry: T[keyof T]) => string): Table<T> {
   const fns: [string, SlotFn][] = [];
-  for (const [name, entry] of Object.entries(table)) fns.push([name, compile(name, text(entry))]);
+  for (const [name, entry] of Object.entries(table)) {
+    fns.push([name, compile(name, () => text(entry))]);
+  }
   return Object.fromEntries(fns) as Table<T>;
 }
 

@@ -196,7 +196,9 @@ export class FrameAllocator {
   private addBlock(block: number): void {
     const first = block * HUGE_PAGE_FRAMES;
     const count = Math.min(HUGE_PAGE_FRAMES, this.total - first);
-    for (let i = 0; i < count; i++) this.bitmap[block * WORDS + (i >>> 5)]! |= 1 << (i & 31);
+    const word = block * WORDS;
+    this.bitmap.fill(-1, word, word + (count >>> 5));
+    if ((count & 31) !== 0) this.bitmap[word + (count >>> 5)] = (1 << (count & 31)) - 1;
     this.freeInBlock[block] = count;
     (count === HUGE_PAGE_FRAMES ? this.whole : this.partial).push(block);
   }

@@ -3,7 +3,8 @@
  * folding cannot disagree with execution.
  */
 
-import { type IntOpName, OP, OPS, type OpRow } from '../ops.ts';
+import { generated } from '../../common/generated.ts';
+import { COND_NAMES, type IntOpName, OP, OPS, type OpRow } from '../ops.ts';
 import { SCRATCH_DECL, SEMANTICS } from '../semantics.ts';
 
 type Evaluator = (al: number, ah: number, bl: number, bh: number, cl: number) => void;
@@ -15,10 +16,24 @@ export const RESULT: Int32Array = new Int32Array(2);
 const evaluators: (Evaluator | undefined)[] = [];
 
 function make(op: number, imm: number): Evaluator {
-  const x = { al: 'al', ah: 'ah', bl: 'bl', bh: 'bh', cl: 'cl', c: 0, imm };
-  const r = SEMANTICS[(OPS[op] as OpRow).name as IntOpName](x);
-  const body = `${SCRATCH_DECL}${r.pre ?? ''}out[0]=${r.lo};out[1]=${r.hi};`;
-  return new Function('out', `return function(al,ah,bl,bh,cl){${body}}`)(RESULT) as Evaluator;
+  const { name } = OPS[op] as OpRow;
+  return generated(`eval ${name} ${imm}`, ['out'], () => source(name as IntOpName, imm))(
+    RESULT,
+  ) as Evaluator;
+}
+
+function source(name: IntOpName, imm: number): string {
+  const r = SEMANTICS[name]({ al: 'al', ah: 'ah', bl: 'bl', bh: 'bh', cl: 'cl', c: 0, imm });
+  return `return function(al,ah,bl,bh,cl){${SCRATCH_DECL}${r.pre ?? ''}out[0]=${r.lo};out[1]=${r.hi};}`;
+}
+
+/** Makes all of them: for the build, which keeps them. */
+export function prepareEvaluators(): void {
+  (OPS as readonly OpRow[]).forEach((row, op) => {
+    if (row.cls !== 'int' || row.name === 'lea.i64') return;
+    const conditions = row.imm === 'cond' ? COND_NAMES.length : 1;
+    for (let imm = 0; imm < conditions; imm++) make(op, imm);
+  });
 }
 
 /** Evaluates an integer operation other than lea into RESULT. */
