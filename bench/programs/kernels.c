@@ -1,6 +1,7 @@
 /*
- * Hot loops of one kind each. Usage: kernels [SCALE [WARM-UP]]. SCALE 1 takes about 0.05 s natively per line;
- * the same loops run for WARM-UP (a scale too, by default 0) first, untimed.
+ * Hot loops of one kind each. Usage: kernels [SCALE [WARM-UP [NAME...]]]. SCALE 1 takes about 0.05 s natively per
+ * line; the same loops run for WARM-UP (a scale too, by default 0) first, untimed. `avx2` (which needs AVX2 and
+ * FMA) runs only if it is named.
  */
 #include <string.h>
 #include "timing.h"
@@ -94,6 +95,69 @@ static NOINLINE uint64_t sse2_matrix(double *a, double *b, double *c, long n, lo
   return bits;
 }
 
+typedef double double2 __attribute__((vector_size(16)));
+typedef float float4 __attribute__((vector_size(16)));
+typedef double double4 __attribute__((vector_size(32)));
+
+/* Packed doubles and packed floats: y += a x, and a sum of products. */
+static NOINLINE uint64_t sse2_packed(double2 *x, double2 *y, float4 *f, long n, long rounds) {
+  const double2 a = {0.5, 0.25};
+  double2 s = {0, 0};
+  float4 t = {0, 0, 0, 0};
+  for (long r = 0; r < rounds; r++)
+    for (long i = 0; i < n; i++) {
+      y[i] = a * x[i] + y[i] * a;
+      s += y[i] * x[i];
+      t = t * 0.5f + f[i] / (f[i] * f[i] + 1.0f);
+    }
+  double sum = s[0] + s[1] + t[0] + t[1] + t[2] + t[3];
+  uint64_t bits;
+  memcpy(&bits, &sum, 8);
+  return bits;
+}
+
+__attribute__((target("avx2,fma"))) static NOINLINE uint64_t avx2(double4 *x, double4 *y, long n, long rounds) {
+  double4 s = {0, 0, 0, 0};
+  for (long r = 0; r < rounds; r++)
+    for (long i = 0; i < n; i++) {
+      double4 v = x[i] * y[i] + s;
+      y[i] = v * 0.015625 + x[i];
+      s = s * 0.5 + y[i];
+    }
+  double sum = s[0] + s[1] + s[2] + s[3];
+  uint64_t bits;
+  memcpy(&bits, &sum, 8);
+  return bits;
+}
+
+/* long double: a continued fraction and a square root, as musl's printf and strtod use the x87. */
+static NOINLINE uint64_t x87(long n) {
+  long double x = 0.5L, s = 0;
+  for (long i = 1; i <= n; i++) {
+    x = 1.0L / (x + (long double)i * 0.001L);
+    s += __builtin_sqrtl(x) * 1.000001L - x;
+  }
+  double d = (double)s;
+  uint64_t bits;
+  memcpy(&bits, &d, 8);
+  return bits;
+}
+
+/* The C library's string functions on buffers of 16 bytes to 4 KB. */
+static NOINLINE uint64_t string(char *a, char *b, long rounds) {
+  uint64_t s = 0;
+  for (long r = 0; r < rounds; r++)
+    for (long n = 16; n <= 4096; n *= 4) {
+      memset(a, 'a' + (int)(r % 20), n);
+      a[n] = 0;
+      a[n - 1] = 'z';
+      memcpy(b, a, n + 1);
+      s += strlen(b) + (uint64_t)(strchr(b, 'z') - b);
+      s += (uint64_t)((char *)memchr(a, 'z', n + 1) - a) + (strcmp(a, b) == 0) + (memcmp(a, b, n) == 0);
+    }
+  return s;
+}
+
 static NOINLINE uint64_t interpreter(long n) {
   static const uint8_t program[] = {0, 1, 2, 3, 4, 1, 0, 5, 2, 6, 3, 7};
   uint64_t acc = 1, x = 3;
@@ -114,7 +178,7 @@ static NOINLINE uint64_t interpreter(long n) {
   return acc ^ x;
 }
 
-static void run(double scale) {
+static void integer_kernels(double scale) {
   long n = (long)(scale * 1e6);
   BENCH("integer32", integer32(n * 50));
   BENCH("integer64", integer64(n * 50));
@@ -129,22 +193,40 @@ static void run(double scale) {
   }
   BENCH("memory_list", memory_list(nodes, n * 40));
   uint8_t *bytes = (uint8_t *)p;
+  for (int i = 0; i < 1 << 14; i++) bytes[i] = (uint8_t)((uint32_t)i * 2654435761u >> 24);
   BENCH("branches", branches(bytes, 1 << 14, (long)(1500 * scale)));
   BENCH("calls", calls(n * 50));
   BENCH("fib", fib(scale >= 1 ? 40 : 32));
-  BENCH("sse2_scalar", sse2_scalar(n * 15));
-  double *m = malloc(3 * 64 * 64 * sizeof *m);
-  for (int i = 0; i < 3 * 64 * 64; i++) m[i] = (i % 97) * 0.1;
-  BENCH("sse2_matrix", sse2_matrix(m, m + 4096, m + 8192, 64, (long)(300 * scale)));
   BENCH("interpreter", interpreter(n * 40));
-  free(m);
+  BENCH("string", string((char *)p, (char *)p + (1 << 16), n / 200));
   free(nodes);
   free(p);
+}
+
+static void float_kernels(double scale) {
+  long n = (long)(scale * 1e6);
+  enum { CELLS = 3 * 64 * 64 };
+  BENCH("sse2_scalar", sse2_scalar(n * 15));
+  double *m = aligned_alloc(32, CELLS * sizeof *m);
+  for (int i = 0; i < CELLS; i++) m[i] = (i % 97) * 0.1;
+  BENCH("sse2_matrix", sse2_matrix(m, m + 4096, m + 8192, 64, (long)(300 * scale)));
+  float f[1024] __attribute__((aligned(16)));
+  for (int i = 0; i < 1024; i++) f[i] = (float)(i % 31) * 0.25f;
+  BENCH("sse2_packed", sse2_packed((double2 *)m, (double2 *)(m + 4096), (float4 *)f, 256, n / 25));
+  BENCH("x87", x87(n * 3));
+  BENCH_IF_NAMED("avx2", avx2((double4 *)m, (double4 *)(m + 4096), 1024, n / 200));
+  free(m);
+}
+
+static void run(double scale) {
+  integer_kernels(scale);
+  float_kernels(scale);
 }
 
 int main(int argc, char **argv) {
   double scale = argc > 1 ? atof(argv[1]) : 1;
   double warm_up = argc > 2 ? atof(argv[2]) : 0;
+  if (argc > 3) wanted_names = argv + 3;
   quiet = 1;
   if (warm_up > 0) run(warm_up);
   quiet = 0;

@@ -1,7 +1,11 @@
-/* Every kernel prints "NAME CHECKSUM MILLISECONDS", timed inside the program; nothing while `quiet`. */
+/*
+ * Every kernel prints "NAME CHECKSUM MILLISECONDS", timed inside the program; nothing while `quiet`. Those that
+ * are named run; with no names, all but those that need a newer processor.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static double now_ms(void) {
@@ -11,9 +15,18 @@ static double now_ms(void) {
 }
 
 static int quiet;
+static char **wanted_names;
+
+static int named(const char *name) {
+  for (char **w = wanted_names; w && *w; w++)
+    if (!strcmp(*w, name)) return 1;
+  return 0;
+}
+
+static int wanted(const char *name) { return !wanted_names || !*wanted_names || named(name); }
 
 /* The sum is volatile: worked out between the two clocks, and not where it is printed. */
-#define BENCH(name, expr)                                                         \
+#define MEASURE(name, expr)                                                       \
   do {                                                                            \
     double start = now_ms();                                                      \
     volatile uint64_t sum = (expr);                                               \
@@ -21,3 +34,6 @@ static int quiet;
     if (!quiet) printf("%s %llu %.3f\n", name, (unsigned long long)sum, ms);      \
     fflush(stdout);                                                               \
   } while (0)
+
+#define BENCH(name, expr) do { if (wanted(name)) MEASURE(name, expr); } while (0)
+#define BENCH_IF_NAMED(name, expr) do { if (named(name)) MEASURE(name, expr); } while (0)

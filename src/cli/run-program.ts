@@ -14,6 +14,7 @@ import { TarError } from '../kernel/fs/tar.ts';
 import { startStats, statsText } from '../machine/stats.ts';
 import type { RunOptions } from './commands/run.ts';
 import { UserError } from './errors.ts';
+import { HostStats } from './host-stats.ts';
 import { startError } from './start-error.ts';
 import { startWatch } from './watch-option.ts';
 
@@ -46,12 +47,13 @@ export async function runProgram(
   const endWatch = startWatch(guest.machine, options);
   try {
     hooks?.booted(node, argv);
-    if (options.stats !== undefined) startStats(guest.machine);
+    const hostStats = options.stats === undefined ? null : new HostStats(guest.machine);
+    if (hostStats !== null) startStats(guest.machine);
     const recording = dump === null ? null : await startDump(node, argv, options);
     const status = await runIn(guest, argv, options, hooks?.stdout ?? process.stdout);
     await hooks?.ended();
     if (dump !== null) await recording?.write(dump);
-    if (options.stats !== undefined) writeStats(guest, options.stats);
+    if (hostStats !== null) writeStats(guest, hostStats, options.stats as string | true);
     return status.code;
   } finally {
     endWatch();
@@ -243,8 +245,8 @@ function startTraces(node: NodeGuest, options: RunOptions): () => Promise<void> 
   };
 }
 
-function writeStats(guest: Guest, to: string | true): void {
-  const text = `${statsText(guest.machine)}\n`;
+function writeStats(guest: Guest, host: HostStats, to: string | true): void {
+  const text = `${statsText(guest.machine, host.rows())}\n`;
   if (to === true) process.stderr.write(text);
   else writeFileSync(to, text);
 }

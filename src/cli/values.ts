@@ -61,7 +61,7 @@ export function parseUser(text: string): User {
   return { uid, gid };
 }
 
-const ENGINES: readonly Engine[] = ['auto', 'interp', 'js', 'lockstep'];
+export const ENGINES: readonly Engine[] = ['auto', 'interp', 'js', 'lockstep'];
 
 export function parseEngine(text: string): Engine {
   const engine = ENGINES.find((e) => e === text);

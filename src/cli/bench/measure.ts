@@ -1,38 +1,20 @@
-/** Measures in rounds, the engines one after the other in each, so that a busy moment hits them all. */
+/** Measures in rounds, the subjects one after the other in each, so that a busy moment hits them all. */
 
-import { join } from 'node:path';
-import { type Case, Programs, type Sizes } from './programs.ts';
-import { BenchError, ENGINES, type Engine, scratchDirectory, statOf, timed } from './run.ts';
-
-export interface Row {
-  readonly name: string;
-  /** Median milliseconds. */
-  readonly native: number | null;
-  readonly qemu: number | null;
-  readonly kevlar: number | null;
-  /** What is missing, and why. */
-  readonly note: string;
-}
-
-/** Interpreter speed: million guest instructions a second. */
-export interface Speed {
-  readonly name: string;
-  readonly mips: number | null;
-  readonly note: string;
-}
-
-export interface BenchResult {
-  readonly date: string;
-  readonly node: string;
-  readonly rounds: number;
-  readonly rows: readonly Row[];
-  readonly interpreter: readonly Speed[];
-}
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import type { Engine } from '../../machine/cpu.ts';
+import { pyodidePath } from './cases-python.ts';
+import { allCases } from './rows.ts';
+import { BenchError, packageRoot, scratchDirectory } from './tools.ts';
+import type { BenchResult, Case, Reference, RowResult, RowSpec, Subject } from './types.ts';
+import { isGuest, Workshop } from './workshop.ts';
 
 export interface MeasureOptions {
-  readonly sizes: Sizes;
+  readonly rows: readonly RowSpec[];
+  readonly engines: readonly Engine[];
+  readonly quick: boolean;
   readonly rounds: number;
-  /** No round begins that would probably end later than this, and nothing at all afterwards. */
+  /** Nothing begins that would probably end later than this. */
   readonly limitMs: number;
   readonly progress: (text: string) => void;
 }
@@ -45,118 +27,172 @@ export function median(values: readonly number[]): number | null {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[mid - 1] as number)) / 2;
 }
 
-/** Times by row and engine, and what went wrong. */
+/** The engine that a row is about. */
+function engineOf(row: RowSpec, engines: readonly Engine[]): Engine {
+  return row.engine ?? engines[0] ?? 'auto';
+}
+
+/** A subject that runs a case, for the metrics that rows want of it. */
+export interface Run {
+  readonly one: Case;
+  readonly subject: Subject;
+  readonly metrics: readonly string[];
+}
+
+/** What must run for these rows, case by case and each reference first. */
+export function plan(
+  cases: readonly Case[],
+  rows: readonly RowSpec[],
+  engines: readonly Engine[],
+): Run[] {
+  return cases.flatMap((one) => {
+    const own = rows.filter((row) => row.case === one.name);
+    const metrics = [...new Set(own.map((row) => row.metric))];
+    const wanted = new Set<Subject>(own.length > 0 ? one.references : []);
+    for (const row of own) {
+      for (const engine of row.engine === undefined ? engines : [row.engine]) wanted.add(engine);
+    }
+    return [...wanted].map((subject) => ({ one, subject, metrics }));
+  });
+}
+
+/** Values by case, metric and subject, and what went wrong. */
 class Samples {
-  private readonly times = new Map<string, Record<Engine, number[]>>();
-  private readonly notes = new Map<string, string>();
+  private readonly values = new Map<string, number[]>();
+  /** By case and subject: why there is nothing, or nothing more. */
+  readonly broken = new Map<string, string>();
+  readonly failures: string[] = [];
 
-  add(row: string, engine: Engine, ms: number): void {
-    let times = this.times.get(row);
-    if (times === undefined) {
-      times = { native: [], qemu: [], kevlar: [] };
-      this.times.set(row, times);
-    }
-    times[engine].push(ms);
+  add(key: readonly string[], value: number): void {
+    const list = this.values.get(key.join(' '));
+    if (list === undefined) this.values.set(key.join(' '), [value]);
+    else list.push(value);
   }
 
-  fail(name: string, why: string): void {
-    this.notes.set(name, why);
+  median(key: readonly string[]): number | null {
+    return median(this.values.get(key.join(' ')) ?? []);
   }
 
-  rows(): Row[] {
-    const rows = [...this.times].map(([name, t]): Row => {
-      const note = this.notes.get(name) ?? '';
-      this.notes.delete(name);
-      return {
-        name,
-        native: median(t.native),
-        qemu: median(t.qemu),
-        kevlar: median(t.kevlar),
-        note,
-      };
-    });
-    for (const [name, note] of this.notes) {
-      rows.push({ name, native: null, qemu: null, kevlar: null, note });
+  /** @returns null if it cannot be measured any more */
+  run({ one, subject, metrics }: Run, count: boolean): void {
+    try {
+      const sample = one.run(subject, metrics);
+      if (!count) return;
+      for (const [metric, value] of sample) this.add([one.name, metric, subject], value);
+    } catch (e) {
+      if (!(e instanceof BenchError)) throw e;
+      this.broken.set(`${one.name} ${subject}`, e.message);
+      this.failures.push(`${one.name}, ${subject}: ${e.message}`);
     }
-    return rows;
   }
 }
 
-/** Runs one case on one engine. */
-function sample(one: Case, engine: Engine, into: Samples): boolean {
-  try {
-    for (const [row, ms] of one.run(engine)) into.add(row, engine, ms);
-    return true;
-  } catch (e) {
-    if (!(e instanceof BenchError)) throw e;
-    into.fail(one.name, `${engine}: ${e.message}`);
-    return false;
+function result(
+  row: RowSpec,
+  one: Case,
+  samples: Samples,
+  options: MeasureOptions,
+  absent: ReadonlyMap<Subject, string>,
+): RowResult {
+  const engine = engineOf(row, options.engines);
+  const values: Partial<Record<Subject, number>> = {};
+  const notes: string[] = [];
+  const engines = row.engine === undefined ? options.engines : [row.engine];
+  for (const subject of [...one.references, ...engines] as Subject[]) {
+    const value = samples.median([one.name, row.metric, subject]);
+    if (value !== null) values[subject] = value;
+    const why = samples.broken.get(`${one.name} ${subject}`) ?? absent.get(subject);
+    const matters = isGuest(subject) || subject === row.against || !absent.has(subject);
+    if (value === null && why !== undefined && matters) notes.push(`${subject}: ${why}`);
   }
+  const own = values[engine] ?? null;
+  const base = row.against === null ? 1 : (values[row.against] ?? null);
+  const { name, work, unit, against, target } = row;
+  return {
+    ...{ name, work, command: one.command, unit, engine, against, target, values },
+    reached: own === null || base === null || base === 0 ? null : own / base,
+    note: [...new Set(notes)].join('; '),
+  };
 }
 
-const INTERPRETED: readonly (readonly [string, (programs: Programs) => readonly string[]])[] = [
-  ['hot loops, warm', () => ['/bench/kernels', '0.02']],
-  ['python3 -c pass, from cold', () => ['python3', '-c', 'pass']],
-];
-
-/** Median speed of the interpreter alone over a program, from its own statistics. */
-function interpreterSpeed(
-  programs: Programs,
-  name: string,
-  argv: readonly string[],
-  rounds: number,
-): Speed {
-  const stats = join(programs.directory, 'stats');
-  const options = ['--engine', 'interp', `--stats=${stats}`];
-  try {
-    const speeds: number[] = [];
-    for (let i = 0; i < rounds; i++) {
-      const { stdout } = timed([...programs.inGuest(options), ...argv]);
-      const inside = stdout.split('\n').reduce((n, l) => n + Number(l.split(' ')[2] ?? 0), 0);
-      const ms = inside > 0 ? inside : statOf(stats, 'uptime, ms');
-      speeds.push(statOf(stats, 'guest instructions') / ms / 1000);
-    }
-    return { name, mips: median(speeds), note: '' };
-  } catch (e) {
-    if (!(e instanceof BenchError)) throw e;
-    return { name, mips: null, note: e.message };
-  }
+/** References that are not installed. */
+function absentReferences(shop: Workshop): Map<Subject, string> {
+  const absent = new Map<Subject, string>();
+  if (!shop.qemu) absent.set('qemu', 'not installed');
+  if (pyodidePath() === null) absent.set('pyodide', 'not installed');
+  return absent;
 }
 
 export function measure(options: MeasureOptions): BenchResult {
-  const { sizes, progress } = options;
+  const { progress, rows } = options;
   const end = performance.now() + options.limitMs;
-  const programs = new Programs(scratchDirectory(), sizes);
-  progress('preparing');
-  programs.prepare();
-  const cases = programs.cases();
+  const shop = new Workshop(scratchDirectory());
+  const cases = allCases(shop, options.quick);
+  const absent = absentReferences(shop);
   const samples = new Samples();
-  const engines = ENGINES.filter((e) => e !== 'qemu' || programs.qemu);
-  const broken = new Set<string>();
-  for (const one of cases) if (one.missing !== '') samples.fail(one.name, one.missing);
-  const interpreter = INTERPRETED.map(([name, argv]) => {
-    progress(`interpreter: ${name}`);
-    return interpreterSpeed(programs, name, argv(programs), Math.min(options.rounds, 3));
-  });
-  let round = 0;
+  progress('preparing');
+  shop.prepare();
+  const runs = plan(cases, rows, options.engines).filter(
+    ({ subject }) => !absent.has(subject as Reference),
+  );
+  for (const one of new Set(runs.map((r) => r.one))) {
+    const missing = one.prepare?.() ?? '';
+    if (missing === '') continue;
+    for (const r of runs)
+      if (r.one === one) samples.broken.set(`${one.name} ${r.subject}`, missing);
+  }
+  const rounds = runRounds(runs, samples, options, end);
+  const byName = new Map(cases.map((one) => [one.name, one]));
+  return {
+    ...environment(),
+    ...{ quick: options.quick, rounds, engines: options.engines },
+    rows: rows.map((row) => result(row, byName.get(row.case) as Case, samples, options, absent)),
+    failures: samples.failures,
+  };
+}
+
+/** @returns how many rounds there were */
+function runRounds(
+  runs: readonly Run[],
+  samples: Samples,
+  { rounds, progress }: MeasureOptions,
+  end: number,
+): number {
   let roundMs = 0;
-  for (; round < options.rounds && (round === 0 || performance.now() + roundMs < end); round++) {
+  let round = 0;
+  for (; round < rounds && (round === 0 || performance.now() + roundMs < end); round++) {
     const start = performance.now();
-    for (const one of cases.filter((c) => c.missing === '')) {
-      for (const engine of engines) {
-        const key = `${one.name} ${engine}`;
-        progress(`round ${round + 1} of ${options.rounds}: ${one.name}, ${engine}`);
-        if (performance.now() > end) samples.fail(one.name, `${engine}: no time left`);
-        else if (!broken.has(key) && !sample(one, engine, samples)) broken.add(key);
+    for (const run of runs) {
+      const key = `${run.one.name} ${run.subject}`;
+      if (samples.broken.has(key)) continue;
+      if (performance.now() > end) {
+        samples.broken.set(key, 'no time left');
+        continue;
       }
+      progress(`round ${round + 1} of ${rounds}: ${run.one.name}, ${run.subject}`);
+      if (run.one.warm === true && round === 0) samples.run(run, false);
+      if (!samples.broken.has(key)) samples.run(run, true);
     }
     roundMs = performance.now() - start;
   }
+  return round;
+}
+
+function environment(): Pick<BenchResult, 'date' | 'commit' | 'cpu' | 'node'> {
   return {
     date: new Date().toISOString(),
+    commit: commit(),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
     node: process.version,
-    rounds: round,
-    rows: samples.rows(),
-    interpreter,
   };
+}
+
+/** Of the source this is, with a + if it was changed since; '' where that is not known. */
+function commit(): string {
+  const git = (...args: string[]): string => {
+    const r = spawnSync('git', ['-C', packageRoot(), ...args], { encoding: 'utf8' });
+    return r.status === 0 ? r.stdout.trim() : '';
+  };
+  const head = git('rev-parse', '--short=10', 'HEAD');
+  return head !== '' && git('status', '--porcelain', '--', 'src') !== '' ? `${head}+` : head;
 }
