@@ -14,7 +14,7 @@ static double now_ms(void) {
   return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
-static int quiet;
+__attribute__((unused)) static int quiet;
 static char **wanted_names;
 
 static int named(const char *name) {
@@ -23,7 +23,7 @@ static int named(const char *name) {
   return 0;
 }
 
-static int wanted(const char *name) { return !wanted_names || !*wanted_names || named(name); }
+__attribute__((unused)) static int wanted(const char *name) { return !wanted_names || !*wanted_names || named(name); }
 
 /* The sum is volatile: worked out between the two clocks, and not where it is printed. */
 #define MEASURE(name, expr)                                                       \

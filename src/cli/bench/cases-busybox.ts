@@ -42,7 +42,11 @@ export function busyboxCases(shop: Workshop, sizes: BusyboxSizes): Case[] {
       'tar',
       `tar -cf - ${sizes.files} files | tar -xOf -`,
       tree(shop, sizes.files),
-      (p) => ['sh', '-c', `$RUN tar -cf - -C ${p.directory} tree | $RUN tar -xOf -`],
+      (p) => [
+        'sh',
+        '-c',
+        `$RUN tar -cf - -C ${p.directory} -T ${p.directory}/tree.list | $RUN tar -xOf -`,
+      ],
     ),
     applet(shop, 'gzip', `gzip -9 of ${mb(sizes.text / 4)}`, part('quarter', quarter), (p) => [
       ...['gzip', '-9c', `${p.directory}/quarter`],
@@ -51,7 +55,7 @@ export function busyboxCases(shop: Workshop, sizes: BusyboxSizes): Case[] {
       ...['sort', `${p.directory}/lines`],
     ]),
     applet(shop, 'grep', `grep -E over ${mb(sizes.text)}`, textFile, (p) => [
-      ...['grep', '-E', '(while|void)[0-9]*7 .*(next|char)1$', `${p.directory}/text`],
+      ...['grep', '-E', '(while|void)[0-9]*7 .*(next|char)', `${p.directory}/text`],
     ]),
     applet(shop, 'awk', `awk over ${mb(sizes.text)}`, textFile, (p) => [
       ...['awk', AWK, `${p.directory}/text`],
@@ -105,14 +109,18 @@ function boot(shop: Workshop): Case {
   );
 }
 
+/** Files in sixteen directories, and a list of them: each file system has an order of its own. */
 function tree(shop: Workshop, files: number): () => string {
   return () => {
-    const top = join(shop.directory, 'tree');
+    const names: string[] = [];
     for (let i = 0; i < files; i++) {
-      const directory = `d${i % 16}`;
-      mkdirSync(join(top, directory), { recursive: true });
-      shop.file(join('tree', directory, `file${i}`), () => text(4096 << (i % 5), undefined, i + 1));
+      const directory = join('tree', `d${i % 16}`);
+      const name = join(directory, `file${i}`);
+      mkdirSync(join(shop.directory, directory), { recursive: true });
+      shop.file(name, () => text(4096 << (i % 5), undefined, i + 1));
+      names.push(`${name}\n`);
     }
+    shop.file('tree.list', () => names.join(''));
     return '';
   };
 }
