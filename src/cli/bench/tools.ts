@@ -1,9 +1,9 @@
 /** Runs programs for the benchmark, and knows where things are. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A run longer than this is given up. */
@@ -24,14 +24,9 @@ export function have(tool: string): boolean {
   return spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Where package.json is. */
+/** Above src/ in a checkout, above dist/ in the package. */
 export function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) {
-    if (dirname(directory) === directory) throw new BenchError('package.json is not to be found');
-    directory = dirname(directory);
-  }
-  return directory;
+  return fileURLToPath(new URL('../../../', import.meta.url));
 }
 
 /** A program or script of bench/programs, which is in a checkout and not in the package. */
@@ -69,7 +64,8 @@ export function timed(command: readonly string[], { input, env }: RunSettings = 
     throw new BenchError(late ? `took more than ${TIMEOUT_MS / 1000} s` : r.error.message);
   }
   if (r.status !== 0) {
-    const why = r.stderr.toString().trim().split('\n').at(-1) ?? '';
+    const lines = r.stderr.toString().trim().split('\n');
+    const why = lines.find((l) => /Error|kevlar-jit:/.test(l)) ?? lines[0] ?? '';
     throw new BenchError(`ended with ${r.status ?? r.signal}: ${why}`);
   }
   return { ms, stdout: r.stdout };
