@@ -1,6 +1,6 @@
 /** Boots a guest as the options say, runs one program in it, and gives its exit status. */
 
-import { closeSync, createWriteStream, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
@@ -11,10 +11,9 @@ import { attachTerminal } from '../host/node/terminal.ts';
 import { LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
 import { TarError } from '../kernel/fs/tar.ts';
-import { startStats, statsText } from '../machine/stats.ts';
+import { Account, openForWriting } from './account.ts';
 import type { RunOptions } from './commands/run.ts';
 import { UserError } from './errors.ts';
-import { HostStats } from './host-stats.ts';
 import { startError } from './start-error.ts';
 import { startWatch } from './watch-option.ts';
 
@@ -39,7 +38,7 @@ export async function runProgram(
 ): Promise<number> {
   const argv = args.length > 0 ? args : [options.init === true ? '/sbin/init' : '/bin/sh'];
   const dump = options.dump === undefined ? null : makeDumpDirectory(options.dump);
-  if (typeof options.stats === 'string') closeSync(openForWriting('--stats', options.stats));
+  const account = await Account.open(options);
   const node = boot(options);
   const { guest } = node;
 
@@ -47,13 +46,12 @@ export async function runProgram(
   const endWatch = startWatch(guest.machine, options);
   try {
     hooks?.booted(node, argv);
-    const hostStats = options.stats === undefined ? null : new HostStats(guest.machine);
-    if (hostStats !== null) startStats(guest.machine);
+    account.begin(guest.machine);
     const recording = dump === null ? null : await startDump(node, argv, options);
     const status = await runIn(guest, argv, options, hooks?.stdout ?? process.stdout);
     await hooks?.ended();
     if (dump !== null) await recording?.write(dump);
-    if (hostStats !== null) writeStats(guest, hostStats, options.stats as string | true);
+    account.write(argv);
     return status.code;
   } finally {
     endWatch();
@@ -197,15 +195,6 @@ function guestEnv(options: RunOptions): Record<string, string> {
   return env;
 }
 
-/** Creates or empties a file before anything runs, so that a wrong name is noticed then. */
-function openForWriting(option: string, path: string): number {
-  try {
-    return openSync(path, 'w');
-  } catch (e) {
-    throw new UserError(`${option}: ${(e as Error).message}`);
-  }
-}
-
 /** Where the lines of a trace go. */
 interface TraceOutput {
   readonly sink: (line: string) => void;
@@ -243,10 +232,4 @@ function startTraces(node: NodeGuest, options: RunOptions): () => Promise<void> 
   return async () => {
     for (const output of outputs) await output.close();
   };
-}
-
-function writeStats(guest: Guest, host: HostStats, to: string | true): void {
-  const text = `${statsText(guest.machine, host.rows())}\n`;
-  if (to === true) process.stderr.write(text);
-  else writeFileSync(to, text);
 }

@@ -172,7 +172,7 @@ export class Workshop {
         ...['--engine', subject, '-v', `${this.directory}:${GUEST}`, '-e', `RUN=${RUN}`],
         ...Object.entries(PYTHON_ENV).flatMap(([k, v]) => ['-e', `${k}=${v}`]),
         ...(settings.cpu === undefined ? [] : ['--cpu', settings.cpu]),
-        ...(settings.stats === true ? [`--stats=${this.statsFile}`] : []),
+        ...(settings.stats === true ? [`--stats=${this.statsFile}`, '--no-profile'] : []),
       ];
       const env = { XDG_CACHE_HOME: join(this.directory, 'cache') };
       return timed([...kevlarCommand(), 'run', ...options, '--', ...argv], { env });

@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly strace?: string | true;
   readonly traceLd?: string | true;
   readonly stats?: string | true;
+  readonly profile?: string | boolean;
   readonly dump?: string;
   /** The program is the init of a whole system. */
   readonly init?: boolean;
@@ -122,6 +123,8 @@ export function runCommand(): Command {
     .usage('[options] [--] [PROGRAM [ARG...]]')
     .argument('[program...]', 'program and its arguments')
     .option('--dump <dir>', 'write what was translated to a directory')
+    .option('--profile <file>', 'write a flame graph of where time goes (HTML)')
+    .option('--no-profile', 'leave that out of --stats too: it costs some time and memory')
     .addOption(
       new Option('--init', 'boot a system: PROGRAM (default /sbin/init) is its init').conflicts([
         'workdir',

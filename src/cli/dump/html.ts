@@ -11,15 +11,19 @@ const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** JSON that can stand in a script element. */
-function scriptJson(report: Report): string {
-  const shown = {
-    ...report,
-    regions: report.regions.map(({ source: _source, sourceMap: _map, ...rest }) => rest),
-  };
-  return JSON.stringify(shown)
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value)
     .replace(/</g, '\\u003c')
     .replace(/\u2028/g, '\\u2028')
     .replace(/\u2029/g, '\\u2029');
+}
+
+/** What the page shows: without the sources, which are files of their own. */
+function shown(report: Report): object {
+  return {
+    ...report,
+    regions: report.regions.map(({ source: _source, sourceMap: _map, ...rest }) => rest),
+  };
 }
 
 export function htmlReport(report: Report): string {
@@ -38,7 +42,7 @@ export function htmlReport(report: Report): string {
 <div id="table"></div>
 <main id="detail"></main>
 <noscript>This page needs JavaScript to show its data.</noscript>
-<script type="application/json" id="data">${scriptJson(report)}</script>
+<script type="application/json" id="data">${scriptJson(shown(report))}</script>
 <script>${PAGE_SCRIPT}</script>
 </body>
 </html>
