@@ -29,7 +29,7 @@ import {
   writeFile,
 } from './tools.ts';
 
-const test = suite('ext4 damaged images');
+const test = suite('ext4 damaged images', { timeout: 3_600_000 });
 const RUNS = Number(process.env['KEVLAR_FUZZ_RUNS'] ?? 150);
 const SEED = Number(process.env['KEVLAR_FUZZ_SEED'] ?? 1);
 /** The images depend on nothing but their files' times, so that a seed finds the same again. */
@@ -152,6 +152,7 @@ for (const [name, make] of Object.entries(IMAGES)) {
       assert.ok(cpuMs() - started < 5000, 'takes too long');
     });
     fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: true });
+    console.log(`${RUNS} images with flipped bits`);
   });
 }
 

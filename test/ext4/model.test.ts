@@ -13,7 +13,7 @@ import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { mustBeClean, names, readFile, writeFile } from './tools.ts';
 
-const test = suite('ext4 against a model');
+const test = suite('ext4 against a model', { timeout: 3_600_000 });
 const RUNS = Number(process.env['KEVLAR_MODEL_RUNS'] ?? 25);
 const SEED = Number(process.env['KEVLAR_FUZZ_SEED'] ?? 1);
 /** The small ones fill up and have no journal. */
@@ -387,4 +387,5 @@ test('random operations', () => {
     mustBeClean(device);
   });
   fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: true });
+  console.log(`${RUNS} sequences of 60 to 300 operations`);
 });

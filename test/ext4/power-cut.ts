@@ -55,3 +55,26 @@ export function afterCut(
   }
   return disk;
 }
+
+const SECTOR = 512;
+
+/** Of writes that were not flushed some arrive, some do not and some do in part, in any order. */
+export function tornWrite(
+  disk: BlockDevice,
+  log: RecordingDevice['log'],
+  next: (n: number) => number,
+): void {
+  const writes = log.filter((entry) => entry !== 'flush');
+  for (let i = writes.length - 1; i > 0; i--) {
+    const k = next(i + 1);
+    [writes[i], writes[k]] = [writes[k]!, writes[i]!];
+  }
+  for (const { offset, bytes } of writes) {
+    const fate = next(4);
+    if (fate === 0) continue;
+    for (let at = 0; at < bytes.length; at += SECTOR) {
+      if (fate === 1 && next(2) === 0) continue;
+      disk.write(offset + at, bytes.subarray(at, at + SECTOR));
+    }
+  }
+}

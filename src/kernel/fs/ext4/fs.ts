@@ -7,17 +7,16 @@ import { ESTALE, LinuxError, linuxError } from '../../errno.ts';
 import type { BlockDevice } from '../../ports.ts';
 import type { FileSystem, StatFs } from '../../vfs/types.ts';
 import { S_IFDIR, S_IFMT } from '../../vfs/types.ts';
-import { OverlayBlockDevice } from '../blockdev.ts';
 import { freeInode } from './alloc.ts';
 import { DiskInode } from './disk-inode.ts';
 import { Ext4ImageError } from './errors.ts';
 import { type Ext4Pages, heapPages, type PageData, type PagesFactory } from './file-pages.ts';
 import { Ext4Inode } from './inode.ts';
 import { Journal } from './journal.ts';
-import { INO, NAME_LEN, ROOT_INO, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
+import { INO, NAME_LEN, ROOT_INO } from './layout.ts';
 import { OrphanList } from './orphans.ts';
-import { replayJournal } from './replay.ts';
-import { Superblock } from './superblock.ts';
+import { Superblock, superblockBytes } from './superblock.ts';
+import { recover } from './torn-superblock.ts';
 import { Volume, type VolumeOptions } from './volume.ts';
 import { releaseAttributeBlock } from './xattr-write.ts';
 
@@ -45,23 +44,14 @@ export class Ext4FileSystem implements FileSystem {
 
   /** Opens an image. @throws Ext4ImageError with a line for the user */
   static open(device: BlockDevice, options: Ext4Options = {}): Ext4FileSystem {
-    const log = options.log ?? ((): void => {});
-    let sb = readSuperblock(device);
-    let base = device;
-    if (sb.hasJournal && sb.needsRecovery) {
-      // A device that may not be written is recovered in memory.
-      if (device.readOnly || options.readOnly) base = new OverlayBlockDevice(device);
-      replayJournal(base, (line) => log(`ext4: ${line}`));
-      sb = readSuperblock(base);
-    }
-    const readOnly = (options.readOnly ?? false) || device.readOnly || sb.readOnlyReason !== null;
-    if (sb.readOnlyReason !== null && !options.readOnly && !device.readOnly) {
-      log(`ext4: mounted read-only: ${sb.readOnlyReason}`);
-    }
-    return mounting(
-      log,
-      (heard) => new Ext4FileSystem(base, sb, { ...options, readOnly, log: heard }),
-    );
+    return mounting(options.log ?? ((): void => {}), (log) => {
+      const writable = !device.readOnly && options.readOnly !== true;
+      const base = recover(device, writable, (line) => log(`ext4: ${line}`));
+      const sb = readSuperblock(base);
+      const readOnly = !writable || sb.readOnlyReason !== null;
+      if (writable && readOnly) log(`ext4: mounted read-only: ${sb.readOnlyReason}`);
+      return new Ext4FileSystem(base, sb, { ...options, readOnly, log });
+    });
   }
 
   private constructor(device: BlockDevice, sb: Superblock, options: Ext4Options) {
@@ -202,12 +192,7 @@ function mounting<T>(log: (line: string) => void, body: (log: (line: string) => 
 }
 
 function readSuperblock(device: BlockDevice): Superblock {
-  if (device.size < SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE) {
-    throw new Ext4ImageError('not an ext4 image: it is too small');
-  }
-  const bytes = new Uint8Array(SUPERBLOCK_SIZE);
-  device.read(SUPERBLOCK_OFFSET, bytes);
-  const sb = new Superblock(bytes);
+  const sb = new Superblock(superblockBytes(device));
   const size = sb.blocks * sb.blockSize;
   if (size > device.size) {
     throw new Ext4ImageError(`the image is truncated: ${device.size} bytes of ${size}`);

@@ -175,6 +175,9 @@ export class Ext4Inode extends BaseInode implements PageData {
     const offset = page * PAGE_SIZE;
     const length = Math.min(PAGE_SIZE, this.size - offset);
     this.data.reserve(offset, length, true, () => this.fs.writeBack());
+    // The first store into a page of a mapping counts as a write.
+    const now = this.fs.volume.now();
+    this.setattr({ mtime: now, ctime: now });
   }
 
   override fallocate(mode: number, offset: number, length: number): void {

@@ -24,8 +24,8 @@ import {
   TAG_LAST,
   TAG_SAME_UUID,
 } from './jbd2.ts';
-import { INCOMPAT, SB, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.ts';
-import { Superblock } from './superblock.ts';
+import { INCOMPAT, SB, SUPERBLOCK_OFFSET } from './layout.ts';
+import { Superblock, superblockBytes } from './superblock.ts';
 
 interface Tag {
   readonly block: number;
@@ -40,20 +40,26 @@ interface Transaction {
   readonly revoked: number[];
 }
 
-/** Replays the journal of an image and marks it clean. @returns how many blocks were written */
-export function replayJournal(device: BlockDevice, log: (line: string) => void): number {
-  const sb = readSuperblock(device);
+/**
+ * Replays the journal of an image and marks it clean.
+ * @param torn the superblock may be torn, but is whole in the journal
+ */
+export function replayJournal(
+  device: BlockDevice,
+  log: (line: string) => void,
+  torn = false,
+): void {
+  const sb = new Superblock(superblockBytes(device), torn);
   const map = new JournalMap(device, sb);
   const js = readJournalSuper(map);
   const start = js.view.getUint32(JSB.start, false);
-  let written = 0;
   let next = js.view.getUint32(JSB.sequence, false);
   if (start !== 0) {
     if (js.incompat & JBD2_INCOMPAT.fastCommit) {
       throw new Ext4ImageError('the journal has fast commits, which are not supported: run e2fsck');
     }
     const transactions = scan(map, js, start, next, sb.blocks);
-    written = apply(device, map, transactions);
+    const written = apply(device, map, transactions);
     next = (next + transactions.length + 1) >>> 0;
     log(`journal replayed: ${transactions.length} transactions, ${written} blocks`);
     device.flush();
@@ -63,18 +69,11 @@ export function replayJournal(device: BlockDevice, log: (line: string) => void):
   js.seal();
   map.write(0, js.block);
   markRecovered(device);
-  return written;
-}
-
-function readSuperblock(device: BlockDevice): Superblock {
-  const bytes = new Uint8Array(SUPERBLOCK_SIZE);
-  device.read(SUPERBLOCK_OFFSET, bytes);
-  return new Superblock(bytes);
 }
 
 /** The superblock itself may have been in the journal, so it is read again. */
 function markRecovered(device: BlockDevice): void {
-  const sb = readSuperblock(device);
+  const sb = new Superblock(superblockBytes(device));
   sb.view.setUint32(
     SB.featureIncompat,
     sb.view.getUint32(SB.featureIncompat, true) & ~INCOMPAT.needs_recovery,

@@ -3,6 +3,7 @@
  * (incompat) or makes the mount read-only (ro_compat), as ext4's rules want it.
  */
 
+import type { BlockDevice } from '../../ports.ts';
 import { crc32c } from './crc.ts';
 import { Ext4ImageError } from './errors.ts';
 import {
@@ -12,6 +13,7 @@ import {
   INCOMPAT,
   RO_COMPAT,
   SB,
+  SUPERBLOCK_OFFSET,
   SUPERBLOCK_SIZE,
 } from './layout.ts';
 
@@ -64,7 +66,8 @@ export class Superblock {
   /** Why this cannot be written, or null. */
   readonly readOnlyReason: string | null;
 
-  constructor(bytes: Uint8Array) {
+  /** @param torn the checksum may be wrong (torn-superblock.ts) */
+  constructor(bytes: Uint8Array, torn = false) {
     const v = new DataView(bytes.buffer, bytes.byteOffset, SUPERBLOCK_SIZE);
     this.view = v;
     this.bytes = bytes;
@@ -79,10 +82,7 @@ export class Superblock {
     }
     this.metadataCsum = (this.roCompat & RO_COMPAT.metadata_csum) !== 0;
     this.gdtCsum = !this.metadataCsum && (this.roCompat & RO_COMPAT.uninit_bg) !== 0;
-    if (
-      this.metadataCsum &&
-      crc32c(0xffffffff, bytes, 0, SB.checksum) !== v.getUint32(SB.checksum, true)
-    ) {
+    if (this.metadataCsum && !torn && !this.isSealed) {
       throw new Ext4ImageError('the superblock has a wrong checksum: the image is damaged');
     }
     this.blockSize = 1024 << v.getUint32(SB.logBlockSize, true);
@@ -149,6 +149,13 @@ export class Superblock {
     return isPower(g, 3) || isPower(g, 5) || isPower(g, 7);
   }
 
+  /** Whether the checksum is right. */
+  get isSealed(): boolean {
+    return (
+      crc32c(0xffffffff, this.bytes, 0, SB.checksum) === this.view.getUint32(SB.checksum, true)
+    );
+  }
+
   /** Puts the checksum right after changes. */
   seal(): void {
     if (!this.metadataCsum) return;
@@ -179,6 +186,16 @@ function readOnlyReason(roCompat: number, incompat: number): string | null {
   if ((incompat & INCOMPAT.extent) === 0) return 'it has no extents (ext2 or ext3)';
   if ((incompat & INCOMPAT.filetype) === 0) return 'it has no filetype feature';
   return null;
+}
+
+/** The superblock's bytes, not judged. */
+export function superblockBytes(device: BlockDevice): Uint8Array {
+  if (device.size < SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE) {
+    throw new Ext4ImageError('not an ext4 image: it is too small');
+  }
+  const bytes = new Uint8Array(SUPERBLOCK_SIZE);
+  device.read(SUPERBLOCK_OFFSET, bytes);
+  return bytes;
 }
 
 export function featureNames(bits: number, table: Readonly<Record<string, number>>): string {

@@ -110,9 +110,10 @@ export class TmpFile extends TmpInode {
     this.recharge(this.cache.resident + missing);
   }
 
-  /** A hole that is read through a mapping takes a page too. */
-  prepareFault(page: number): void {
+  /** A hole that is read through a mapping takes a page too; the first store into a page counts as a write. */
+  prepareFault(page: number, write: boolean): void {
     if (this.cache.peek(page) < 0) this.recharge(this.cache.resident + 1);
+    if (write) this.mtime = this.ctime = this.fs.clock.realtime();
   }
 
   private checkSeals(_offset: number, end: number): void {
