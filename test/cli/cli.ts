@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly input?: string | Uint8Array;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds. */
+  readonly timeout?: number;
 }
 
 const TIMEOUT_MS = 50_000;
@@ -33,7 +35,7 @@ export function kevlar(args: readonly string[], options: CliOptions = {}): CliRe
   const r = spawnSync(CLI[0] as string, [...CLI.slice(1), ...args], {
     input: options.input ?? '',
     encoding: 'latin1',
-    timeout: TIMEOUT_MS,
+    timeout: options.timeout ?? TIMEOUT_MS,
     maxBuffer: 1 << 28,
     cwd: options.cwd,
     env: { ...process.env, ...options.env },

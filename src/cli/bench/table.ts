@@ -101,7 +101,7 @@ export function losses({ rows, engines }: BenchResult): string[] {
   if (!engines.includes('auto')) return [];
   return rows.flatMap((row) => {
     const { auto } = row.values;
-    if (auto === undefined || row.unit === 'M/s') return [];
+    if (auto === undefined || row.unit !== 'ms') return [];
     const others = engines.filter((e) => e !== 'auto' && row.values[e] !== undefined);
     const best = others.reduce<Engine | null>(
       (b, e) => (b === null || row.values[e]! < row.values[b]! ? e : b),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A run longer than this is given up. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 const MAX_OUTPUT = 1 << 28;
 
 export interface Timed {

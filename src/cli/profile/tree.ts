@@ -27,7 +27,7 @@ function child(node: FlameNode, name: string): FlameNode {
   return c;
 }
 
-/** Names that regions' functions have (backend-js/names.ts), in no file of their own. */
+/** Names that JavaScript regions have (backend-js/names.ts), in no file of their own; all of WebAssembly is regions. */
 const REGION = /_0x[0-9a-f]+$/;
 
 /** Stacks by node, the outermost frame first. */
@@ -42,7 +42,7 @@ function stacks(profile: CpuProfile): Map<number, readonly Frame[]> {
     const frame: Frame = {
       name: name === '' ? '(anonymous)' : name,
       place: places.place(url, lineNumber, columnNumber),
-      translated: REGION.test(name) && (url === '' || url.startsWith('wasm:')),
+      translated: url.startsWith('wasm:') || (url === '' && REGION.test(name)),
     };
     const stack = name === '(root)' ? above : [...above, frame];
     found.set(id, stack);
