@@ -65,6 +65,9 @@ test('the kernel, by system call', () => {
   assert.is(phase(...call, 'write mmu/mmu.ts'), 'kernel: rt_sigaction');
   assert.is(phase(...call, 'getReg machine/cpu.ts'), 'kernel: rt_sigaction');
   assert.is(phase(...LOOP, 'sysRead2 kernel/vfs/read.ts', 'pread host/node/f.ts'), 'kernel: read');
+  const row = [...LOOP, 'runHandler kernel/syscall/dispatch.ts', '(anonymous) kernel/mm/rows.ts'];
+  assert.is(phase(...row, 'munmap kernel/mm/mmap.ts', 'mremap kernel/mm/x.ts'), 'kernel: munmap');
+  assert.is(phase(...LOOP, 'wait4 kernel/process/wait.ts'), 'kernel');
   assert.is(phase(...LOOP, 'sysGetdents64 kernel/vfs/dir.ts'), 'kernel: getdents64');
   assert.is(phase(...call, '(garbage collector)'), 'GC: rt_sigaction');
   assert.is(phase('(program)'), 'V8 and Node');

@@ -99,6 +99,7 @@ export function doing(stack: readonly Frame[]): Doing {
   let phase: Phase = 'V8 and Node';
   let detail = '';
   let at = 0;
+  let handling = false;
   stack.forEach((frame, i) => {
     const next = change(phase, frame);
     if (next !== null) {
@@ -108,7 +109,8 @@ export function doing(stack: readonly Frame[]): Doing {
       at = i;
     }
     if (frame.translated) detail = symbolOf(frame.name);
-    else if (phase === 'kernel' && detail === '') detail = systemCall(frame.name);
+    else if (phase === 'kernel' && detail === '') detail = systemCall(frame.name, handling);
+    if (frame.name === 'runHandler') handling = true;
   });
   return { phase, detail, at };
 }
@@ -120,10 +122,14 @@ function symbolOf(name: string): string {
 
 const CALLS: ReadonlySet<string> = new Set(Object.values(SYSCALL_NAMES));
 
-/** Handlers are called like the system call: sysRead, or, where a bundle has two of that name, sysRead2. */
-function systemCall(name: string): string {
+/**
+ * Handlers are called like the system call: sysRead, or, where a bundle has two of that name, sysRead2. Others are
+ * functions without a name that call one with it: munmap.
+ */
+function systemCall(name: string, handling: boolean): string {
   const m = /^sys([A-Z]\w*)$/.exec(name);
-  if (m === null) return '';
-  const call = (m[1] as string).replace(/(?!^)([A-Z])/g, '_$1').toLowerCase();
-  return CALLS.has(call) ? call : call.replace(/\d$/, '');
+  if (m === null && !handling) return '';
+  const call = (m?.[1] ?? name).replace(/(?!^)([A-Z])/g, '_$1').toLowerCase();
+  if (CALLS.has(call)) return call;
+  return m === null ? '' : call.replace(/\d$/, '');
 }

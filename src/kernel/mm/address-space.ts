@@ -84,7 +84,7 @@ export class AddressSpace implements FaultHandler {
     if (--this.users > 0) return;
     this.paging.log.context = 'exit';
     this.paging.destroySpace(this.tables);
-    for (const vma of [...this.areas.items]) this.areas.remove(vma);
+    this.areas.removeWithin(0, Number.POSITIVE_INFINITY);
   }
 
   /** Tasks that share this memory. */

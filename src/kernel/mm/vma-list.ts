@@ -9,6 +9,7 @@ import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { ENOMEM, linuxError } from '../errno.ts';
 import { checkHeap } from '../heap.ts';
 import { MAX_MAP_COUNT, MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
+import { GapHints } from './gap-hints.ts';
 import { type AreaOwner, VM_GROWSDOWN, Vma } from './vma.ts';
 
 const AREA_COST = 256;
@@ -21,6 +22,7 @@ export class VmaList {
   version = 0;
   private readonly owner: AreaOwner;
   private readonly heap: HeapAccount;
+  private readonly hints = new GapHints();
 
   constructor(owner: AreaOwner, heap: HeapAccount) {
     this.owner = owner;
@@ -102,6 +104,7 @@ export class VmaList {
     if (this.items[i] !== vma) panic('area is not in the list');
     this.items.splice(i, 1);
     this.forget(vma);
+    this.gapOpened(vma.end);
   }
 
   private forget(vma: Vma): void {
@@ -120,6 +123,7 @@ export class VmaList {
     let to = from;
     while (to < this.items.length && this.items[to]!.start < end) to++;
     for (const vma of this.items.splice(from, to - from)) this.forget(vma);
+    this.gapOpened(end);
   }
 
   /** Makes `va` a boundary between areas. Throws ENOMEM if there are too many already. */
@@ -139,9 +143,12 @@ export class VmaList {
     this.version++;
     this.totalPages -= vma.pages;
     if (vma.file !== null) vma.filePage += (start - vma.start) / PAGE_SIZE;
+    const [oldStart, oldEnd] = [vma.start, vma.end];
     vma.start = start;
     vma.end = end;
     this.totalPages += vma.pages;
+    if (end < oldEnd) this.gapOpened(oldEnd);
+    if (start > oldStart) this.gapOpened(start);
   }
 
   /** Merges neighbours that are alike, from the one before `start` to the one after `end`. */
@@ -164,17 +171,28 @@ export class VmaList {
     return Math.max(0, vma.start - STACK_GUARD_GAP);
   }
 
+  /** Nothing is mapped just below `end` any more: the gap there reaches up to the next area. */
+  private gapOpened(end: number): void {
+    const next = this.items[this.indexAbove(end)];
+    this.hints.opened(next === undefined ? Number.POSITIVE_INFINITY : next.start);
+  }
+
   /** The highest free range of `length` bytes in [floor, ceiling), or -1. */
   findTopDown(length: number, floor: number, ceiling: number): number {
-    const { items } = this;
-    let top = ceiling;
-    for (let i = this.indexAbove(ceiling - 1); i >= 0; i--) {
+    const { items, hints } = this;
+    let top = hints.start(length, ceiling);
+    for (let i = this.indexAbove(top - 1); i >= 0; i--) {
       const vma = items[i];
       if (vma === undefined) continue;
-      if (vma.end <= top && top - Math.max(vma.end, floor) >= length) return top - length;
+      if (vma.end <= top && top - Math.max(vma.end, floor) >= length) {
+        hints.found(length, ceiling, top);
+        return top - length;
+      }
       top = Math.min(top, this.gapStart(vma));
       if (top - floor < length) return -1;
     }
-    return top - length >= Math.max(floor, MMAP_MIN_ADDR) ? top - length : -1;
+    if (top - length < Math.max(floor, MMAP_MIN_ADDR)) return -1;
+    hints.found(length, ceiling, top);
+    return top - length;
   }
 }
