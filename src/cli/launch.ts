@@ -2,7 +2,8 @@
  * What `dist/cli/main.js` is: starts the bundle of src/cli/main.ts (scripts/build.mjs makes both) with the code that
  * V8 made of it in an earlier run. Parsing and compiling the bundle is otherwise half of a short program's start.
  *
- * The code is kept in the cache directory, one file for each build and version of Node. A file that is damaged, of
+ * The code is kept in the cache directory, a file for `run` and one for the rest, for each build and
+ * version of Node. A file that is damaged, of
  * another build or refused by V8 is ignored and replaced; where nothing can be written, everything works without.
  * Few imports: each costs time before anything is known.
  */
@@ -25,7 +26,7 @@ const RENEWALS = 3;
 /** Files of other builds and versions of Node that are left. */
 const FILES = 4;
 /** Runs shorter than this do not renew: it takes some 20 ms. */
-const LONG_MS = 2000;
+const LONG_MS = 1000;
 
 interface Kept {
   readonly renewals: number;
@@ -66,7 +67,9 @@ function keep(path: string, script: Script, kept: Kept | null): void {
 }
 
 const bundle = join(__dirname, 'bundle.cjs');
-const name = `code-${BUILD}-${process.version}-${process.arch}.bin`;
+// What `run` runs is not what others run.
+const use = process.argv[2] === 'run' ? 'run' : 'other';
+const name = `code-${BUILD}-${process.version}-${process.arch}-${use}.bin`;
 const path = join(cacheDirectory(), name);
 const kept = readKept(path);
 const script = new Script(readFileSync(bundle, 'latin1'), {
