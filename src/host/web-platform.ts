@@ -5,7 +5,7 @@ import type { Ticker } from './loop.ts';
 
 /** @param log where lines for the user go */
 export function webHost(log: (line: string) => void): HostPort {
-  const { performance, crypto } = globalThis;
+  const { performance } = globalThis;
   return {
     clock: {
       realtime: () => {
@@ -18,7 +18,7 @@ export function webHost(log: (line: string) => void): HostPort {
     random: (into) => {
       // getRandomValues takes at most 65,536 bytes at once.
       for (let i = 0; i < into.length; i += 65536) {
-        crypto.getRandomValues(into.subarray(i, i + 65536));
+        globalThis.crypto.getRandomValues(into.subarray(i, i + 65536));
       }
     },
     log,
