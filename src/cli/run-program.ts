@@ -8,6 +8,7 @@ import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
 import { attachPipes } from '../host/node/pipe-console.ts';
 import { readerFrom, writerTo } from '../host/node/stdio.ts';
 import { attachTerminal } from '../host/node/terminal.ts';
+import { startQuietly } from '../host/node/v8-start.ts';
 import { LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
 import { TarError } from '../kernel/fs/tar.ts';
@@ -44,6 +45,7 @@ export async function runProgram(
 
   const closeTraces = startTraces(node, options);
   const endWatch = startWatch(guest.machine, options);
+  const endQuiet = startQuietly();
   try {
     hooks?.booted(node, argv);
     account.begin(guest.machine);
@@ -54,6 +56,7 @@ export async function runProgram(
     account.write(argv);
     return status.code;
   } finally {
+    endQuiet();
     endWatch();
     node.close();
     await closeTraces();

@@ -1,0 +1,35 @@
+/**
+ * V8's compiler at the start of a run. It takes some 200 ms of a processor for the interpreter's function, twice: for
+ * the function, and then for the loop in it (on-stack replacement), though the function is entered again soon enough.
+ * Node does not end before a compilation that is under way, so a program of a few milliseconds had to wait for it.
+ */
+
+import { setFlagsFromString } from 'node:v8';
+
+/** CPU time of a run after which large functions are optimized: the interpreter's has some 41,000 bytes. */
+const LARGE_AFTER_MS = 100;
+/** After which loops are replaced while they run. */
+const LOOPS_AFTER_MS = 1000;
+const LOOK_EVERY_MS = 10;
+
+/** Puts both off. For a process that runs one guest: the flags are all of V8's. @returns ends it */
+export function startQuietly(): () => void {
+  const begun = process.cpuUsage();
+  setFlagsFromString('--max-optimized-bytecode-size=30000');
+  setFlagsFromString('--no-use-osr');
+  // The default values, as V8 compares them with those that kept code was made with.
+  const allowLarge = (): void => setFlagsFromString('--max-optimized-bytecode-size=61440');
+  const timer = setInterval(() => {
+    const { user, system } = process.cpuUsage(begun);
+    const ms = (user + system) / 1000;
+    if (ms > LARGE_AFTER_MS) allowLarge();
+    if (ms > LOOPS_AFTER_MS) end();
+  }, LOOK_EVERY_MS);
+  timer.unref();
+  const end = (): void => {
+    clearInterval(timer);
+    allowLarge();
+    setFlagsFromString('--use-osr');
+  };
+  return end;
+}
