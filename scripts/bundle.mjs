@@ -92,7 +92,7 @@ function ownPlace(src) {
 }
 
 /** Parts of Node that take milliseconds to load, and that most runs do without. */
-const LAZY = /^node:(child_process|crypto|zlib)$/;
+const LAZY = /^node:(child_process|crypto|inspector|zlib)$/;
 
 /** Loads them when something in them is used. */
 const lazyParts = {
