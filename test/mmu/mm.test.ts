@@ -62,7 +62,9 @@ function program(rig: Rig): AddressSpace {
 }
 
 function maps(as: AddressSpace): string[] {
-  return as.areas.items.map((v) => `${v.start.toString(16)}-${v.end.toString(16)} ${v.prot}`);
+  return as.areas.items
+    .toArray()
+    .map((v) => `${v.start.toString(16)}-${v.end.toString(16)} ${v.prot}`);
 }
 
 test('brk never grows into what mmap gave out, and never fails with an errno', () => {

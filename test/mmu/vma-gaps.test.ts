@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { PAGE_SIZE } from '../../src/common/layout.ts';
 import { STACK_GUARD_GAP } from '../../src/kernel/mm/abi.ts';
+import { GapBuffer } from '../../src/kernel/mm/gap-buffer.ts';
 import { VM_GROWSDOWN, Vma } from '../../src/kernel/mm/vma.ts';
 import { VmaList } from '../../src/kernel/mm/vma-list.ts';
 import { HeapAccount } from '../../src/mmu/heap-account.ts';
@@ -23,7 +24,7 @@ function area(start: number, end: number, flags = 0): Vma {
 /** The highest free range, by looking at every page. */
 function highest(list: VmaList, length: number, ceiling: number): number {
   const free = (va: number): boolean =>
-    !list.items.some((vma) => va < vma.end && va + PAGE_SIZE > list.gapStart(vma));
+    !list.items.toArray().some((vma) => va < vma.end && va + PAGE_SIZE > list.gapStart(vma));
   let run = 0;
   for (let va = ceiling - PAGE_SIZE; va >= FLOOR; va -= PAGE_SIZE) {
     run = free(va) ? run + PAGE_SIZE : 0;
@@ -38,7 +39,7 @@ type Step = readonly [kind: number, a: number, b: number];
 function apply(list: VmaList, [kind, a, b]: Step): void {
   const length = (1 + (b % 5)) * PAGE_SIZE;
   const ceiling = CEILINGS[a % CEILINGS.length] as number;
-  const vma = list.items[a % Math.max(1, list.items.length)];
+  const vma = list.items.at(a % Math.max(1, list.items.length));
   if (kind < 4) {
     const at = list.findTopDown(length, FLOOR, ceiling);
     assert.is(at, highest(list, length, ceiling));
@@ -103,4 +104,27 @@ test('with many areas, mmap and munmap by turns look at few of them', () => {
     list.removeWithin(at, at + 2 * PAGE_SIZE);
   }
   assert.ok(looked < 10_000, `${looked} areas`);
+});
+
+test('a gap buffer is a list', () => {
+  const change = fc.tuple(fc.boolean(), fc.nat(100), fc.nat(5));
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 120 }), (changes) => {
+      const buffer = new GapBuffer<number>();
+      const list: number[] = [];
+      changes.forEach(([insert, where, count], i) => {
+        const at = where % (list.length + 1);
+        if (insert) {
+          buffer.insert(at, i);
+          list.splice(at, 0, i);
+        } else {
+          assert.equal(buffer.remove(at, count), list.splice(at, count));
+        }
+        assert.is(buffer.length, list.length);
+      });
+      assert.equal([...buffer], list);
+      const read = Array.from({ length: list.length + 2 }, (_, i) => buffer.at(i - 1));
+      assert.equal(read, [undefined, ...list, undefined]);
+    }),
+  );
 });

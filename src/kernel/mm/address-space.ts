@@ -168,11 +168,11 @@ export class AddressSpace implements FaultHandler {
   /** Extends the stack area above `va` down to it. @returns the area, or null if `va` is not stack */
   growStack(va: number): Vma | null {
     const i = this.areas.indexAbove(va);
-    const vma = this.areas.items[i];
+    const vma = this.areas.items.at(i);
     if (vma === undefined || (vma.flags & VM_GROWSDOWN) === 0 || va >= TASK_SIZE) return null;
     const start = pageDown(va);
     if (vma.end - start > this.limits.stack) return null;
-    const below = this.areas.items[i - 1];
+    const below = this.areas.items.at(i - 1);
     if (below !== undefined && below.prot !== 0 && start - below.end < STACK_GUARD_GAP) return null;
     if (below !== undefined && below.end > start) return null;
     const pages = (vma.start - start) / PAGE_SIZE;

@@ -92,7 +92,9 @@ export class IncrementalAudit {
     }
     auditAreas(as, out);
     known.snapshot.endBrk = as.endBrk;
-    known.snapshot.update(as.areas.items, (start, end) => auditEntries(as, start, end, out));
+    known.snapshot.update(as.areas.items.toArray(), (start, end) =>
+      auditEntries(as, start, end, out),
+    );
   }
 
   /** A frame that two entries name is writable through neither, unless it is shared memory. */

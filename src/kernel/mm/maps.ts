@@ -11,7 +11,10 @@ import { VM_LOCKED, type Vma } from './vma.ts';
 const NAME_COLUMN = 73;
 
 export function formatMaps(as: AddressSpace): string {
-  return as.areas.items.map((vma) => mapsLine(as, vma)).join('');
+  return as.areas.items
+    .toArray()
+    .map((vma) => mapsLine(as, vma))
+    .join('');
 }
 
 /** The name maps shows for an area, '' for anonymous memory. */
@@ -79,7 +82,10 @@ export function areaUsage(as: AddressSpace, vma: Vma): AreaUsage {
 }
 
 export function formatSmaps(as: AddressSpace): string {
-  return as.areas.items.map((vma) => mapsLine(as, vma) + smapsLines(as, vma)).join('');
+  return as.areas.items
+    .toArray()
+    .map((vma) => mapsLine(as, vma) + smapsLines(as, vma))
+    .join('');
 }
 
 function smapsLines(as: AddressSpace, vma: Vma): string {

@@ -201,7 +201,7 @@ export function findAddress(as: AddressSpace, addr: number, length: number, flag
 
 /** Whether nothing is mapped in [start, end), guard gaps of stacks included. */
 function isFree(as: AddressSpace, start: number, end: number): boolean {
-  const next = as.areas.items[as.areas.indexAbove(start)];
+  const next = as.areas.items.at(as.areas.indexAbove(start));
   return next === undefined || as.areas.gapStart(next) >= end;
 }
 

@@ -104,7 +104,7 @@ function growInPlace(
 ): boolean {
   const end = addr + newLength;
   if (addr + length !== vma.end || length === 0 || end > TASK_SIZE) return false;
-  const next = as.areas.items[as.areas.indexAbove(vma.end)];
+  const next = as.areas.items.at(as.areas.indexAbove(vma.end));
   if (next !== undefined && as.areas.gapStart(next) < end) return false;
   const grownFrom = vma.end;
   as.growArea(vma, vma.start, end);

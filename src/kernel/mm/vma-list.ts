@@ -9,13 +9,14 @@ import type { HeapAccount } from '../../mmu/heap-account.ts';
 import { ENOMEM, linuxError } from '../errno.ts';
 import { checkHeap } from '../heap.ts';
 import { MAX_MAP_COUNT, MMAP_MIN_ADDR, STACK_GUARD_GAP } from './abi.ts';
+import { GapBuffer } from './gap-buffer.ts';
 import { GapHints } from './gap-hints.ts';
 import { type AreaOwner, VM_GROWSDOWN, Vma } from './vma.ts';
 
 const AREA_COST = 256;
 
 export class VmaList {
-  readonly items: Vma[] = [];
+  readonly items: GapBuffer<Vma> = new GapBuffer();
   /** Pages in all areas. */
   totalPages = 0;
   /** Changes whenever what is mapped where, or with what protection, does. */
@@ -36,7 +37,7 @@ export class VmaList {
     let high = items.length;
     while (low < high) {
       const mid = (low + high) >>> 1;
-      if (items[mid]!.end > va) high = mid;
+      if (items.at(mid)!.end > va) high = mid;
       else low = mid + 1;
     }
     return low;
@@ -44,12 +45,12 @@ export class VmaList {
 
   /** The area that contains `va`. */
   find(va: number): Vma | null {
-    const vma = this.items[this.indexAbove(va)];
+    const vma = this.items.at(this.indexAbove(va));
     return vma !== undefined && vma.start <= va ? vma : null;
   }
 
   overlaps(start: number, end: number): boolean {
-    const vma = this.items[this.indexAbove(start)];
+    const vma = this.items.at(this.indexAbove(start));
     return vma !== undefined && vma.start < end;
   }
 
@@ -57,7 +58,7 @@ export class VmaList {
   within(start: number, end: number): Vma[] {
     const out: Vma[] = [];
     for (let i = this.indexAbove(start); i < this.items.length; i++) {
-      const vma = this.items[i]!;
+      const vma = this.items.at(i)!;
       if (vma.start >= end) break;
       out.push(vma);
     }
@@ -68,7 +69,7 @@ export class VmaList {
   covers(start: number, end: number): boolean {
     let at = start;
     for (let i = this.indexAbove(start); at < end; i++) {
-      const vma = this.items[i];
+      const vma = this.items.at(i);
       if (vma === undefined || vma.start > at) return false;
       at = vma.end;
     }
@@ -87,9 +88,9 @@ export class VmaList {
 
   insert(vma: Vma): void {
     const i = this.indexAbove(vma.start);
-    const next = this.items[i];
+    const next = this.items.at(i);
     if (next !== undefined && next.start < vma.end) panic(`area overlaps another: ${vma.start}`);
-    this.items.splice(i, 0, vma);
+    this.items.insert(i, vma);
     this.heap.takeAnyway(AREA_COST);
     this.version++;
     this.totalPages += vma.pages;
@@ -101,8 +102,8 @@ export class VmaList {
 
   remove(vma: Vma): void {
     const i = this.indexAbove(vma.start);
-    if (this.items[i] !== vma) panic('area is not in the list');
-    this.items.splice(i, 1);
+    if (this.items.at(i) !== vma) panic('area is not in the list');
+    this.items.remove(i, 1);
     this.forget(vma);
     this.gapOpened(vma.end);
   }
@@ -121,8 +122,8 @@ export class VmaList {
   removeWithin(start: number, end: number): void {
     const from = this.indexAbove(start);
     let to = from;
-    while (to < this.items.length && this.items[to]!.start < end) to++;
-    for (const vma of this.items.splice(from, to - from)) this.forget(vma);
+    while (to < this.items.length && this.items.at(to)!.start < end) to++;
+    for (const vma of this.items.remove(from, to - from)) this.forget(vma);
     this.gapOpened(end);
   }
 
@@ -154,9 +155,9 @@ export class VmaList {
   /** Merges neighbours that are alike, from the one before `start` to the one after `end`. */
   mergeAround(start: number, end: number): void {
     let i = Math.max(0, this.indexAbove(start) - 1);
-    while (i + 1 < this.items.length && this.items[i]!.start <= end) {
-      const vma = this.items[i]!;
-      const next = this.items[i + 1]!;
+    while (i + 1 < this.items.length && this.items.at(i)!.start <= end) {
+      const vma = this.items.at(i)!;
+      const next = this.items.at(i + 1)!;
       if (vma.mergesWith(next)) {
         const newEnd = next.end;
         this.remove(next);
@@ -173,7 +174,7 @@ export class VmaList {
 
   /** Nothing is mapped just below `end` any more: the gap there reaches up to the next area. */
   private gapOpened(end: number): void {
-    const next = this.items[this.indexAbove(end)];
+    const next = this.items.at(this.indexAbove(end));
     this.hints.opened(next === undefined ? Number.POSITIVE_INFINITY : next.start);
   }
 
@@ -182,7 +183,7 @@ export class VmaList {
     const { items, hints } = this;
     let top = hints.start(length, ceiling);
     for (let i = this.indexAbove(top - 1); i >= 0; i--) {
-      const vma = items[i];
+      const vma = items.at(i);
       if (vma === undefined) continue;
       if (vma.end <= top && top - Math.max(vma.end, floor) >= length) {
         hints.found(length, ceiling, top);

@@ -147,7 +147,7 @@ function isLoaded(space: AddressSpace, image: ElfImage): boolean {
     let i = space.areas.indexAbove(from);
     const last = i + MAX_AREAS;
     for (let at = from; at < to; i++) {
-      const area = items[i];
+      const area = items.at(i);
       if (area === undefined || area.start > at || i === last || !fits(area, at)) return false;
       at = area.end;
     }

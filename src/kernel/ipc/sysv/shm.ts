@@ -182,12 +182,14 @@ function sysShmdt(sys: Sys, { shmaddr }: { shmaddr: number }): number {
   const { mm } = sys.task;
   const belongs = (vma: Vma): boolean =>
     vma.file instanceof Segment && vma.start - vma.filePage * PAGE_SIZE === shmaddr;
-  const first = mm.areas.items.find((vma) => vma.start >= shmaddr && belongs(vma));
+  const first = mm.areas.items.toArray().find((vma) => vma.start >= shmaddr && belongs(vma));
   if (first === undefined) throw linuxError(EINVAL);
   const end = shmaddr + (first.file as Segment).pages.size;
-  const parts = mm.areas.items.filter(
-    (vma) => vma.file === first.file && vma.end <= end && vma.start >= shmaddr && belongs(vma),
-  );
+  const parts = mm.areas.items
+    .toArray()
+    .filter(
+      (vma) => vma.file === first.file && vma.end <= end && vma.start >= shmaddr && belongs(vma),
+    );
   for (const { start, pages } of parts) munmap(mm, start, pages * PAGE_SIZE);
   return 0;
 }
