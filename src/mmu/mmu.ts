@@ -70,6 +70,8 @@ export class Mmu {
   private slowStores = false;
   /** Stores into translated code are done and invalidate it (and watched ones are noted), instead of returning -2. */
   allowSelfModify = false;
+  /** The last -2 was because a page of code has got another frame: the same store will go ahead. */
+  codeMoved = false;
   /** FAULT_* of the last page fault that became an exception: which signal it is. */
   lastFault: number = FAULT_MAPERR;
   /** The last exception was an access to an address that is not canonical. */
@@ -137,6 +139,7 @@ export class Mmu {
     if (host < 0) return host;
     const frame = hostFrame(host);
     if (this.paging.marks[frame] !== 0 && !this.mayStore(lo, hi, host, frame, size)) {
+      this.codeMoved = false;
       return SELF_MODIFY;
     }
     if (this.journal !== null) this.journal.save(host, size);
@@ -197,8 +200,18 @@ export class Mmu {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const pte = space.lookup(lo, hi);
       if (pteAllows(pte, access)) return this.fill(space, lo, hi, access, pte);
-      if (access === ACCESS_WRITE && this.waitsForStep(space, lo, hi)) return SELF_MODIFY;
+      if (access === ACCESS_WRITE && this.waitsForStep(space, lo, hi)) {
+        this.codeMoved = false;
+        return SELF_MODIFY;
+      }
+      const { codeGeneration } = space;
       const result = space.handler.fault(hi * 0x1_0000_0000 + (lo >>> 0), access);
+      const wasPresent = (pte & PTE_PRESENT) !== 0;
+      if (wasPresent && access === ACCESS_WRITE && space.codeGeneration !== codeGeneration) {
+        // The page got a frame of its own, and what runs may have been made from the other one.
+        this.codeMoved = !this.allowSelfModify;
+        if (this.codeMoved) return SELF_MODIFY;
+      }
       if (result !== FAULT_FIXED) {
         return this.pageFault(lo, hi, access | (pte & PTE_PRESENT), result);
       }

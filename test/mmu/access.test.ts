@@ -2,6 +2,7 @@
 
 import { ENG_CODE_GEN, ENG_TLB_GEN, PAGE_SIZE, TLB_WRITE } from '../../src/common/layout.ts';
 import { PROT_EXEC, PROT_NONE, PROT_READ } from '../../src/kernel/mm/abi.ts';
+import { forkAddressSpace } from '../../src/kernel/mm/fork.ts';
 import { mprotect, munmap } from '../../src/kernel/mm/mmap.ts';
 import { tlbEntry } from '../../src/mmu/tlb.ts';
 import { assert, suite } from '../lib/suite.ts';
@@ -210,6 +211,23 @@ test('stores into translated code stop, or go through and invalidate', () => {
   assert.equal(dropped.slice(1), ['20-24 kernel write']);
   munmap(as, A, PAGE_SIZE);
   assert.equal(dropped.slice(2), ['0-4096 frame freed']);
+  checkAudit(rig);
+});
+
+test('a store that gives code another frame stops once', () => {
+  const rig = makeRig();
+  const as = rig.space();
+  anon(as, A, 1, 7);
+  assert.is(rig.access.write8(A, 0, 0xc3), 0, 'there was no code here');
+  rig.mmu.fetch(A, 0);
+  const child = forkAddressSpace(as);
+  rig.spaces.add(child);
+  assert.is(rig.access.write8(A, 0, 0x90), -2);
+  assert.is(rig.mmu.codeMoved, true);
+  assert.is(load8(rig, A), 0xc3, 'nothing written');
+  assert.is(rig.access.write8(A, 0, 0x90), 0);
+  child.activate();
+  assert.is(load8(rig, A), 0xc3);
   checkAudit(rig);
 });
 

@@ -13,7 +13,7 @@ import { madvise } from '../../src/kernel/mm/madvise.ts';
 import { mmap, mprotect, munmap } from '../../src/kernel/mm/mmap.ts';
 import { mremap } from '../../src/kernel/mm/mremap.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { checkAudit, load8, makeRig, pattern, type Rig, store8, TestFile } from './rig.ts';
+import { checkAudit, load8, makeRig, pattern, type Rig, store8, stored, TestFile } from './rig.ts';
 
 const test = suite('memory model');
 
@@ -196,7 +196,7 @@ const STEPS: Record<string, (w: World, s: Step) => void> = {
     const [first, second] = pages.map((p) => w.contents(p) !== null && (p!.prot & 2) !== 0);
     const allowed = first && second;
     const at = va(s) + P - 2;
-    const result = w.rig.access.write32(at, 0, s.value * 0x01010101);
+    const result = stored(w.rig, () => w.rig.access.write32(at, 0, s.value * 0x01010101));
     assert.is(result, allowed ? 0 : -1, `store across pages ${s.page}`);
     // As on a CPU, the first page has been copied by the time that the second one faults.
     if (first) copyPrivate(pages[0]!);

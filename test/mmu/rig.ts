@@ -160,7 +160,14 @@ export function pattern(length: number, seed = 1): Uint8Array {
 
 /** Stores a byte as the CPU would. @returns 0, or -1 / -2 */
 export function store8(rig: Rig, va: number, v: number): number {
-  return rig.access.write8(va | 0, Math.floor(va / 2 ** 32), v);
+  return stored(rig, () => rig.access.write8(va | 0, Math.floor(va / 2 ** 32), v));
+}
+
+/** Repeats a store as long as it is refused because a page of code has got another frame, as the dispatcher does. */
+export function stored(rig: Rig, store: () => number): number {
+  let result = store();
+  for (let tries = 0; tries < 2 && result === -2 && rig.mmu.codeMoved; tries++) result = store();
+  return result;
 }
 
 /** Loads a byte as the CPU would. @returns the byte, or -1 */
