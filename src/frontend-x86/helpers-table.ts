@@ -9,14 +9,18 @@ import { SYSTEM_HELPERS } from './helpers-system.ts';
 import { VEC_HELPERS } from './helpers-vec.ts';
 import { XSAVE_HELPERS } from './helpers-xsave.ts';
 
+function integersOnly(rows: readonly HelperRow[]): HelperRow[] {
+  return rows.map((row) => ({ ...row, integersOnly: true }));
+}
+
 export const HELPERS: readonly HelperRow[] = [
-  ...SYSTEM_HELPERS,
-  ...INT_HELPERS,
-  ...STRING_HELPERS,
+  ...integersOnly(SYSTEM_HELPERS),
+  ...integersOnly(INT_HELPERS),
+  ...integersOnly(STRING_HELPERS),
   ...FP_HELPERS,
   ...VEC_HELPERS,
   ...XSAVE_HELPERS,
-  ...SEGMENT_HELPERS,
+  ...integersOnly(SEGMENT_HELPERS),
 ];
 
 /** Helper numbers by name. */

@@ -52,6 +52,8 @@ export interface HelperRow {
   readonly reads: readonly number[] | 'all';
   readonly writes: readonly number[] | 'all';
   readonly mayFault: boolean;
+  /** It touches no vectors or floats but its arguments, result and those listed; others may touch any. */
+  readonly integersOnly?: true;
   /** Its result is another one each time: engines cannot be compared over it. */
   readonly varies?: true;
   readonly fn: HelperFn;
