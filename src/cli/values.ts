@@ -1,6 +1,7 @@
 /** Values of command-line options: each parser returns the value or throws a UserError. */
 
-import type { CpuLevel, Engine } from '../machine/cpu.ts';
+import type { CpuLevel } from '../machine/cpu.ts';
+import { ENGINE_NAMES, type Engine } from '../machine/engines.ts';
 import { UserError } from './errors.ts';
 
 const MiB = 1024 * 1024;
@@ -61,15 +62,10 @@ export function parseUser(text: string): User {
   return { uid, gid };
 }
 
-export const ENGINES: readonly Engine[] = ['auto', 'interp', 'js', 'lockstep'];
-
 export function parseEngine(text: string): Engine {
-  const engine = ENGINES.find((e) => e === text);
+  const engine = ENGINE_NAMES.find((e) => e === text);
   if (engine !== undefined) return engine;
-  if (text === 'wasm') {
-    throw new UserError('--engine wasm is not available in this version; use auto or js');
-  }
-  throw new UserError(`--engine ${text}: choose one of ${ENGINES.join(', ')}`);
+  throw new UserError(`--engine ${text}: choose one of ${ENGINE_NAMES.join(', ')}`);
 }
 
 export function parseCpu(text: string): CpuLevel {

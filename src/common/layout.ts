@@ -11,6 +11,7 @@
  *   0x004000  temps: 16 bytes per IR temp
  *   0x010000  TLB: 4,096 entries of 32 bytes
  *   0x030000  constant pool of translated code: 8 bytes per constant
+ *   0x1c0000  region cache: 16,384 entries of 16 bytes
  *   0x200000  guest RAM, in frames of 4 KiB
  */
 
@@ -32,7 +33,7 @@ export const TLB_ENTRIES = 4096;
 /** Bytes per TLB entry; the fields are int32 words. */
 export const TLB_ENTRY_SIZE = 32;
 export const CONST_POOL_BASE = 0x30000;
-export const CONST_POOL_END = 0x200000;
+export const CONST_POOL_END = 0x1c0000;
 export const RAM_BASE = 0x200000;
 
 /**
@@ -44,13 +45,16 @@ export const RAM_BASE = 0x200000;
  *     tag === ((lo + size - 1) & -4096 | generation)  &&  word[TLB_HI] === hi
  *
  * with the entry chosen by `lo >>> 12`: an access that crosses a page fails the compare.
- * The host offset is then `lo + word[TLB_ADDEND] | 0`.
+ * The host offset is then `lo + word[TLB_ADDEND] | 0`. The high half stands behind both the tag for reading and that
+ * for writing, so that 64 bits can be compared at once.
  */
 export const TLB_READ = 0;
-export const TLB_WRITE = 1;
-export const TLB_EXEC = 2;
-export const TLB_HI = 3;
-export const TLB_ADDEND = 4;
+export const TLB_HI = 1;
+export const TLB_WRITE = 2;
+/** The same as TLB_HI. */
+export const TLB_WRITE_HI = 3;
+export const TLB_EXEC = 4;
+export const TLB_ADDEND = 5;
 /** Word index of the entry for `lo`: `(lo >>> TLB_INDEX_SHIFT & TLB_INDEX_MASK) + TLB_WORD`. */
 export const TLB_INDEX_SHIFT = 9;
 export const TLB_INDEX_MASK = (TLB_ENTRIES - 1) << 3;
@@ -61,6 +65,17 @@ export const TLB_WORD = TLB_BASE >> 2;
  * has one can be reached from less than that away without a carry into the high half.
  */
 export const TLB_EDGE = 0x10000;
+
+/**
+ * Region cache: where compiled regions are, by pc. An entry of four words is at
+ * `((pc ^ pc >>> REGION_CACHE_SHIFT) & (REGION_CACHE_ENTRIES - 1)) * 16`: the pc (low, high), the code generation under
+ * which it holds, and the region's slot in the table of functions.
+ */
+export const REGION_CACHE_BASE = 0x1c0000;
+export const REGION_CACHE_ENTRIES = 0x4000;
+export const REGION_CACHE_SHIFT = 13;
+export const REGION_CACHE_GEN = 2;
+export const REGION_CACHE_SLOT = 3;
 
 /** Engine words: int32 words at the end of the CPU state page, not part of a task's saved state. */
 export const ENGINE_WORD = (STATE_BASE + 0xf00) >> 2;

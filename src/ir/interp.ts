@@ -248,6 +248,11 @@ export class Interpreter {
     this.hits[block.id] = NEVER_HOT;
   }
 
+  /** The block counts from the beginning again. */
+  heatUp(block: InterpBlock): void {
+    this.hits[block.id] = this.hotThreshold;
+  }
+
   /** Drops all blocks. */
   clear(): void {
     this.blocks = [null];

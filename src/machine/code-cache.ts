@@ -25,6 +25,8 @@ export interface CompiledRegion {
   entries: number;
   /** For a lean region: how often it was left for want of a slow path, and instructions executed; else null. */
   lean: LeanCounts | null;
+  /** Its place in the table of regions, or -1. */
+  readonly slot: number;
 }
 
 export interface LeanCounts {
@@ -99,6 +101,8 @@ export class CodeCache implements CodeTracker {
   epoch = 0;
   /** Sees every new block (the audit). */
   onAdd: ((tb: Tb) => void) | null = null;
+  /** Sees every region that is not to be entered any more. */
+  onKillRegion: ((region: CompiledRegion) => void) | null = null;
   /** Called before everything is dropped. */
   onFlush: (() => void) | null = null;
   private readonly interp: Interpreter;
@@ -225,6 +229,7 @@ export class CodeCache implements CodeTracker {
     if (!region.alive) return;
     region.alive = false;
     region.entry.region = null;
+    this.onKillRegion?.(region);
     if (region.entry.alive) this.interp.setRegion(region.entry.interp, false);
   }
 
@@ -240,7 +245,9 @@ export class CodeCache implements CodeTracker {
     this.onFlush?.();
     for (const tb of this.blocks()) {
       tb.alive = false;
-      if (tb.region !== null) tb.region.alive = false;
+      if (tb.region === null) continue;
+      tb.region.alive = false;
+      this.onKillRegion?.(tb.region);
     }
     for (const frame of [...this.byFrame.keys()]) this.untrack(frame);
     this.byHost.clear();

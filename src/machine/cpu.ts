@@ -38,6 +38,7 @@ import { CPU_STOP, type CpuPort, REG } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import type { Breakpoints } from './breakpoints.ts';
 import { CodeCache, type CompiledRegion, type LeanCounts, Tb } from './code-cache.ts';
+import { ENGINES, type Engine } from './engines.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 
@@ -59,9 +60,7 @@ export interface CpuWatch {
   stepped(faulted: boolean): void;
 }
 
-export type { CpuLevel };
-
-export type Engine = 'auto' | 'interp' | 'js' | 'lockstep';
+export type { CpuLevel, Engine };
 
 /** Guest instructions in one translation block at most. */
 const MAX_INSNS = 64;
@@ -72,11 +71,8 @@ const MAX_INSNS = 64;
  */
 const SLOW_EXITS = 512;
 const INSNS_PER_SLOW_EXIT = 4000;
-/**
- * Executions after which a region is compiled, per engine; measured by bench/. With lockstep's, even of the
- * million instructions of a shell that does nearly nothing 85 % are compared.
- */
-const HOT: Readonly<Record<Engine, number>> = { auto: 30_000, interp: 0, js: 100, lockstep: 20 };
+/** Instructions that hot blocks wait at most for others to be compiled with. */
+const MAX_WAIT = 50_000;
 const EFLAGS_TF = 0x100;
 const VECTOR_SS = 12;
 const VECTOR_PF = 14;
@@ -124,6 +120,8 @@ export class Cpu implements CpuPort, LockstepHost {
   private readonly mmu: Mmu;
   private readonly env: HelperEnv;
   private regions: RegionCompiler | null = null;
+  /** Instructions executed when the first of the blocks that wait for a region became hot. */
+  private waitingSince = 0;
   /** Compares every run of a region with the interpreter, with that engine. */
   readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
@@ -145,10 +143,10 @@ export class Cpu implements CpuPort, LockstepHost {
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
-    this.lockstep = engine === 'lockstep' ? new Lockstep(mem, mmu, this) : null;
+    this.lockstep = ENGINES[engine].lockstep ? new Lockstep(mem, mmu, this) : null;
     this.env = { ...mem, mem: mmu, random };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
-      hotThreshold: HOT[engine],
+      hotThreshold: ENGINES[engine].hot,
       train: true,
     });
     this.cache = new CodeCache(this.interp, mmu);
@@ -167,6 +165,9 @@ export class Cpu implements CpuPort, LockstepHost {
 
   run(budget: number): number {
     this.watch?.entering();
+    if (this.regions?.waiting === true && this.instructions - this.waitingSince > MAX_WAIT) {
+      this.regions.compilePending();
+    }
     this.I32[ENG_BUDGET] = budget;
     let stop = this.dispatch();
     while (stop === CPU_STOP.exception && this.I32[ENG_VECTOR] === VECTOR.BREAKPOINT) {
@@ -357,6 +358,7 @@ export class Cpu implements CpuPort, LockstepHost {
       return r;
     }
     region.entries++;
+    if (region.slot >= 0) this.regions?.entered(region);
     if (this.lockstep !== null) return this.lockstep.step(region);
     if (region.lean === null) return region.run();
     return this.runLean(region, region.lean);
@@ -480,9 +482,8 @@ export class Cpu implements CpuPort, LockstepHost {
     if (tb === null) panic('hot block vanished');
     this.interp.coolDown(tb.interp);
     if (this.regions === null || tb.noRegion || tb.region !== null) return;
-    const region = this.regions.compile(tb);
-    if (region === null) tb.noRegion = true;
-    else this.cache.install(region);
+    if (!this.regions.waiting) this.waitingSince = this.instructions;
+    this.regions.request(tb);
   }
 
   /**

@@ -13,7 +13,8 @@ import { Mmu } from '../mmu/mmu.ts';
 import { Paging } from '../mmu/paging.ts';
 import { WatchedFrames } from '../mmu/watched-frames.ts';
 import { returnAddresses } from './call-stack.ts';
-import { Cpu, type Engine } from './cpu.ts';
+import { Cpu } from './cpu.ts';
+import { ENGINES, type Engine } from './engines.ts';
 import { MachineAudit } from './machine-audit.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { type Located, Symbols } from './symbols.ts';
@@ -78,18 +79,19 @@ export class Machine {
       randomWords(options.host),
       options.cpuLevel,
     );
-    this.regions = options.engine === 'interp' ? null : new RegionCompiler(this.cpu);
+    const { backend, lockstep } = ENGINES[options.engine];
+    this.regions = backend === null ? null : new RegionCompiler(this.cpu, backend);
     this.cpu.symbolize = (pc) => this.symbolAt(pc);
     if (this.regions !== null) {
       this.regions.symbolize = (lo, hi) => this.locate(pcNumber(lo, hi))?.name ?? null;
       this.regions.now = () => options.host.clock.monotonicMs();
-      if (options.engine === 'lockstep') {
+      if (lockstep) {
         this.regions.describable = true;
         this.regions.maxSource = LOCKSTEP_SOURCE;
       }
       // Lockstep compares whole runs: what leaves within a block has no counterpart in the interpreter.
-      this.regions.leanFirst = options.engine !== 'lockstep';
-      this.regions.repeatable = options.engine === 'lockstep';
+      this.regions.leanFirst = !lockstep;
+      this.regions.repeatable = lockstep;
       this.cpu.useRegions(this.regions);
     }
     this.kernel = new Kernel({

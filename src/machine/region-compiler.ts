@@ -1,6 +1,6 @@
 /**
  * The tier above the interpreter: chooses regions around hot blocks and compiles them to JavaScript
- * functions. Code memory is bounded: when the emitted source exceeds the limit, everything is
+ * functions, or to WebAssembly. Code memory is bounded: when the emitted source exceeds the limit, everything is
  * dropped together with the code cache.
  */
 
@@ -8,23 +8,53 @@ import { RegionCompiler as Backend } from '../backend-js/compile.ts';
 import { COUNTERS } from '../backend-js/context.ts';
 import { type EmittedRegion, emitRegion } from '../backend-js/emit-region.ts';
 import { functionName } from '../backend-js/names.ts';
+import { WasmCompiler } from '../backend-wasm/compile.ts';
+import { emitRegions } from '../backend-wasm/emit-region.ts';
 import { ENG_BUDGET } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
-import { formRegion, type Region, type RegionSource } from '../ir/cfg/region.ts';
+import {
+  formRegion,
+  REGION_LIMITS,
+  type Region,
+  type RegionLimits,
+  type RegionSource,
+} from '../ir/cfg/region.ts';
 import { FAST_MASK, FAST_VALUE, FP_ENV_WORD } from '../ir/fp-env.ts';
 import { OP, STRIDE } from '../ir/ops.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
 import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
+import type { RegionBackend } from './engines.ts';
+import { RegionTable } from './region-table.ts';
 
 /** Bytes of emitted source that are kept at most, unless asked otherwise; V8's code is a few times that. */
 const MAX_SOURCE = 48 * 1024 * 1024;
 
 /** How much more often a block is taken to run that has its own region by the time another one wants it. */
 const INNER = 16;
+
+/**
+ * WebAssembly compiles in linear time, and runs from the first call on.
+ */
+const WASM_LIMITS: RegionLimits = {
+  ...REGION_LIMITS,
+  blocks: 48,
+  insns: 600,
+  size: 60_000,
+};
+
+/** What `describe` tells of a region. */
+interface Described {
+  readonly region: Region;
+  /** JavaScript; '' for WebAssembly. */
+  readonly source: string;
+}
+
+/** Regions in a module. */
+const WASM_BATCH = 8;
 
 /** What a dump needs of a compiled region, kept only when asked for. */
 export interface RegionRecord {
@@ -72,17 +102,35 @@ export class RegionCompiler {
   records: RegionRecord[] = [];
   /** Lets `describe` find a region for as long as somebody has it. */
   describable = false;
-  private readonly recordOf = new WeakMap<CompiledRegion, RegionRecord>();
+  private readonly described = new WeakMap<CompiledRegion, Described>();
   /** Called with milliseconds since some start; set by the host for --stats. */
   now: () => number = () => 0;
   private readonly cpu: Cpu;
   private readonly backend: Backend;
+  private readonly wasm: WasmCompiler | null;
+  /** Of WebAssembly's regions. */
+  private readonly table: RegionTable | null;
   private liveSource = 0;
   private members: Tb[] = [];
+  /** Hot blocks without a region yet. */
+  private pending: Tb[] = [];
+  /** Whether there are any. */
+  waiting = false;
+  /** Regions that are compiled together. */
+  private readonly batch: number;
+  private readonly limits: RegionLimits = REGION_LIMITS;
   private readonly source: RegionSource;
 
-  constructor(cpu: Cpu) {
+  constructor(cpu: Cpu, backend: RegionBackend = 'js') {
     this.cpu = cpu;
+    const inWasm = backend === 'wasm';
+    this.wasm = inWasm ? new WasmCompiler(cpu.helperEnv, HELPERS, SLOT_FNS) : null;
+    this.table = inWasm ? new RegionTable(cpu.helperEnv) : null;
+    this.batch = inWasm ? WASM_BATCH : 1;
+    if (inWasm) this.limits = WASM_LIMITS;
+    cpu.cache.onKillRegion = (region) => {
+      if (region.slot >= 0) this.table?.remove(region.entry.pcLo, region.slot);
+    };
     this.backend = new Backend(cpu.helperEnv, HELPERS, SLOT_FNS);
     this.source = {
       block: (lo, hi, ccIn, insns) => this.block(lo, hi, ccIn, insns),
@@ -107,18 +155,107 @@ export class RegionCompiler {
   /** @returns null if no region can be made from this block */
   compile(entry: Tb): CompiledRegion | null {
     const start = this.now();
-    if (this.liveSource > this.maxSource) {
-      this.liveSource = 0;
-      this.cpu.cache.flush();
-      return null;
-    }
-    this.members = [];
-    const region = formRegion(entry.pcLo, entry.pcHi, this.source, X86_STATE, HELPERS);
+    if (this.makeRoom()) return null;
+    const region = this.form(entry);
     const compiled = region === null ? null : this.emit(entry, region);
     this.stats.ms += this.now() - start;
     if (compiled === null) this.stats.rejected++;
     else this.stats.compiled++;
     return compiled;
+  }
+
+  /** Drops everything if there is too much. @returns whether it did */
+  private makeRoom(): boolean {
+    if (this.liveSource <= this.maxSource) return false;
+    this.liveSource = 0;
+    this.cpu.cache.flush();
+    return true;
+  }
+
+  /** The blocks of a region around `entry`; its translation blocks to `members`. */
+  private form(entry: Tb): Region | null {
+    this.members = [];
+    const { pcLo, pcHi } = entry;
+    return formRegion(pcLo, pcHi, this.source, X86_STATE, HELPERS, this.limits);
+  }
+
+  /** The region is entered from here on under the current code generation: others may lead to it. */
+  entered(region: CompiledRegion): void {
+    if (region.slot < 0) return;
+    const { pcLo, pcHi } = region.entry;
+    this.table?.remember(pcLo, pcHi, region.gen, region.slot);
+  }
+
+  /** The block has become hot: it gets a region, now or with others a little later. */
+  request(entry: Tb): void {
+    this.pending.push(entry);
+    this.waiting = true;
+    if (this.pending.length >= (this.cpu.lockstep === null ? this.batch : 1)) this.compilePending();
+  }
+
+  /** Compiles what was requested, and installs it. */
+  compilePending(): void {
+    const entries = this.pending.filter((tb) => tb.alive && tb.region === null && !tb.noRegion);
+    this.pending = [];
+    this.waiting = false;
+    if (this.wasm !== null) {
+      this.compileTogether(this.wasm, entries);
+      return;
+    }
+    for (const entry of entries) {
+      const region = this.compile(entry);
+      if (region === null) entry.noRegion = true;
+      else this.cpu.cache.install(region);
+    }
+  }
+
+  /** Compiles regions in one module. A block that is in the region of another one waits until it is hot again. */
+  private compileTogether(wasm: WasmCompiler, entries: readonly Tb[]): void {
+    const start = this.now();
+    if (this.makeRoom()) return;
+    const formed: { readonly entry: Tb; readonly region: Region; readonly members: Tb[] }[] = [];
+    for (const entry of entries) {
+      if (formed.some(({ members }) => members.includes(entry))) {
+        this.cpu.interp.heatUp(entry.interp);
+        continue;
+      }
+      const region = this.form(entry);
+      if (region === null) {
+        entry.noRegion = true;
+        this.stats.rejected++;
+      } else formed.push({ entry, region, members: this.members });
+    }
+    if (formed.length > 0) {
+      const regions = formed.map((f) => f.region);
+      const emitted = emitRegions(regions, { layout: X86_STATE, helpers: HELPERS });
+      this.liveSource += emitted.bytes.length;
+      this.stats.sourceBytes += emitted.bytes.length;
+      wasm.compile(emitted).forEach((fn, i) => {
+        const { entry, region, members } = formed[i]!;
+        const compiled = this.inTable(fn, entry, members);
+        if (this.describable) this.described.set(compiled, { region, source: '' });
+        this.cpu.cache.install(compiled);
+      });
+    }
+    this.stats.compiled += formed.length;
+    this.stats.ms += this.now() - start;
+  }
+
+  private inTable(fn: () => number, entry: Tb, members: readonly Tb[]): CompiledRegion {
+    const { pcLo, pcHi } = entry;
+    // Lockstep runs one region at a time.
+    const slot = this.table === null || this.cpu.lockstep !== null ? -1 : this.table.add(fn);
+    return {
+      run: slot < 0 || this.table === null ? fn : this.table.runner(slot),
+      name: functionName(this.symbolize(pcLo, pcHi), pcLo, pcHi),
+      entry,
+      members: [...new Set([entry, ...members])],
+      alive: true,
+      gen: entry.gen,
+      entries: 0,
+      lean: null,
+      slot,
+    };
   }
 
   private emit(entry: Tb, region: Region): CompiledRegion {
@@ -143,11 +280,12 @@ export class RegionCompiler {
       gen: entry.gen,
       entries: 0,
       lean: lean ? { slow: 0, instructions: 0 } : null,
+      slot: -1,
     };
     const counts = counted?.counts ?? null;
     if (this.keepRecords || this.describable) {
       const record = { region, emitted, compiled, counts };
-      this.recordOf.set(compiled, record);
+      this.described.set(compiled, { region, source: emitted.source });
       if (this.keepRecords) this.records.push(record);
     }
     return compiled;
@@ -178,7 +316,7 @@ export class RegionCompiler {
 
   /** Guest code, IR before and after the passes and source of a region, if regions are describable or records are kept. */
   describe(region: CompiledRegion): string {
-    const record = this.recordOf.get(region);
+    const record = this.described.get(region);
     if (record === undefined) return '';
     const blocks = record.region.blocks.map(({ ir }) => {
       const lifted = this.cpu.relift(ir);
@@ -186,7 +324,7 @@ export class RegionCompiler {
       const before = lifted === null ? 'is gone' : formatBlock(lifted, X86_STATE);
       return `${code}\nIR before the passes: ${before}\nIR after the passes: ${formatBlock(ir, X86_STATE)}`;
     });
-    return `${blocks.join('\n')}\n${record.emitted.source}`;
+    return `${blocks.join('\n')}\n${record.source}`;
   }
 
   private block(lo: number, hi: number, ccIn: number, insns: number): IrBlock | null {

@@ -19,6 +19,7 @@ import {
   TLB_READ,
   TLB_WORD,
   TLB_WRITE,
+  TLB_WRITE_HI,
 } from '../common/layout.ts';
 
 const MAX_GENERATION = 4095;
@@ -136,6 +137,7 @@ export class Tlb {
     this.I32[e + TLB_WRITE] = 0;
     this.I32[e + TLB_EXEC] = 0;
     this.I32[e + TLB_HI] = hi;
+    this.I32[e + TLB_WRITE_HI] = hi;
     this.I32[e + TLB_ADDEND] = addend;
   }
 }

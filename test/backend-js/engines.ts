@@ -5,6 +5,8 @@
 
 import { RegionCompiler } from '../../src/backend-js/compile.ts';
 import { emitRegion } from '../../src/backend-js/emit-region.ts';
+import { WasmCompiler } from '../../src/backend-wasm/compile.ts';
+import { emitRegions } from '../../src/backend-wasm/emit-region.ts';
 import { ENG_BUDGET, ENG_TLB_GEN, RAM_BASE, STATE_BASE } from '../../src/common/layout.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { GUEST_STATE_SIZE, stateWord, X86_STATE } from '../../src/frontend-x86/state.ts';
@@ -30,16 +32,25 @@ export interface Outcome {
   readonly budget: number;
 }
 
+export type BackendName = 'js' | 'wasm';
+export const BACKENDS: readonly BackendName[] = ['js', 'wasm'];
+/** Of tests that are for one backend after the other. */
+const DEFAULT_BACKEND = (process.env['KEVLAR_TEST_BACKEND'] ?? 'js') as BackendName;
+
 export class Engines {
   readonly machine: ToyMachine = toyMachine();
   readonly helpers: readonly HelperRow[];
   readonly interp: Interpreter;
   private readonly compiler: RegionCompiler;
+  private readonly wasm: WasmCompiler;
+  private readonly backend: BackendName;
 
-  constructor(helpers: readonly HelperRow[] = HELPERS) {
+  constructor(backend: BackendName = DEFAULT_BACKEND, helpers: readonly HelperRow[] = HELPERS) {
+    this.backend = backend;
     this.helpers = helpers;
     this.interp = new Interpreter(this.machine.env, X86_STATE, helpers, { arenaWords: 1 << 18 });
     this.compiler = new RegionCompiler(this.machine.env, helpers, SLOT_FNS);
+    this.wasm = new WasmCompiler(this.machine.env, helpers, SLOT_FNS);
   }
 
   /** The machine as a run should find it; the TLB starts empty. */
@@ -156,6 +167,11 @@ export class Engines {
   }
 
   compile(region: Region, check = true, lean = false): () => number {
+    if (this.backend === 'wasm') {
+      return this.wasm.compile(
+        emitRegions([region], { layout: X86_STATE, helpers: this.helpers }),
+      )[0]!;
+    }
     const emitted = emitRegion(region, {
       layout: X86_STATE,
       helpers: this.helpers,

@@ -12,12 +12,11 @@ import { formatBlock } from '../../src/ir/text.ts';
 import { type IrType, isIntType } from '../../src/ir/types.ts';
 import { verifyBlock } from '../../src/ir/verify.ts';
 import { suite } from '../lib/suite.ts';
-import { differences, Engines } from './engines.ts';
+import { BACKENDS, differences, Engines } from './engines.ts';
 import { Random } from './random.ts';
 import { GUEST_HI, GUEST_LO, GUEST_PAGES } from './toy-machine.ts';
 
-const test = suite('backend-js operations');
-const engines = new Engines();
+const test = suite('backends: operations');
 const rng = new Random(0x5eed);
 const b = new BlockBuilder();
 
@@ -159,7 +158,7 @@ function emitResult(row: OpRow, op: number, a: Ref, second: Ref, c: Ref): void {
 const RAM = new Uint8Array(GUEST_PAGES * 4096);
 for (let i = 0; i < RAM.length; i++) RAM[i] = rng.below(256);
 
-function compare(block: IrBlock, state: Uint8Array, optimize: boolean): void {
+function compare(engines: Engines, block: IrBlock, state: Uint8Array, optimize: boolean): void {
   const text = formatBlock(block, X86_STATE);
   engines.restore(state, RAM, 1000);
   const want = engines.outcome(engines.interpret([block], block));
@@ -176,9 +175,12 @@ function compare(block: IrBlock, state: Uint8Array, optimize: boolean): void {
   }
 }
 
-OPS.forEach((row: OpRow, op) => {
-  if (row.cls === 'control') return;
-  test(row.name, () => {
-    for (let n = 0; n < 24; n++) compare(blockWith(op), randomState(), n % 2 === 1);
+for (const backend of BACKENDS) {
+  const engines = new Engines(backend);
+  OPS.forEach((row: OpRow, op) => {
+    if (row.cls === 'control') return;
+    test(`${row.name}, ${backend}`, () => {
+      for (let n = 0; n < 24; n++) compare(engines, blockWith(op), randomState(), n % 2 === 1);
+    });
   });
-});
+}

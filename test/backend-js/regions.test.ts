@@ -15,7 +15,7 @@ import { differences, Engines, regionOf } from './engines.ts';
 import { Random } from './random.ts';
 import { GUEST_HI, GUEST_LO, GUEST_PAGES } from './toy-machine.ts';
 
-const test = suite('backend-js regions');
+const test = suite(`regions, ${process.env['KEVLAR_TEST_BACKEND'] ?? 'js'}`);
 const engines = new Engines();
 const { I32 } = engines.machine.env;
 const RAM = new Uint8Array(GUEST_PAGES * 4096);

@@ -18,6 +18,7 @@ import {
   TLB_READ,
   TLB_WORD,
   TLB_WRITE,
+  TLB_WRITE_HI,
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
 import type { GuestAccess, HelperEnv } from '../../src/ir/helpers.ts';
@@ -55,6 +56,7 @@ class ToyAccess implements GuestAccess {
     I32[e + TLB_READ] = tag;
     I32[e + TLB_WRITE] = page === this.codePage ? 0 : tag;
     I32[e + TLB_HI] = hi;
+    I32[e + TLB_WRITE_HI] = hi;
     I32[e + TLB_ADDEND] = (RAM_BASE - GUEST_LO) | 0;
     return RAM_BASE + at;
   }

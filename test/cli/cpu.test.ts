@@ -28,7 +28,7 @@ else {
     const native = spawnSync(compile('avx-state'), { encoding: 'utf8' });
     assert.is(native.status, 0, native.stderr);
     const program = `${GUEST_DIRECTORY}/avx-state`;
-    for (const engine of ['interp', 'js', 'lockstep']) {
+    for (const engine of ['interp', 'js', 'wasm', 'lockstep', 'lockstep-wasm']) {
       const options = ['--engine', engine, '--cpu', 'x86-64-v3', ...VOLUME];
       const r = kevlar(['run', ...options, '--', program]);
       assert.is(r.stdout, native.stdout, engine);
@@ -48,7 +48,7 @@ else {
   test(system, () => {
     const native = spawnSync(compile('system-insns'), { encoding: 'utf8' });
     assert.is(native.status, 0, native.stderr);
-    for (const engine of ['interp', 'js', 'lockstep']) {
+    for (const engine of ['interp', 'js', 'wasm', 'lockstep', 'lockstep-wasm']) {
       const options = ['--engine', engine, '--cpu', 'x86-64-v3', ...VOLUME];
       const r = kevlar(['run', ...options, '--', `${GUEST_DIRECTORY}/system-insns`]);
       assert.equal(r.stdout.split('\n'), native.stdout.split('\n'), engine);

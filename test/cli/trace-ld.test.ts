@@ -164,7 +164,7 @@ if (!have('musl-gcc', ['-dumpversion'])) {
   test.skip('programs of our own', 'no musl-gcc here');
 } else {
   build('musl-gcc', scratch());
-  for (const engine of ['interp', 'js', 'auto']) {
+  for (const engine of ['interp', 'js', 'wasm', 'auto']) {
     test(`${engine}: handles, addresses and map are those that the program has`, () => {
       const options = engine === 'auto' ? [] : ['--engine', engine];
       const { out, trace: text, status } = traced(options, ['/host/ld-main', 'child']);

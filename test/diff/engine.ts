@@ -19,6 +19,7 @@ import {
   TLB_READ,
   TLB_WORD,
   TLB_WRITE,
+  TLB_WRITE_HI,
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
 import { readEflags, writeEflags } from '../../src/frontend-x86/flags.ts';
@@ -62,6 +63,7 @@ function fillTlb(I32: Int32Array): void {
   I32[e + TLB_READ] = tag;
   I32[e + TLB_WRITE] = tag;
   I32[e + TLB_HI] = 0;
+  I32[e + TLB_WRITE_HI] = 0;
   I32[e + TLB_ADDEND] = 0;
 }
 

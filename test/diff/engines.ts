@@ -1,7 +1,9 @@
-/** The interpreter and the JavaScript backend as engines of the differential tests. */
+/** The interpreter and the backends as engines of the differential tests. */
 
 import { RegionCompiler, type RegionFn } from '../../src/backend-js/compile.ts';
 import { emitRegion } from '../../src/backend-js/emit-region.ts';
+import { WasmCompiler } from '../../src/backend-wasm/compile.ts';
+import { emitRegions } from '../../src/backend-wasm/emit-region.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../../src/frontend-x86/state.ts';
 import type { IrBlock } from '../../src/ir/block.ts';
@@ -57,20 +59,16 @@ export class InterpEngine extends Engine {
 /** Blocks in which emitted code is not used: a fault of the first fetch, which has no code. */
 type Compiled = RegionFn | null;
 
-export class JsEngine extends InterpEngine {
-  override readonly name: string;
-  private readonly lean: boolean;
-  private readonly compiler: RegionCompiler;
+abstract class CompilingEngine extends InterpEngine {
   private readonly functions = new Map<number, Compiled>();
   /** A lean region has left: the interpreter goes on. */
   private left = false;
 
-  constructor(lean: boolean) {
+  constructor() {
     super(true);
-    this.lean = lean;
-    this.name = lean ? 'lean JavaScript' : 'JavaScript';
-    this.compiler = new RegionCompiler(this.env, HELPERS, SLOT_FNS);
   }
+
+  protected abstract make(region: Region): RegionFn;
 
   protected override forget(): void {
     super.forget();
@@ -94,7 +92,7 @@ export class JsEngine extends InterpEngine {
     return EXIT.next;
   }
 
-  private region(pc: number): Region | null {
+  protected region(pc: number): Region | null {
     const cached = new Map<string, IrBlock | null>();
     const source: RegionSource = {
       block: (lo, hi, ccIn, insns) => {
@@ -112,20 +110,48 @@ export class JsEngine extends InterpEngine {
     return formRegion(pc | 0, Math.floor(pc / 4294967296) | 0, source, X86_STATE, HELPERS);
   }
 
+  private compile(pc: number): Compiled {
+    const region = this.region(pc);
+    return region === null ? null : this.make(region);
+  }
+}
+
+export class JsEngine extends CompilingEngine {
+  override readonly name: string;
+  private readonly lean: boolean;
+  private readonly compiler: RegionCompiler;
+
+  constructor(lean: boolean) {
+    super();
+    this.lean = lean;
+    this.name = lean ? 'lean JavaScript' : 'JavaScript';
+    this.compiler = new RegionCompiler(this.env, HELPERS, SLOT_FNS);
+  }
+
   private emit(region: Region): ReturnType<typeof emitRegion> {
     const { lean } = this;
     return emitRegion(region, { layout: X86_STATE, helpers: HELPERS, name: 'fuzzed', lean });
   }
 
-  private compile(pc: number): Compiled {
-    const region = this.region(pc);
-    return region === null ? null : this.compiler.compile(this.emit(region));
+  protected override make(region: Region): RegionFn {
+    return this.compiler.compile(this.emit(region));
   }
 
   override explain(c: CpuState): string {
     const text = super.explain(c);
     const region = this.region(CODE + c.codeOffset);
     return region === null ? text : `${text}\nJavaScript:\n${this.emit(region).source}`;
+  }
+}
+
+export class WasmEngine extends CompilingEngine {
+  override readonly name: string = 'WebAssembly';
+  private readonly compiler = new WasmCompiler(this.env, HELPERS, SLOT_FNS);
+
+  protected override make(region: Region): RegionFn {
+    return this.compiler.compile(
+      emitRegions([region], { layout: X86_STATE, helpers: HELPERS }),
+    )[0]!;
   }
 }
 

@@ -3,7 +3,7 @@
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
 import { firstDifference } from './compare.ts';
 import type { Engine } from './engine.ts';
-import { InterpEngine, JsEngine } from './engines.ts';
+import { InterpEngine, JsEngine, WasmEngine } from './engines.ts';
 import { type DiffProgram, type Plan, programFor } from './generate.ts';
 import { hostHas } from './host-features.ts';
 import { buildRunner, runNative } from './native.ts';
@@ -38,7 +38,13 @@ export interface FuzzOptions {
 
 /** Every engine there is. */
 export function allEngines(): Engine[] {
-  return [new InterpEngine(false), new InterpEngine(true), new JsEngine(false), new JsEngine(true)];
+  return [
+    new InterpEngine(false),
+    new InterpEngine(true),
+    new JsEngine(false),
+    new JsEngine(true),
+    new WasmEngine(),
+  ];
 }
 
 const BREAKPOINT = 3;

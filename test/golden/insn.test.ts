@@ -4,7 +4,7 @@ import { ROWS } from '../../src/frontend-x86/rows.ts';
 import type { InsnRow } from '../../src/frontend-x86/table-format.ts';
 import { firstDifference } from '../diff/compare.ts';
 import type { Engine } from '../diff/engine.ts';
-import { InterpEngine, JsEngine } from '../diff/engines.ts';
+import { InterpEngine, JsEngine, WasmEngine } from '../diff/engines.ts';
 import { fuzzable } from '../diff/generate.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { decodeChanges, inputHash, keyOf, programsOf, readVectors } from './vectors.ts';
@@ -30,7 +30,8 @@ test('every row has vectors, for what is generated today', () => {
   assert.equal(others.map(keyOf), [], `the generator makes other states: ${AGAIN}`);
 });
 
-for (const engine of [new InterpEngine(true), new JsEngine(false), new JsEngine(true)]) {
+const ENGINES = [new InterpEngine(true), new JsEngine(false), new JsEngine(true), new WasmEngine()];
+for (const engine of ENGINES) {
   test(engine.name, () => {
     assert.is(rows.flatMap((row) => wrong(row, engine)).join('\n'), '');
   });

@@ -12,7 +12,7 @@ import { compileHostile } from './lib/compile.ts';
 import { Rig } from './lib/rig.ts';
 
 const test = suite('hostile programs', { timeout: 280_000 });
-const ENGINES: readonly Engine[] = ['interp', 'js'];
+const ENGINES: readonly Engine[] = ['interp', 'js', 'wasm'];
 /** Cases whose output is the same on every Linux. */
 const SAME = [
   'self-modify',

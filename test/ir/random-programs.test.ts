@@ -174,10 +174,11 @@ function randomState(rng: Random): Uint8Array {
   return state;
 }
 
-test('passes off, on, each alone and each left out, in both engines', () => {
+test('passes off, on, each alone and each left out, in all engines', () => {
   const rng = new Random(SEED);
   const generator = new Generator(rng);
-  const engines = new Engines();
+  const js = new Engines('js');
+  const wasm = new Engines('wasm');
   const ram = new Uint8Array(RAM_BYTES).map(() => rng.below(256));
   const names = Object.keys(PASSES);
   const variants = [
@@ -191,20 +192,24 @@ test('passes off, on, each alone and each left out, in both engines', () => {
     const state = randomState(rng);
     const block = generator.block();
     assert.equal(verifyBlock(block, X86_STATE, HELPERS.length), [], formatBlock(block, X86_STATE));
-    engines.restore(state, ram, 1000);
-    const want = engines.outcome(engines.interpret([block], block));
+    js.restore(state, ram, 1000);
+    const want = js.outcome(js.interpret([block], block));
     if (want.reason === EXIT.exception) faults++;
     const without = variants[k % variants.length]!;
     const changed = copy(block);
     runPasses(changed, X86_STATE, HELPERS, without);
     assert.equal(verifyBlock(changed, X86_STATE, HELPERS.length), []);
-    for (const engine of ['interpret', 'compiled'] as const) {
+    for (const [how, engine, engines] of [
+      ['interpreted', 'interpret', js],
+      ['JavaScript', 'compiled', js],
+      ['WebAssembly', 'compiled', wasm],
+    ] as const) {
       engines.restore(state, ram, 1000);
       const got = engines.outcome(engines[engine]([changed], changed, false));
       const diff = differences(want, got);
       if (diff.length === 0) continue;
       const text = `${formatBlock(block, X86_STATE)}\n---\n${formatBlock(changed, X86_STATE)}`;
-      const what = `program ${k} of seed ${SEED}, ${engine}, passes without ${[...without]}`;
+      const what = `program ${k} of seed ${SEED}, ${how}, passes without ${[...without]}`;
       throw new Error(`${what}: ${diff.join('\n')}\n${text}`);
     }
   }

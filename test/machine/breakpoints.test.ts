@@ -51,7 +51,7 @@ function run(engine: Engine): { status: number; hits: Map<number, number>; atF: 
   return { status, hits, atF };
 }
 
-for (const engine of ['interp', 'js', 'auto', 'lockstep'] as const) {
+for (const engine of ['interp', 'js', 'wasm', 'auto', 'lockstep', 'lockstep-wasm'] as const) {
   test(`${engine} stops at each execution, also where code was translated before`, () => {
     const { status, hits, atF } = run(engine);
     assert.is(status, (ROUNDS & 255) << 8);

@@ -20,7 +20,7 @@ import { assert, suite } from '../lib/suite.ts';
 
 const test = suite('watched memory');
 
-const ENGINES: readonly Engine[] = ['interp', 'js', 'auto', 'lockstep'];
+const ENGINES: readonly Engine[] = ['interp', 'js', 'wasm', 'auto', 'lockstep', 'lockstep-wasm'];
 const FLAGS = ['-O1', '-w', '-static', '-fno-pie', '-no-pie'];
 const TARGET: WatchSpec = {
   text: 'target',

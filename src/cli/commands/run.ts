@@ -1,7 +1,8 @@
 /** `kevlar-jit run`: a guest program with the terminal or pipes of this process. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CpuLevel, Engine } from '../../machine/cpu.ts';
+import type { CpuLevel } from '../../machine/cpu.ts';
+import { ENGINE_NAMES, type Engine } from '../../machine/engines.ts';
 import type { WatchSpec } from '../../machine/watch/where.ts';
 import { UserError } from '../errors.ts';
 import {
@@ -80,7 +81,7 @@ export function withMachineOptions(command: Command): Command {
     .option('-w, --workdir <dir>', 'working directory in the guest')
     .option('-u, --user <uid[:gid]>', 'user and group in the guest', parsed(parseUser))
     .option('-m, --memory <size>', 'guest RAM (default 1G)', parsed(parseMemory))
-    .option('--engine <name>', 'auto, interp, js or lockstep', parsed(parseEngine), 'auto')
+    .option('--engine <name>', ENGINE_NAMES.join(', '), parsed(parseEngine), 'auto')
     .option(
       '--cpu <level>',
       'x86-64-v2 (default), or x86-64-v3: with AVX2, FMA, F16C',

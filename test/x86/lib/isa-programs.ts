@@ -29,7 +29,7 @@ export interface IsaProgram {
   readonly timeoutMs?: number;
 }
 
-const ENGINES: readonly Engine[] = ['interp', 'js', 'lockstep'];
+const ENGINES: readonly Engine[] = ['interp', 'js', 'wasm', 'lockstep', 'lockstep-wasm'];
 const TIMEOUT_MS = 60_000;
 
 const directory = fileURLToPath(new URL('../../guest/isa/', import.meta.url));

@@ -1,0 +1,28 @@
+/** Operations on vectors and floating-point numbers: in line where there is an entry for it, else a call. */
+
+import { OPS, type OpRow, type SlotOpName } from '../ir/ops.ts';
+import { NONE } from '../ir/refs.ts';
+import type { EmitContext } from './context.ts';
+import { emitSlotCall } from './emit-call.ts';
+import { type EmitFloat, FLOAT_EMIT } from './emit-float.ts';
+import { type EmitSlot, VECTOR_EMIT } from './emit-vector.ts';
+
+const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = VECTOR_EMIT;
+const FLOATS: Readonly<Partial<Record<SlotOpName, EmitFloat>>> = FLOAT_EMIT;
+
+export function emitSlotOp(e: EmitContext, at: number): void {
+  const { code } = e.ir;
+  const name = (OPS[code[at]!] as OpRow).name as SlotOpName;
+  const x = {
+    d: code[at + 1]!,
+    a: code[at + 2]!,
+    b: code[at + 3]!,
+    c: code[at + 4]!,
+    imm: code[at + 5]!,
+  };
+  const vector = VECTORS[name];
+  const float = FLOATS[name];
+  if (x.d === NONE || (vector === undefined && float === undefined)) emitSlotCall(e, at);
+  else if (vector !== undefined) vector(e, x);
+  else float?.(e, x, () => emitSlotCall(e, at));
+}

@@ -1,0 +1,117 @@
+/** Modules: a memory and functions imported, functions exported (Core Specification, section 5.5). */
+
+import { ByteWriter } from './encode.ts';
+import { FunctionBody } from './function-body.ts';
+import type { Import } from './imports.ts';
+import { TYPE } from './opcodes.ts';
+
+const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const FUNC_TYPE = 0x60;
+/** Parameters that functions have at most: type n has n of them, all i32, and an i32 as its result. */
+const MAX_PARAMS = 5;
+/** Pages that the imported memory has at least. */
+const MIN_PAGES = 1;
+
+function typeSection(): ByteWriter {
+  const s = new ByteWriter(64);
+  s.u32(MAX_PARAMS + 1);
+  for (let n = 0; n <= MAX_PARAMS; n++) {
+    s.byte(FUNC_TYPE);
+    s.u32(n);
+    for (let i = 0; i < n; i++) s.byte(TYPE.i32);
+    s.u32(1);
+    s.byte(TYPE.i32);
+  }
+  return s;
+}
+
+const TYPES: ByteWriter = typeSection();
+
+const HEADER: Uint8Array = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
+/** Functions by position: `m` `0`, `m` `1` …; the memory is `m` `mem`. */
+function importSection(params: readonly number[], memory: boolean): ByteWriter {
+  const s = new ByteWriter(256);
+  s.u32(params.length + (memory ? 1 : 0));
+  if (memory) {
+    s.name('m');
+    s.name('mem');
+    s.byte(2);
+    s.byte(0);
+    s.u32(MIN_PAGES);
+  }
+  params.forEach((count, i) => {
+    s.name('m');
+    s.name(String(i));
+    s.byte(0);
+    s.u32(count);
+  });
+  return s;
+}
+
+/** A vector of numbers. */
+function numbers(list: readonly number[]): ByteWriter {
+  const s = new ByteWriter(list.length + 8);
+  s.u32(list.length);
+  for (const n of list) s.u32(n);
+  return s;
+}
+
+/** Exports functions by the names `0`, `1` …; the first is function `first`. */
+function exportSection(count: number, first: number): ByteWriter {
+  const s = new ByteWriter(count * 6 + 8);
+  s.u32(count);
+  for (let i = 0; i < count; i++) {
+    s.name(String(i));
+    s.byte(0);
+    s.u32(first + i);
+  }
+  return s;
+}
+
+function codeSection(bodies: readonly ByteWriter[]): ByteWriter {
+  const s = new ByteWriter(bodies.reduce((n, b) => n + b.length + 5, 8));
+  s.u32(bodies.length);
+  for (const b of bodies) s.sized(-1, b);
+  return s;
+}
+
+/** @param bodies entries of the code section: functions without parameters that return an i32 */
+export function encodeModule(
+  bodies: readonly ByteWriter[],
+  imports: readonly Import[],
+): Uint8Array {
+  const code = codeSection(bodies);
+  const out = new ByteWriter(code.length + 512);
+  out.append(HEADER);
+  out.sized(SECTION.type, TYPES);
+  out.sized(
+    SECTION.import,
+    importSection(
+      imports.map((x) => x.params),
+      true,
+    ),
+  );
+  out.sized(SECTION.function, numbers(bodies.map(() => 0)));
+  out.sized(SECTION.export, exportSection(bodies.length, imports.length));
+  out.sized(SECTION.code, code);
+  return out.view().slice();
+}
+
+/** A module that exports each function it imports; `params`: their numbers of parameters. */
+export function encodeBridge(params: readonly number[]): Uint8Array {
+  const out = new ByteWriter();
+  out.append(HEADER);
+  out.sized(SECTION.type, TYPES);
+  out.sized(SECTION.import, importSection(params, false));
+  out.sized(SECTION.function, numbers(params));
+  out.sized(SECTION.export, exportSection(params.length, params.length));
+  const bodies = params.map((count, i) => {
+    const f = new FunctionBody(count);
+    for (let k = 0; k < count; k++) f.get(k);
+    f.call(i);
+    return f.encode();
+  });
+  out.sized(SECTION.code, codeSection(bodies));
+  return out.view().slice();
+}

@@ -1,0 +1,35 @@
+/** The engines: what runs a program above the interpreter, if anything, and how it is checked. */
+
+/** What compiles regions. */
+export type RegionBackend = 'js' | 'wasm';
+
+interface EngineRow {
+  /** What hot code is compiled by; null: nothing. */
+  readonly backend: RegionBackend | null;
+  /** Executions of a block after which a region is compiled there; measured by bench/. */
+  readonly hot: number;
+  /** Every run of a region is compared with the interpreter. */
+  readonly lockstep: boolean;
+  readonly about: string;
+}
+
+/**
+ * With lockstep's thresholds, even of the million instructions of a shell that does nearly nothing 85 % are compared.
+ */
+export const ENGINES = {
+  auto: { backend: 'js', hot: 30_000, lockstep: false, about: 'what is fastest' },
+  interp: { backend: null, hot: 0, lockstep: false, about: 'the interpreter alone' },
+  js: { backend: 'js', hot: 100, lockstep: false, about: 'regions in JavaScript' },
+  wasm: { backend: 'wasm', hot: 1000, lockstep: false, about: 'regions in WebAssembly' },
+  lockstep: { backend: 'js', hot: 20, lockstep: true, about: 'js, compared with the interpreter' },
+  'lockstep-wasm': {
+    backend: 'wasm',
+    hot: 20,
+    lockstep: true,
+    about: 'wasm, compared with the interpreter',
+  },
+} as const satisfies Record<string, EngineRow>;
+
+export type Engine = keyof typeof ENGINES;
+
+export const ENGINE_NAMES: readonly Engine[] = Object.keys(ENGINES) as Engine[];
