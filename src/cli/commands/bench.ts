@@ -3,9 +3,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Engine } from '../../machine/cpu.ts';
+import { ENGINE_NAMES, ENGINES } from '../../machine/engines.ts';
 import type { BenchResult, RowSpec } from '../bench/types.ts';
 import { UserError } from '../errors.ts';
-import { ENGINES, parseEngine } from '../values.ts';
+import { parseEngine } from '../values.ts';
 
 interface BenchOptions {
   readonly quick?: boolean;
@@ -57,7 +58,7 @@ function parseCount(max: number): (text: string) => number {
 
 /** "all", or names with commas; the first is the one that is compared. */
 function parseEngines(text: string): readonly Engine[] {
-  if (text === 'all') return ENGINES.filter((e) => e !== 'lockstep');
+  if (text === 'all') return ENGINE_NAMES.filter((e) => !ENGINES[e].lockstep);
   try {
     return text.split(',').map(parseEngine);
   } catch (e) {
