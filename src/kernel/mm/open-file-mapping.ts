@@ -35,6 +35,7 @@ class OpenFileMapping implements MappedFile {
   }
 
   prepareFault(page: number, write: boolean): void {
+    if (write) this.pages.limitDirty();
     this.inode.prepareFault?.(page, write);
   }
 

@@ -26,7 +26,15 @@ export interface PageFiller {
   readPage?(index: number, host: number): void;
   /** Writes the first `length` bytes of a page back. */
   writePage?(index: number, host: number, length: number): void;
+  /** As readPage, for `count` pages at once. */
+  readRun?(index: number, count: number, host: number): void;
+  /** As writePage, for pages that follow each other. */
+  writeRun?(index: number, from: Uint8Array, length: number): void;
 }
+
+/** Pages read ahead, and written back at once: a call of the host for each page took most of the time. */
+const RUN_PAGES = 64;
+const run = new Uint8Array(RUN_PAGES * PAGE_SIZE);
 
 /** A mapping of the file. */
 export interface FileMapper {
@@ -36,19 +44,33 @@ export interface FileMapper {
   unmapFilePages(from: number, to: number): void;
 }
 
+/** Dirty pages of all files of a machine that can be written back. */
+interface DirtyPages {
+  count: number;
+  readonly caches: Set<PageCache>;
+}
+
+const dirtyPagesOf = new WeakMap<Paging, DirtyPages>();
+
 export class PageCache implements FilePages {
   readonly mappers: Set<FileMapper> = new Set();
   private readonly paging: Paging;
   private readonly filler: PageFiller;
   private readonly pages = new Map<number, number>();
   private readonly dirty = new Set<number>();
+  private readonly all: DirtyPages;
   private readonly unregister: () => void;
   /** End of what write() has stored so far beyond the size, which its caller sets afterwards. */
   private writtenEnd = 0;
+  private writing = false;
+  /** The page after the last one that was read: who wants it next reads the file in order. */
+  private following = -1;
 
   constructor(paging: Paging, filler: PageFiller) {
     this.paging = paging;
     this.filler = filler;
+    this.all = dirtyPagesOf.get(paging) ?? { count: 0, caches: new Set() };
+    dirtyPagesOf.set(paging, this.all);
     const droppable = filler.readPage !== undefined;
     this.unregister = droppable ? paging.frames.addReclaimer(() => this.dropClean()) : () => {};
   }
@@ -79,7 +101,7 @@ export class PageCache implements FilePages {
       frame = this.fill(index);
       if (frame < 0) return -1;
     }
-    if (forWrite) this.dirty.add(index);
+    if (forWrite) this.markDirty(index);
     return frame;
   }
 
@@ -108,13 +130,18 @@ export class PageCache implements FilePages {
   write(offset: number, length: number, from: IoSource): number {
     if (offset + length > this.filler.size) this.clearTail(this.contentEnd);
     let done = 0;
-    while (done < length) {
-      const at = offset + done;
-      const start = at % PAGE_SIZE;
-      const n = Math.min(length - done, PAGE_SIZE - start);
-      const given = this.take(Math.floor(at / PAGE_SIZE), start, n, from, done > 0);
-      done += given;
-      if (given < n) break;
+    this.writing = true;
+    try {
+      while (done < length) {
+        const at = offset + done;
+        const start = at % PAGE_SIZE;
+        const n = Math.min(length - done, PAGE_SIZE - start);
+        const given = this.take(Math.floor(at / PAGE_SIZE), start, n, from, done > 0);
+        done += given;
+        if (given < n) break;
+      }
+    } finally {
+      this.writing = false;
     }
     this.writtenEnd = Math.max(this.writtenEnd, offset + done);
     this.limitDirty();
@@ -212,6 +239,9 @@ export class PageCache implements FilePages {
       if (zeroed >= 0) this.adopt(index, zeroed);
       return zeroed;
     }
+    const ahead = index === this.following ? this.readAhead(index) : 1;
+    this.following = index + ahead;
+    if (ahead > 1) return this.pages.get(index)!;
     const frame = frames.alloc(FRAME_CACHE);
     if (frame < 0) return -1;
     const host = frameHost(frame);
@@ -227,6 +257,41 @@ export class PageCache implements FilePages {
     return frame;
   }
 
+  /** Fills as many pages as are absent and free to be had. @returns how many; 1: none yet */
+  private readAhead(index: number): number {
+    const { frames, memory } = this.paging;
+    if (this.filler.readRun === undefined) return 1;
+    const left = Math.ceil(this.filler.size / PAGE_SIZE) - index;
+    // What is read ahead is not worth dropping something else for.
+    const most = Math.min(RUN_PAGES, left, frames.free >> 3);
+    let count = 1;
+    while (count < most && !this.pages.has(index + count)) count++;
+    if (count === 1) return 1;
+    const taken: number[] = [];
+    for (let i = 0; i < count; i++) taken.push(frames.alloc(FRAME_CACHE));
+    try {
+      this.fillFrames(index, taken);
+    } catch (e) {
+      for (const frame of taken) frames.discard(frame);
+      throw e;
+    }
+    for (let i = 0; i < count; i++) this.adopt(index + i, taken[i]!);
+    const host = frameHost(taken[count - 1]!);
+    const length = this.filler.size - (index + count - 1) * PAGE_SIZE;
+    if (length < PAGE_SIZE) memory.U8.fill(0, host + length, host + PAGE_SIZE);
+    return count;
+  }
+
+  /** Reads pages from `index` on into frames; those that are neighbours in memory at once. */
+  private fillFrames(index: number, taken: readonly number[]): void {
+    for (let i = 0; i < taken.length; ) {
+      let n = 1;
+      while (taken[i + n] === taken[i]! + n) n++;
+      this.filler.readRun!(index + i, n, frameHost(taken[i]!));
+      i += n;
+    }
+  }
+
   private adopt(index: number, frame: number): void {
     this.paging.frames.retain(frame);
     this.pages.set(index, frame);
@@ -235,7 +300,7 @@ export class PageCache implements FilePages {
 
   private forget(index: number, frame: number): void {
     this.pages.delete(index);
-    this.dirty.delete(index);
+    this.markClean(index);
     this.paging.frames.release(frame);
   }
 
@@ -280,26 +345,69 @@ export class PageCache implements FilePages {
     this.paging.memory.U8.fill(0, host + used, host + PAGE_SIZE);
   }
 
-  /** Keeps dirty pages below a quarter of memory, so that there is always something to drop. */
-  private limitDirty(): void {
+  /** Pages below this are as they will stay: during write() its caller has not set the new size yet. */
+  private get settledPages(): number {
+    const { size } = this.filler;
+    const settled = !this.writing && this.writtenEnd <= size;
+    return settled ? Number.MAX_SAFE_INTEGER : Math.floor(size / PAGE_SIZE);
+  }
+
+  private markDirty(index: number): void {
+    if (this.dirty.has(index)) return;
+    this.dirty.add(index);
     if (this.filler.writePage === undefined) return;
-    if (this.dirty.size * 4 < this.paging.frames.total) return;
-    // Pages beyond the size wait: the caller of write() has not set the new size yet.
-    this.writeBack(Math.floor(this.filler.size / PAGE_SIZE));
+    this.all.count++;
+    this.all.caches.add(this);
+  }
+
+  private markClean(index: number): void {
+    if (!this.dirty.delete(index) || this.filler.writePage === undefined) return;
+    this.all.count--;
+    if (this.dirty.size === 0) this.all.caches.delete(this);
+  }
+
+  /** Keeps dirty pages of all files below a quarter of memory, so that there is always something to drop. */
+  limitDirty(): void {
+    const enough = (): boolean => this.all.count * 4 < this.paging.frames.total;
+    if (this.filler.writePage === undefined || enough()) return;
+    for (const cache of [this, ...this.all.caches]) {
+      cache.writeBack(cache.settledPages);
+      if (enough()) return;
+    }
   }
 
   /** Writes back dirty pages below `end` that are inside the file. */
   private writeBack(end: number): void {
     if (this.filler.writePage === undefined) return;
     const order = [...this.dirty].filter((index) => index < end).sort((a, b) => a - b);
-    for (const index of order) {
-      const length = Math.min(PAGE_SIZE, this.filler.size - index * PAGE_SIZE);
-      if (length <= 0) continue;
-      const frame = this.pages.get(index)!;
-      this.writeProtect(frame);
-      this.filler.writePage(index, frameHost(frame), length);
-      this.dirty.delete(index);
+    for (let i = 0; i < order.length; ) {
+      let count = 1;
+      while (count < RUN_PAGES && order[i + count] === order[i]! + count) count++;
+      this.writePages(order[i]!, count);
+      i += count;
     }
+  }
+
+  private writePages(first: number, count: number): void {
+    const { filler } = this;
+    const length = Math.min(count * PAGE_SIZE, filler.size - first * PAGE_SIZE);
+    if (length <= 0) return;
+    const end = first + Math.ceil(length / PAGE_SIZE);
+    if (count > 1 && filler.writeRun === undefined) {
+      for (let index = first; index < end; index++) this.writePages(index, 1);
+      return;
+    }
+    for (let index = first; index < end; index++) this.writeProtect(this.pages.get(index)!);
+    if (count === 1) filler.writePage!(first, frameHost(this.pages.get(first)!), length);
+    else {
+      const { U8 } = this.paging.memory;
+      for (let index = first; index < end; index++) {
+        const host = frameHost(this.pages.get(index)!);
+        run.set(U8.subarray(host, host + PAGE_SIZE), (index - first) * PAGE_SIZE);
+      }
+      filler.writeRun!(first, run, length);
+    }
+    for (let index = first; index < end; index++) this.markClean(index);
   }
 
   /** The next store through any mapping faults, and marks the page dirty again. */

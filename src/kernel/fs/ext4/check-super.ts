@@ -2,10 +2,17 @@
 
 import { JournalMap, JSB, readJournalSuper } from './jbd2.ts';
 import { BG_BLOCK_UNINIT, BG_INODE_UNINIT, GOOD_OLD_INODE_SIZE, RO_COMPAT, SB } from './layout.ts';
+import type { Superblock } from './superblock.ts';
 import type { Volume } from './volume.ts';
 
 /** s_usr_quota_inum, s_grp_quota_inum and s_prj_quota_inum. */
 const QUOTA_INUMS = [0x240, 0x244, 0x26c];
+
+/** Inodes that hold quotas; they have no names. */
+export function quotaInodes(sb: Superblock): number[] {
+  if ((sb.roCompat & RO_COMPAT.quota) === 0) return [];
+  return QUOTA_INUMS.map((at) => sb.view.getUint32(at, true)).filter((ino) => ino !== 0);
+}
 
 export function superblockProblems({ sb, groups, disk }: Volume): string[] {
   const out: string[] = [];
@@ -18,8 +25,7 @@ export function superblockProblems({ sb, groups, disk }: Volume): string[] {
       if (!possible) out.push(`inodes cannot have ${extra} extra bytes`);
     }
   }
-  for (const at of sb.roCompat & (RO_COMPAT.quota | RO_COMPAT.project) ? QUOTA_INUMS : []) {
-    const ino = sb.view.getUint32(at, true);
+  for (const ino of quotaInodes(sb)) {
     if (ino > sb.inodes) out.push(`quota in inode ${ino}, which there is not`);
   }
   for (let g = 0; g < sb.groups && !groups.hasCsum; g++) {

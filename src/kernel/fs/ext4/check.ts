@@ -11,7 +11,7 @@ import type { BlockDevice } from '../../ports.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/types.ts';
 import { type Claimed, Claims } from './check-claims.ts';
 import { recordProblems } from './check-record.ts';
-import { superblockProblems } from './check-super.ts';
+import { quotaInodes, superblockProblems } from './check-super.ts';
 import { listDirectory, lookupName } from './directory.ts';
 import { DiskInode } from './disk-inode.ts';
 import { Ext4FileSystem } from './fs.ts';
@@ -122,7 +122,8 @@ class Checker {
       this.claims.claim(groups.inodeTable(g), groups.inodeTableBlocks, what);
     }
     const orphanFile = sb.view.getUint32(SB.orphanFileInum, true);
-    const special = sb.compat & COMPAT.orphan_file ? [orphanFile] : [];
+    const special = quotaInodes(sb).filter((ino) => ino >= sb.firstIno && ino <= sb.inodes);
+    if (sb.compat & COMPAT.orphan_file) special.push(orphanFile);
     for (let ino = 1; ino < sb.firstIno; ino++) if (ino !== ROOT_INO) special.push(ino);
     for (const ino of special) this.try(() => this.claimSpecial(ino));
   }

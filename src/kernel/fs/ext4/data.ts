@@ -8,19 +8,26 @@ import { isHole, mapBlock } from './mapping.ts';
 
 const SEEK_DATA = 3;
 
-/** Reads page `index` of a file; holes and unwritten blocks are zeros. */
-export function readData(inode: DiskInode, index: number, into: Uint8Array, at: number): void {
+/** Reads `count` pages of a file from page `index` on; holes and unwritten blocks are zeros. */
+export function readData(
+  inode: DiskInode,
+  index: number,
+  count: number,
+  into: Uint8Array,
+  at: number,
+): void {
   const { vol } = inode;
   const bs = vol.blockSize;
   if (inode.hasInlineData) {
-    into.fill(0, at, at + PAGE_SIZE);
-    if (index === 0) into.set(inlineData(inode).subarray(0, PAGE_SIZE), at);
+    into.fill(0, at, at + count * PAGE_SIZE);
+    if (index === 0) into.set(inlineData(inode).subarray(0, count * PAGE_SIZE), at);
     return;
   }
   const perPage = PAGE_SIZE / bs;
-  for (let i = 0; i < perPage; ) {
+  const blocks = count * perPage;
+  for (let i = 0; i < blocks; ) {
     const m = mapBlock(inode, index * perPage + i);
-    const n = Math.min(m.length, perPage - i);
+    const n = Math.min(m.length, blocks - i);
     const run = into.subarray(at + i * bs, at + (i + n) * bs);
     if (isHole(m)) run.fill(0);
     else vol.disk.read(m.start, run);

@@ -1,7 +1,7 @@
 /**
  * The data of one regular file between page cache and device, with delayed allocation.
  *
- * A write reserves blocks (`reserve`) and only write-back (`writePage`) allocates them, so files become
+ * A write reserves blocks (`reserve`) and only write-back (`writePages`) allocates them, so files become
  * contiguous and short-lived files never touch the disk. Invariants: `vol.reserved` covers every delayed
  * block and the tree nodes it may need; data is on the device before the operation that maps it ends;
  * bytes beyond the end of the file are zero on the device wherever a later growth could show them.
@@ -37,9 +37,9 @@ export class FileData {
     return this.delayed.size * (this.vol.blockSize / 512);
   }
 
-  readPage(index: number, into: Uint8Array, at: number): void {
+  readPages(index: number, count: number, into: Uint8Array, at: number): void {
     this.vol.trim();
-    readData(this.disk, index, into, at);
+    readData(this.disk, index, count, into, at);
   }
 
   /**
@@ -101,8 +101,8 @@ export class FileData {
     this.reservation = want;
   }
 
-  /** Writes a page back; allocates what is delayed or was never reserved (stores through mappings). */
-  writePage(index: number, from: Uint8Array, at: number, length: number): void {
+  /** Writes pages back; allocates what is delayed or was never reserved (stores through mappings). */
+  writePages(index: number, from: Uint8Array, at: number, length: number): void {
     const bs = this.vol.blockSize;
     const first = index * (PAGE_SIZE / bs);
     const count = Math.ceil(length / bs);

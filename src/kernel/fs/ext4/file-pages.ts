@@ -12,8 +12,10 @@ import type { FilePages, IoSink, IoSource } from '../../vfs/types.ts';
 /** A file's data on the device, page-wise. */
 export interface PageData {
   readonly size: number;
-  readPage(index: number, into: Uint8Array, at: number): void;
-  writePage(index: number, from: Uint8Array, at: number, length: number): void;
+  /** Fills `count` pages from page `index` on. */
+  readPages(index: number, count: number, into: Uint8Array, at: number): void;
+  /** Writes `length` bytes back, whole pages from `index` on but for the last one of the file. */
+  writePages(index: number, from: Uint8Array, at: number, length: number): void;
 }
 
 export interface Ext4Pages extends FilePages {
@@ -33,8 +35,10 @@ export function guestPages(paging: Paging): PagesFactory {
       get size(): number {
         return data.size;
       },
-      readPage: (index, host) => data.readPage(index, paging.memory.U8, host),
-      writePage: (index, host, length) => data.writePage(index, paging.memory.U8, host, length),
+      readPage: (index, host) => data.readPages(index, 1, paging.memory.U8, host),
+      readRun: (index, count, host) => data.readPages(index, count, paging.memory.U8, host),
+      writePage: (index, host, length) => data.writePages(index, paging.memory.U8, host, length),
+      writeRun: (index, from, length) => data.writePages(index, from, 0, length),
     });
 }
 
@@ -103,7 +107,7 @@ class HeapPages implements Ext4Pages {
     const order = [...this.dirty].filter((index) => index < end).sort((a, b) => a - b);
     for (const index of order) {
       const length = Math.min(PAGE_SIZE, this.data.size - index * PAGE_SIZE);
-      if (length > 0) this.data.writePage(index, this.pages.get(index)!, 0, length);
+      if (length > 0) this.data.writePages(index, this.pages.get(index)!, 0, length);
       this.dirty.delete(index);
     }
   }
@@ -141,7 +145,7 @@ class HeapPages implements Ext4Pages {
     if (page === undefined) {
       page = new Uint8Array(PAGE_SIZE);
       const left = this.data.size - index * PAGE_SIZE;
-      if (left > 0) this.data.readPage(index, page, 0);
+      if (left > 0) this.data.readPages(index, 1, page, 0);
       if (left < PAGE_SIZE) page.fill(0, Math.max(0, left));
       this.limit();
       this.pages.set(index, page);

@@ -154,13 +154,12 @@ export class Ext4Inode extends BaseInode implements PageData {
     return this.cache;
   }
 
-  /** PageData: fills one page of 4 KiB. */
-  readPage(index: number, into: Uint8Array, at: number): void {
-    this.data.readPage(index, into, at);
+  readPages(index: number, count: number, into: Uint8Array, at: number): void {
+    this.data.readPages(index, count, into, at);
   }
 
-  writePage(index: number, from: Uint8Array, at: number, length: number): void {
-    this.data.writePage(index, from, at, length);
+  writePages(index: number, from: Uint8Array, at: number, length: number): void {
+    this.data.writePages(index, from, at, length);
   }
 
   prepareWrite(offset: number, length: number, privileged: boolean = true): void {
