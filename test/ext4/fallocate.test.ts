@@ -1,9 +1,11 @@
 /** fallocate(2): space, holes, and ranges that are taken out of a file or put into it. */
 
 import { join } from 'node:path';
-import { EFBIG, EINVAL, ENOSPC, EOPNOTSUPP } from '../../src/kernel/errno.ts';
-import type { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
+import { EFBIG, EINVAL, ENOSPC, EOPNOTSUPP, EPERM } from '../../src/kernel/errno.ts';
+import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
+import { FL_APPEND, FL_IMMUTABLE } from '../../src/kernel/fs/ext4/layout.ts';
+import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import { assert, suite } from '../lib/suite.ts';
 import {
   errnoOf,
@@ -269,6 +271,25 @@ tooled('an insertion that has no room for a node changes nothing', () => {
   fs = open(device);
   assert.equal(readFile(walk(fs, 'f')), inserted(before, 15 * 1024, 1024));
   fs.close();
+});
+
+test('immutable files keep their blocks, and append-only ones what they have', () => {
+  const device = new MemoryBlockDevice(8 << 20);
+  createExt4(device, { blank: true });
+  const fs = open(device);
+  const f = touch(fs.root, 'f');
+  writeFile(f, 0, pattern(8 * 4096, 1));
+  const errnos = (flag: number): number[] => {
+    fs.volume.mutate(() => {
+      f.disk.flags = (f.disk.flags & ~(FL_IMMUTABLE | FL_APPEND)) | flag;
+    });
+    const modes = [0, KEEP_SIZE, 3, 16, COLLAPSE, INSERT];
+    return modes.map((mode) => errnoOf(() => f.fallocate(mode, 4096, 4096)));
+  };
+  assert.equal(errnos(FL_IMMUTABLE), [EPERM, EPERM, EPERM, EPERM, EPERM, EPERM]);
+  assert.equal(errnos(FL_APPEND), [0, 0, EPERM, EPERM, EPERM, EPERM]);
+  assert.equal(readFile(f), pattern(8 * 4096, 1));
+  assert.equal(errnos(0), [0, 0, 0, 0, 0, 0]);
 });
 
 tooled('ranges that will not do', () => {

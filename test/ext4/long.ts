@@ -17,7 +17,7 @@ const PARTS: readonly Part[] = [
   { file: 'matrix.slow.test.ts', env: { KEVLAR_EXT4_MATRIX: 'all' }, minutes: 30 },
   { file: 'power.slow.test.ts', env: { KEVLAR_EXT4_CUTS: '5000' }, minutes: 20 },
   { file: 'model.test.ts', env: { KEVLAR_MODEL_RUNS: '400' }, minutes: 20 },
-  { file: 'syscalls.slow.test.ts', env: { KEVLAR_EXT4_SEQUENCES: '60' }, minutes: 30 },
+  { file: 'syscalls.slow.test.ts', env: { KEVLAR_EXT4_SEQUENCES: '40' }, minutes: 30 },
   { file: 'hostile.test.ts', env: { KEVLAR_FUZZ_RUNS: '3000' }, minutes: 30 },
   { file: 'kill.slow.test.ts', env: { KEVLAR_EXT4_KILLS: '200' }, minutes: 40 },
 ];

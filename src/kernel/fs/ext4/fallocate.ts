@@ -6,7 +6,7 @@
  */
 
 import { PAGE_SIZE } from '../../../common/layout.ts';
-import { EFBIG, EINVAL, EOPNOTSUPP, linuxError } from '../../errno.ts';
+import { EFBIG, EINVAL, EOPNOTSUPP, EPERM, linuxError } from '../../errno.ts';
 import {
   FALLOC_FL_COLLAPSE_RANGE,
   FALLOC_FL_INSERT_RANGE,
@@ -20,7 +20,7 @@ import { collapseBlocks, insertBlocks } from './extent-shift.ts';
 import { extentsEnd } from './extent-tree.ts';
 import type { FileData } from './file-data.ts';
 import type { Ext4Inode } from './inode.ts';
-import { EXT_MAX_BLOCKS } from './layout.ts';
+import { EXT_MAX_BLOCKS, FL_APPEND, FL_IMMUTABLE } from './layout.ts';
 import type { Volume } from './volume.ts';
 
 /** The largest size of a file in bytes. */
@@ -38,6 +38,8 @@ export function fallocateFile(
   const { volume } = inode.fs;
   const kind = mode & ~FALLOC_FL_KEEP_SIZE;
   const end = offset + length;
+  const { flags } = inode.disk;
+  if (flags & FL_IMMUTABLE || (flags & FL_APPEND && kind !== 0)) throw linuxError(EPERM);
   if (end > sizeLimit(volume)) throw linuxError(EFBIG);
   const change = CHANGES[kind];
   if (change === undefined) throw linuxError(EOPNOTSUPP);
