@@ -93,7 +93,7 @@ export type Symbolizer = (pcLo: number, pcHi: number) => string | null;
 export class RegionCompiler {
   readonly stats: RegionStats = { compiled: 0, rejected: 0, sourceBytes: 0, ms: 0 };
   symbolize: Symbolizer = () => null;
-  /** Keeps regions and their source for `dump`. */
+  /** Keeps regions and their source for `dump`: compiles them to JavaScript then, whatever the engine. */
   keepRecords = false;
   /** Bytes of emitted source after which everything is dropped. */
   maxSource: number = MAX_SOURCE;
@@ -176,7 +176,8 @@ export class RegionCompiler {
   private form(entry: Tb): Region | null {
     this.members = [];
     const { pcLo, pcHi } = entry;
-    return formRegion(pcLo, pcHi, this.source, X86_STATE, HELPERS, this.limits);
+    const limits = this.keepRecords ? REGION_LIMITS : this.limits;
+    return formRegion(pcLo, pcHi, this.source, X86_STATE, HELPERS, limits);
   }
 
   /** The region is entered from here on under the current code generation: others may lead to it. */
@@ -198,7 +199,7 @@ export class RegionCompiler {
     const entries = this.pending.filter((tb) => tb.alive && tb.region === null && !tb.noRegion);
     this.pending = [];
     this.waiting = false;
-    if (this.wasm !== null) {
+    if (this.wasm !== null && !this.keepRecords) {
       this.compileTogether(this.wasm, entries);
       return;
     }

@@ -8,7 +8,7 @@ import type { Sys } from '../../../src/kernel/syscall/types.ts';
 import { MS_RELATIME } from '../../../src/kernel/vfs/constants.ts';
 import { mountSystem, registerSystem } from '../../../src/kernel/vfs/system-mounts.ts';
 import type { IoSource, OpenFile } from '../../../src/kernel/vfs/types.ts';
-import type { Engine } from '../../../src/machine/cpu.ts';
+import { ENGINES, type Engine } from '../../../src/machine/engines.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { checkEmitted } from '../../backend-js/check-emitted.ts';
 import type { Random } from '../../diff/random.ts';
@@ -75,7 +75,8 @@ export class Rig {
     if (options.hot !== undefined) {
       (cpu.interp as unknown as { hotThreshold: number }).hotThreshold = options.hot;
     }
-    if (regions !== null && options.records !== false) regions.keepRecords = true;
+    const inJavaScript = ENGINES[options.engine ?? 'interp'].backend === 'js';
+    if (regions !== null && inJavaScript && options.records !== false) regions.keepRecords = true;
     registerSystem(kernel);
     const root = new TmpFs(mmu.paging, kernel.clock, {
       dev: 1,
