@@ -103,7 +103,7 @@ function body({ pc, stopWord, stopBits }: DispatcherOptions): ByteWriter {
   f.close();
   f.close();
   f.get(CODE_LOCAL);
-  return f.encode();
+  return f.encode().bytes;
 }
 
 function encode(options: DispatcherOptions): Uint8Array {

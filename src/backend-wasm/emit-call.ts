@@ -31,7 +31,7 @@ export function emitHelperCall(e: EmitContext, at: number): void {
   if (row.writes === 'all' || row.writes.includes(fpEnv)) e.loadEnvironment();
   if (row.mayFault) {
     f.get(failed);
-    f.open(W.if);
+    f.openIf(false);
     e.faultBy(at, failed);
     f.close();
   }
@@ -72,7 +72,7 @@ export function emitSlotCall(e: EmitContext, at: number): void {
   for (const word of [result, ...args, code[at + 5]!]) f.i32(word);
   f.call(e.imports.slot(op));
   if (EFFECTS[op] === EFFECT_FP) {
-    f.open(W.if);
+    f.openIf(false);
     e.fault(at);
     f.close();
     e.loadEnvironment();

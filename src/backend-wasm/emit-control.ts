@@ -103,7 +103,7 @@ export class ControlEmitter {
     e.f.get(e.n);
     e.f.i32(0);
     e.f.op(W.i32LtS);
-    e.f.open(W.if);
+    e.f.openIf(false);
     e.leaveAt(pcLo, pcHi, EXIT.budget);
     e.f.close();
   }

@@ -213,7 +213,7 @@ const arithmetic =
     t.all(e);
     f.get(e.slow);
     f.op(W.i32Eqz, W.i32And);
-    f.open(W.if);
+    f.openIf(true);
     f.get(r);
     t.set(e, d);
     f.otherwise();
@@ -239,7 +239,7 @@ const arithmetic =
 
 /** If the i32 on the stack is not 0, `fast`, else `slow`. */
 function orElse(e: EmitContext, slow: SlowPath, fast: () => void): void {
-  e.f.open(W.if);
+  e.f.openIf(true);
   fast();
   e.f.otherwise();
   slow();

@@ -15,7 +15,7 @@ import { OP, STRIDE } from '../ir/ops.ts';
 import { isVar, NONE, refIndex } from '../ir/refs.ts';
 import { EmitContext, type EmitOptions, EXIT_LABEL } from './context.ts';
 import { ControlEmitter } from './emit-control.ts';
-import type { ByteWriter } from './encode.ts';
+import type { Code } from './function-body.ts';
 import { type Import, Imports } from './imports.ts';
 import { encodeModule } from './module.ts';
 import { W } from './opcodes.ts';
@@ -35,7 +35,7 @@ export function emitRegions(regions: readonly Region[], options: EmitOptions): E
   return { bytes: encodeModule(bodies, list), regions: regions.length, imports: list };
 }
 
-function emitRegion(region: Region, options: EmitOptions, imports: Imports): ByteWriter {
+function emitRegion(region: Region, options: EmitOptions, imports: Imports): Code {
   const e = new EmitContext(region, options, imports);
   const arithmetic = collectVariables(e);
   const { f } = e;

@@ -9,6 +9,13 @@ import { TYPE, V, W, type WasmType } from './opcodes.ts';
 /** Block type of constructs that leave nothing on the stack. */
 const VOID = 0x40;
 
+/** A function, encoded. */
+export interface Code {
+  readonly bytes: ByteWriter;
+  /** Offset and 1 (taken) or 0 of each hinted branch. */
+  readonly hints: readonly number[];
+}
+
 export class FunctionBody {
   readonly out: ByteWriter = new ByteWriter();
   private readonly localTypes: WasmType[] = [];
@@ -20,6 +27,8 @@ export class FunctionBody {
     v128: [],
   };
   private depth = 0;
+  /** Where instructions of `if` and `br_if` are, in `out`, and whether they are taken: offset, 1 or 0. */
+  private readonly hints: number[] = [];
   private readonly params: number;
   /** Depth at which each label's construct was opened. */
   private readonly labels: Map<number, number> = new Map();
@@ -146,6 +155,12 @@ export class FunctionBody {
     this.depth++;
   }
 
+  /** Opens an `if` that is hardly ever taken, or nearly always. */
+  openIf(likely: boolean): void {
+    this.hints.push(this.out.length, likely ? 1 : 0);
+    this.open(W.if);
+  }
+
   otherwise(): void {
     this.out.byte(W.else);
   }
@@ -168,7 +183,7 @@ export class FunctionBody {
   }
 
   /** The whole entry of the code section: declarations of locals, then `instructions`, then end. */
-  encode(): ByteWriter {
+  encode(): Code {
     const code = new ByteWriter(this.out.length + 64);
     const groups: [WasmType, number][] = [];
     for (const type of this.localTypes) {
@@ -181,8 +196,9 @@ export class FunctionBody {
       code.u32(count);
       code.byte(TYPE[type]);
     }
+    const first = code.length;
     code.append(this.out.view());
     code.byte(W.end);
-    return code;
+    return { bytes: code, hints: this.hints.map((n, i) => (i % 2 === 0 ? n + first : n)) };
   }
 }
