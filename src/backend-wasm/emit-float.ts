@@ -21,8 +21,8 @@ export type EmitFloat = (e: EmitContext, x: SlotOperands, slow: SlowPath) => voi
 /** A scalar or packed format: its local, and how to push, compare and set. */
 interface Format {
   readonly type: WasmType;
-  readonly push: (e: EmitContext, ref: number) => void;
-  readonly set: (e: EmitContext, d: number) => void;
+  readonly push: (e: EmitContext, ref: number, half?: number) => void;
+  readonly set: (e: EmitContext, d: number, half?: number) => void;
   /** Constants of the smallest and the largest normal number, and zero. */
   readonly min: (e: EmitContext) => void;
   readonly max: (e: EmitContext) => void;
@@ -93,8 +93,8 @@ const F32: Format = {
 
 const PACKED = {
   type: 'v128' as const,
-  push: (e: EmitContext, ref: number) => e.pushV128(ref),
-  set: (e: EmitContext, d: number) => e.setV128(d),
+  push: (e: EmitContext, ref: number, half = 0) => e.pushV128(ref, half),
+  set: (e: EmitContext, d: number, half = 0) => e.setV128(d, half),
   zero: (e: EmitContext) => e.f.v128([0, 0, 0, 0]),
   and: (e: EmitContext) => e.f.simd(V.and),
   or: (e: EmitContext) => e.f.simd(V.or),
@@ -190,51 +190,91 @@ function pushSame(e: EmitContext, t: Format, x: number): void {
   t.op(e, 'eq');
 }
 
+/** Operands and result of arithmetic in locals: one, or one for each half of 256 bits. */
+interface Triple {
+  readonly x: number;
+  readonly y: number;
+  readonly r: number;
+}
+
+/** Pushes an i32: whether the environment is right and `condition` holds of all. */
+function pushAll(
+  e: EmitContext,
+  t: Format,
+  triples: readonly Triple[],
+  condition: (v: Triple) => void,
+): void {
+  triples.forEach((v, i) => {
+    condition(v);
+    if (i > 0) t.and(e);
+  });
+  t.all(e);
+  e.f.get(e.slow);
+  e.f.op(W.i32Eqz, W.i32And);
+}
+
+/** Takes operands to locals and computes. */
+function compute(
+  e: EmitContext,
+  op: Arithmetic,
+  t: Format,
+  { a, b }: SlotOperands,
+  half: number,
+): Triple {
+  const { f } = e;
+  const [x, y, r] = [0, 1, 2].map(() => f.takeLocal(t.type)) as [number, number, number];
+  t.push(e, a, half);
+  f.set(x);
+  t.push(e, b, half);
+  f.set(y);
+  f.get(x);
+  f.get(y);
+  t.op(e, op);
+  f.set(r);
+  return { x, y, r };
+}
+
+/** @param halves 2 for 256 bits */
 const arithmetic =
-  (op: Arithmetic, t: Format): EmitFloat =>
-  (e, { d, a, b }, slow) => {
+  (op: Arithmetic, t: Format, halves = 1): EmitFloat =>
+  (e, operands, slow) => {
     const { f } = e;
-    const [x, y, r] = [0, 1, 2].map(() => f.takeLocal(t.type)) as [number, number, number];
-    t.push(e, a);
-    f.set(x);
-    t.push(e, b);
-    f.set(y);
-    f.get(x);
-    f.get(y);
-    t.op(e, op);
-    f.set(r);
-    pushNormal(e, t, x);
-    if (a !== b) {
-      pushNormal(e, t, y);
+    const { d, a, b } = operands;
+    const triples = Array.from({ length: halves }, (_, half) => compute(e, op, t, operands, half));
+    const setAll = (): void => {
+      triples.forEach(({ r }, half) => {
+        f.get(r);
+        t.set(e, d, half);
+      });
+    };
+    pushAll(e, t, triples, ({ x, y, r }) => {
+      pushNormal(e, t, x);
+      if (a !== b) {
+        pushNormal(e, t, y);
+        t.and(e);
+      }
+      pushResult(e, t, r);
       t.and(e);
-    }
-    pushResult(e, t, r);
-    t.and(e);
-    t.all(e);
-    f.get(e.slow);
-    f.op(W.i32Eqz, W.i32And);
-    f.openIf(true);
-    f.get(r);
-    t.set(e, d);
-    f.otherwise();
-    pushOrdinary(e, t, x);
-    pushOrdinary(e, t, y);
-    t.and(e);
-    pushResult(e, t, r);
-    pushZero(e, t, r);
-    EXACT_ZERO[op](e, t, x, y);
-    t.and(e);
-    t.or(e);
-    t.and(e);
-    t.all(e);
-    f.get(e.slow);
-    f.op(W.i32Eqz, W.i32And);
-    orElse(e, slow, () => {
-      f.get(r);
-      t.set(e, d);
     });
+    f.openIf(true);
+    setAll();
+    f.otherwise();
+    pushAll(e, t, triples, ({ x, y, r }) => {
+      pushOrdinary(e, t, x);
+      pushOrdinary(e, t, y);
+      t.and(e);
+      pushResult(e, t, r);
+      pushZero(e, t, r);
+      EXACT_ZERO[op](e, t, x, y);
+      t.and(e);
+      t.or(e);
+      t.and(e);
+    });
+    orElse(e, slow, setAll);
     f.close();
-    for (const local of [x, y, r]) f.giveLocal(t.type, local);
+    for (const { x, y, r } of triples) {
+      for (const local of [x, y, r]) f.giveLocal(t.type, local);
+    }
   };
 
 /** If the i32 on the stack is not 0, `fast`, else `slow`. */
@@ -476,6 +516,14 @@ export const FLOAT_EMIT: Readonly<Partial<Record<FpName, EmitFloat>>> = {
   'vfsub.f32x4': arithmetic('sub', F32X4),
   'vfmul.f32x4': arithmetic('mul', F32X4),
   'vfdiv.f32x4': arithmetic('div', F32X4),
+  'vfadd.f64x4': arithmetic('add', F64X2, 2),
+  'vfsub.f64x4': arithmetic('sub', F64X2, 2),
+  'vfmul.f64x4': arithmetic('mul', F64X2, 2),
+  'vfdiv.f64x4': arithmetic('div', F64X2, 2),
+  'vfadd.f32x8': arithmetic('add', F32X4, 2),
+  'vfsub.f32x8': arithmetic('sub', F32X4, 2),
+  'vfmul.f32x8': arithmetic('mul', F32X4, 2),
+  'vfdiv.f32x8': arithmetic('div', F32X4, 2),
   'fsqrt.f64': squareRoot(F64, W.f64Sqrt),
   'fsqrt.f32': squareRoot(F32, W.f32Sqrt),
   'fcom.f64': compareFlags(F64),

@@ -4,10 +4,14 @@ import { OPS, type OpRow, type SlotOpName } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
 import type { EmitContext } from './context.ts';
 import { emitSlotCall } from './emit-call.ts';
+import { CRYPTO_EMIT } from './emit-crypto.ts';
 import { type EmitFloat, FLOAT_EMIT } from './emit-float.ts';
 import { type EmitSlot, VECTOR_EMIT } from './emit-vector.ts';
 
-const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = VECTOR_EMIT;
+const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = {
+  ...VECTOR_EMIT,
+  ...CRYPTO_EMIT,
+};
 const FLOATS: Readonly<Partial<Record<SlotOpName, EmitFloat>>> = FLOAT_EMIT;
 
 export function emitSlotOp(e: EmitContext, at: number): void {
