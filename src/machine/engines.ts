@@ -17,7 +17,7 @@ interface EngineRow {
  * With lockstep's thresholds, even of the million instructions of a shell that does nearly nothing 85 % are compared.
  */
 export const ENGINES = {
-  auto: { backend: 'wasm', hot: 30_000, lockstep: false, about: 'what is fastest' },
+  auto: { backend: 'wasm', hot: 20_000, lockstep: false, about: 'what is fastest' },
   interp: { backend: null, hot: 0, lockstep: false, about: 'the interpreter alone' },
   js: { backend: 'js', hot: 100, lockstep: false, about: 'regions in JavaScript' },
   wasm: { backend: 'wasm', hot: 1000, lockstep: false, about: 'regions in WebAssembly' },
