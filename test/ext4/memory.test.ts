@@ -32,8 +32,13 @@ else {
     createExt4(device, { blank: true });
     const log: string[] = [];
     const host = nodeHost((line) => log.push(line));
-    // The audit would read every clean page again after each change of a mapping.
-    const machine = new Machine({ memory: MEMORY, engine: 'auto', host, audit: false });
+    const machine = new Machine({
+      memory: MEMORY,
+      engine: 'auto',
+      host,
+      // It would read every clean page again after each change of a mapping.
+      audit: false,
+    });
     const fs = mountAll(machine, { kind: 'image', device, save: true });
     putFile(machine, '/program', readBinary(program));
     const { output } = runInMachine(machine, '/program', ['/', LARGE], { timeoutMs: 200_000 }, log);
