@@ -32,7 +32,8 @@ export function emitRegions(regions: readonly Region[], options: EmitOptions): E
   const imports = new Imports();
   const bodies = regions.map((region) => emitRegion(region, options, imports));
   const { list } = imports;
-  return { bytes: encodeModule(bodies, list), regions: regions.length, imports: list };
+  const names = regions.map((r) => r.name);
+  return { bytes: encodeModule(bodies, list, names), regions: regions.length, imports: list };
 }
 
 function emitRegion(region: Region, options: EmitOptions, imports: Imports): Code {

@@ -93,8 +93,29 @@ function hintSection(bodies: readonly Code[], first: number): ByteWriter {
   return s;
 }
 
-/** @param bodies entries of the code section: functions without parameters that return an i32 */
-export function encodeModule(bodies: readonly Code[], imports: readonly Import[]): Uint8Array {
+/** Names of functions, for profiles (Core Specification, appendix, custom section `name`). */
+function nameSection(names: readonly string[], first: number): ByteWriter {
+  const map = new ByteWriter(256);
+  map.u32(names.length);
+  names.forEach((name, i) => {
+    map.u32(first + i);
+    map.name(name);
+  });
+  const s = new ByteWriter(map.length + 16);
+  s.name('name');
+  s.sized(1, map);
+  return s;
+}
+
+/**
+ * @param bodies entries of the code section: functions without parameters that return an i32
+ * @param names theirs, of ASCII
+ */
+export function encodeModule(
+  bodies: readonly Code[],
+  imports: readonly Import[],
+  names: readonly string[],
+): Uint8Array {
   const code = codeSection(bodies.map((b) => b.bytes));
   const out = new ByteWriter(code.length + 512);
   out.append(HEADER);
@@ -110,6 +131,7 @@ export function encodeModule(bodies: readonly Code[], imports: readonly Import[]
   out.sized(SECTION.export, exportSection(bodies.length, imports.length));
   out.sized(SECTION.custom, hintSection(bodies, imports.length));
   out.sized(SECTION.code, code);
+  out.sized(SECTION.custom, nameSection(names, imports.length));
   return out.view().slice();
 }
 

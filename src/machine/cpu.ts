@@ -167,6 +167,7 @@ export class Cpu implements CpuPort, LockstepHost {
     this.watch?.entering();
     if (this.regions?.waiting === true && this.instructions - this.waitingSince > MAX_WAIT) {
       this.regions.compilePending();
+      this.waitingSince = this.instructions;
     }
     this.I32[ENG_BUDGET] = budget;
     let stop = this.dispatch();

@@ -10,7 +10,7 @@ import { type EmittedRegion, emitRegion } from '../backend-js/emit-region.ts';
 import { functionName } from '../backend-js/names.ts';
 import { WasmCompiler } from '../backend-wasm/compile.ts';
 import { emitRegions } from '../backend-wasm/emit-region.ts';
-import { ENG_BUDGET } from '../common/layout.ts';
+import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
@@ -56,6 +56,8 @@ interface Described {
 
 /** Regions in a module. */
 const WASM_BATCH = 8;
+/** Blocks of other address spaces that wait until these run again. */
+const MAX_PENDING = 64;
 
 /** What a dump needs of a compiled region, kept only when asked for. */
 export interface RegionRecord {
@@ -115,6 +117,8 @@ export class RegionCompiler {
   private members: Tb[] = [];
   /** Hot blocks without a region yet. */
   private pending: Tb[] = [];
+  /** How many were requested since the last ones were compiled. */
+  private requested = 0;
   /** Whether there are any. */
   waiting = false;
   /** Regions that are compiled together. */
@@ -192,14 +196,21 @@ export class RegionCompiler {
   request(entry: Tb): void {
     this.pending.push(entry);
     this.waiting = true;
-    if (this.pending.length >= (this.cpu.lockstep === null ? this.batch : 1)) this.compilePending();
+    if (++this.requested >= (this.cpu.lockstep === null ? this.batch : 1)) this.compilePending();
   }
 
-  /** Compiles what was requested, and installs it. */
+  /**
+   * Compiles what was requested, and installs it. Regions are made of what is mapped now, so blocks of other address
+   * spaces wait on.
+   */
   compilePending(): void {
-    const entries = this.pending.filter((tb) => tb.alive && tb.region === null && !tb.noRegion);
-    this.pending = [];
-    this.waiting = false;
+    const wanted = this.pending.filter((tb) => tb.alive && tb.region === null && !tb.noRegion);
+    const entries = wanted.filter((tb) => this.cpu.peek(tb.pcLo, tb.pcHi) === tb);
+    const others = wanted.filter((tb) => !entries.includes(tb));
+    this.pending = others.slice(-MAX_PENDING);
+    for (const tb of others.slice(0, -MAX_PENDING)) this.cpu.interp.heatUp(tb.interp);
+    this.waiting = this.pending.length > 0;
+    this.requested = 0;
     if (this.wasm !== null && !this.keepRecords) {
       this.compileTogether(this.wasm, entries);
       return;
@@ -225,7 +236,10 @@ export class RegionCompiler {
       if (region === null) {
         entry.noRegion = true;
         this.stats.rejected++;
-      } else formed.push({ entry, region, members: this.members });
+      } else {
+        region.name = functionName(this.symbolize(entry.pcLo, entry.pcHi), entry.pcLo, entry.pcHi);
+        formed.push({ entry, region, members: this.members });
+      }
     }
     if (formed.length > 0) {
       const regions = formed.map((f) => f.region);
@@ -234,7 +248,7 @@ export class RegionCompiler {
       this.stats.sourceBytes += emitted.bytes.length;
       wasm.compile(emitted).forEach((fn, i) => {
         const { entry, region, members } = formed[i]!;
-        const compiled = this.inTable(fn, entry, members);
+        const compiled = this.inTable(fn, region.name, entry, members);
         if (this.describable) this.described.set(compiled, { region, source: '' });
         this.cpu.cache.install(compiled);
       });
@@ -243,17 +257,21 @@ export class RegionCompiler {
     this.stats.ms += this.now() - start;
   }
 
-  private inTable(fn: () => number, entry: Tb, members: readonly Tb[]): CompiledRegion {
-    const { pcLo, pcHi } = entry;
+  private inTable(
+    fn: () => number,
+    name: string,
+    entry: Tb,
+    members: readonly Tb[],
+  ): CompiledRegion {
     // Lockstep runs one region at a time.
     const slot = this.table === null || this.cpu.lockstep !== null ? -1 : this.table.add(fn);
     return {
       run: slot < 0 || this.table === null ? fn : this.table.runner(slot),
-      name: functionName(this.symbolize(pcLo, pcHi), pcLo, pcHi),
+      name,
       entry,
       members: [...new Set([entry, ...members])],
       alive: true,
-      gen: entry.gen,
+      gen: this.cpu.helperEnv.I32[ENG_CODE_GEN]!,
       entries: 0,
       lean: null,
       slot,

@@ -21,6 +21,7 @@ const PROGRAMS: readonly IsaProgram[] = [
   { name: 'fenv', flags: ['-frounding-math', '-fno-builtin', '-Wno-unknown-pragmas'] },
   { name: 'long-double', args: ['20'] },
   { name: 'x87-accuracy' },
+  { name: 'same-address' },
 ];
 
 for (const program of PROGRAMS) testIsaProgram(test, program);
