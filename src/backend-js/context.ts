@@ -15,8 +15,8 @@ import { TEMP_BASE, TEMP_SIZE } from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { IrBlock } from '../ir/block.ts';
 import type { Region } from '../ir/cfg/region.ts';
-import { F_RAW, FIELDS } from '../ir/fields.ts';
 import type { HelperRow } from '../ir/helpers.ts';
+import { forEachTemp, LastUses } from '../ir/last-uses.ts';
 import { EXIT, OP, STRIDE } from '../ir/ops.ts';
 import { isConst, isTemp, isVar, NONE, type Ref, refIndex } from '../ir/refs.ts';
 import { isIntType, type StateLayout } from '../ir/types.ts';
@@ -115,8 +115,7 @@ export class EmitContext {
   private laterMax = 0;
   private readonly freeNames: string[] = [];
   private nameCount = 0;
-  /** Word index of the last instruction that uses a temp. */
-  private lastUse: Int32Array = new Int32Array(256);
+  private readonly lastUses: LastUses = new LastUses();
 
   constructor(region: Region, options: EmitOptions) {
     this.region = region;
@@ -252,54 +251,22 @@ export class EmitContext {
     this.laterCount = 0;
     this.freeNames.length = 0;
     for (let i = this.nameCount - 1; i >= 0; i--) this.freeNames.push(`t${i}`);
-    this.findLastUses();
-  }
-
-  private findLastUses(): void {
-    const { code, length, tempTypes, pending, pendingCc } = this.ir;
-    if (this.lastUse.length < tempTypes.length) this.lastUse = new Int32Array(tempTypes.length * 2);
-    const { lastUse } = this;
-    lastUse.fill(-1, 0, tempTypes.length);
-    for (let at = 0; at < length; at += STRIDE) {
-      const f = code[at]! * 4;
-      for (let k = 0; k < 4; k++) {
-        const ref = code[at + 1 + k]!;
-        if (isTemp(ref) && FIELDS[f + k] !== 0 && FIELDS[f + k] !== F_RAW) {
-          lastUse[refIndex(ref)] = at;
-        }
-      }
-      const p = pending === null ? 0 : pending[at / STRIDE]!;
-      if (p === 0) continue;
-      for (let k = 1; k < 4; k++) {
-        const ref = pendingCc[(p - 1) * 4 + k]!;
-        if (isTemp(ref)) lastUse[refIndex(ref)] = at;
-      }
-    }
+    this.lastUses.find(this.ir);
   }
 
   /** Keeps a temp's local until the instruction at word index `at`. */
   keepUntil(ref: Ref, at: number): void {
-    if (isTemp(ref)) this.lastUse[refIndex(ref)] = Math.max(this.lastUse[refIndex(ref)]!, at);
+    this.lastUses.extend(ref, at);
   }
 
   /** Recycles the names of temps whose last use is the instruction at `at`. */
   release(at: number): void {
-    for (let k = 1; k < 5; k++) {
-      const ref = this.ir.code[at + k]!;
-      if (!isTemp(ref) || FIELDS[this.ir.code[at]! * 4 + k - 1] === F_RAW) continue;
-      this.releaseTemp(refIndex(ref), at);
-    }
-    const p = this.ir.pending === null ? 0 : this.ir.pending[at / STRIDE]!;
-    if (p === 0) return;
-    for (let k = 1; k < 4; k++) {
-      const ref = this.ir.pendingCc[(p - 1) * 4 + k]!;
-      if (isTemp(ref)) this.releaseTemp(refIndex(ref), at);
-    }
+    forEachTemp(this.ir, at, (t) => this.releaseTemp(t, at));
   }
 
   releaseTemp(t: number, at: number): void {
     const name = this.tempNames[t];
-    if (name === undefined || this.lastUse[t]! > at) return;
+    if (name === undefined || !this.lastUses.isOver(t, at)) return;
     this.tempNames[t] = undefined;
     this.freeNames.push(name);
   }
