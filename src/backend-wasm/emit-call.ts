@@ -14,9 +14,9 @@ export function emitHelperCall(e: EmitContext, at: number): void {
   const d = code[at + 1]!;
   const args = [0, 1, 2].map((k) => e.toMemory(code[at + 2 + k]!, k) >> 2);
   // A helper that fails leaves what it writes as it was: in the state page, so that must be current.
-  e.spill(row.reads);
-  if (row.writes !== row.reads) e.spill(row.writes);
-  if (row.integersOnly !== true) e.spillUnits();
+  e.registers.spill(row.reads);
+  if (row.writes !== row.reads) e.registers.spill(row.writes);
+  if (row.integersOnly !== true) e.registers.spillUnits();
   const result = e.resultPlace(d) >> 2;
   storeBudget(e);
   for (const word of [result, ...args]) f.i32(word);
@@ -25,8 +25,8 @@ export function emitHelperCall(e: EmitContext, at: number): void {
   f.set(failed);
   loadBudget(e);
   e.loadGeneration();
-  e.reload(row.writes);
-  if (row.integersOnly !== true) e.reloadUnits();
+  e.registers.reload(row.writes);
+  if (row.integersOnly !== true) e.registers.reloadUnits();
   const { fpEnv } = e.options.layout;
   if (row.writes === 'all' || row.writes.includes(fpEnv)) e.loadEnvironment();
   if (row.mayFault) {

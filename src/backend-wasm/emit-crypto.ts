@@ -6,6 +6,7 @@
 import type { VEC_OPS } from '../ir/ops-vec.ts';
 import type { Ref } from '../ir/refs.ts';
 import type { EmitContext } from './context.ts';
+import { pushSwapped } from './emit-int.ts';
 import type { EmitSlot } from './emit-vector.ts';
 import { V, W, type WasmType } from './opcodes.ts';
 
@@ -312,21 +313,6 @@ function pushLowProduct(e: EmitContext, s: Scratch, x: number, y: number): void 
   }
 }
 
-/** Swaps neighbours of `bits` bits of the i64 on the stack. */
-function swapBits(e: EmitContext, x: number, bits: number, mask: number): void {
-  const { f } = e;
-  f.get(x);
-  f.i64(mask, mask);
-  f.op(W.i64And);
-  f.i64(bits, 0);
-  f.op(W.i64Shl);
-  f.get(x);
-  f.i64(bits, 0);
-  f.op(W.i64ShrU);
-  f.i64(mask, mask);
-  f.op(W.i64And, W.i64Or);
-}
-
 /** A local with the bits of x in the opposite order. */
 function reversed(e: EmitContext, s: Scratch, x: number): number {
   const { f } = e;
@@ -340,7 +326,7 @@ function reversed(e: EmitContext, s: Scratch, x: number): number {
     [8, 0x00ff00ff],
     [16, 0x0000ffff],
   ] as const) {
-    swapBits(e, r, bits, mask);
+    pushSwapped(e, r, bits, mask);
     f.set(r);
   }
   f.get(r);

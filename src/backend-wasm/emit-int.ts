@@ -132,8 +132,8 @@ function bswap32(e: EmitContext, { a }: Operands): void {
   f.giveLocal('i32', x);
 }
 
-/** Swaps neighbours of `bits` bits in the i64 in local x. */
-function swap64(e: EmitContext, x: number, bits: number, mask: number): void {
+/** Pushes the i64 in local x with neighbours of `bits` bits swapped. */
+export function pushSwapped(e: EmitContext, x: number, bits: number, mask: number): void {
   const { f } = e;
   f.get(x);
   f.i64(mask, mask);
@@ -152,9 +152,9 @@ function bswap64(e: EmitContext, { a }: Operands): void {
   const x = f.takeLocal('i64');
   e.pushI64(a);
   f.set(x);
-  swap64(e, x, 8, 0x00ff00ff);
+  pushSwapped(e, x, 8, 0x00ff00ff);
   f.set(x);
-  swap64(e, x, 16, 0x0000ffff);
+  pushSwapped(e, x, 16, 0x0000ffff);
   f.i64(32, 0);
   f.op(W.i64Rotl);
   f.giveLocal('i64', x);

@@ -43,14 +43,14 @@ function emitRegion(region: Region, options: EmitOptions, imports: Imports): Cod
   e.loadBudget();
   e.loadGeneration();
   if (arithmetic) e.loadEnvironment();
-  e.reload('all');
+  e.registers.reload('all');
   f.open(W.block, EXIT_LABEL);
   new ControlEmitter(e).list(structure({ entry: 0, succ: region.blocks.map((b) => b.succ) }));
   f.close();
-  e.spill('all');
+  e.registers.spill('all');
   f.i32(0);
   f.get(e.pc);
-  f.memory(W.i64Store, e.offsetOf(options.layout.pc));
+  f.memory(W.i64Store, e.registers.offsetOf(options.layout.pc));
   f.i32(0);
   f.get(e.n);
   f.memory(W.i32Store, ENG_BUDGET * 4);
@@ -66,7 +66,7 @@ function collectVariables(e: EmitContext): boolean {
   const { ccKind, ccA, ccB, ccC } = e.options.layout;
   let arithmetic = false;
   const setCc = (): void => {
-    for (const v of [ccKind, ccA, ccB, ccC]) e.use(v, true);
+    for (const v of [ccKind, ccA, ccB, ccC]) e.registers.use(v, true);
   };
   for (const { ir } of e.region.blocks) {
     const { code } = ir;
@@ -78,13 +78,13 @@ function collectVariables(e: EmitContext): boolean {
         const field = FIELDS[op * 4 + k];
         const ref = code[at + 1 + k]!;
         if (field === F_NONE || field === F_RAW || ref === NONE || !isVar(ref)) continue;
-        e.use(refIndex(ref), k === 0 && WRITES_D[op] === 1);
+        e.registers.use(refIndex(ref), k === 0 && WRITES_D[op] === 1);
       }
     }
     if (ir.pendingCc.length === 0) continue;
     setCc();
     ir.pendingCc.forEach((ref, i) => {
-      if (i % 4 !== 0 && isVar(ref)) e.use(refIndex(ref), false);
+      if (i % 4 !== 0 && isVar(ref)) e.registers.use(refIndex(ref), false);
     });
   }
   return arithmetic;

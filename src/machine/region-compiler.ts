@@ -8,9 +8,7 @@ import { RegionCompiler as Backend } from '../backend-js/compile.ts';
 import { COUNTERS } from '../backend-js/context.ts';
 import { type EmittedRegion, emitRegion } from '../backend-js/emit-region.ts';
 import { functionName } from '../backend-js/names.ts';
-import { WasmCompiler } from '../backend-wasm/compile.ts';
-import { emitRegions } from '../backend-wasm/emit-region.ts';
-import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
+import { ENG_BUDGET } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
 import type { IrBlock } from '../ir/block.ts';
@@ -28,7 +26,7 @@ import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
 import type { RegionBackend } from './engines.ts';
-import { RegionTable } from './region-table.ts';
+import { type FormedRegion, WASM_LIMITS, WasmRegions } from './wasm-regions.ts';
 
 /** Bytes of emitted source that are kept at most, unless asked otherwise; V8's code is a few times that. */
 const MAX_SOURCE = 48 * 1024 * 1024;
@@ -36,16 +34,8 @@ const MAX_SOURCE = 48 * 1024 * 1024;
 /** How much more often a block is taken to run that has its own region by the time another one wants it. */
 const INNER = 16;
 
-/**
- * V8 compiles WebAssembly in linear time, and it runs fast from the first call on. With 48 blocks and 600 instructions,
- * lines of CPython took 1.2 times as long: every run of a region loads and stores the registers of all its blocks.
- */
-const WASM_LIMITS: RegionLimits = {
-  ...REGION_LIMITS,
-  blocks: 24,
-  insns: 300,
-  size: 30_000,
-};
+/** Blocks of other address spaces that wait until these run again. */
+const MAX_PENDING = 64;
 
 /** What `describe` tells of a region. */
 interface Described {
@@ -53,11 +43,6 @@ interface Described {
   /** JavaScript; '' for WebAssembly. */
   readonly source: string;
 }
-
-/** Regions in a module. */
-const WASM_BATCH = 8;
-/** Blocks of other address spaces that wait until these run again. */
-const MAX_PENDING = 64;
 
 /** What a dump needs of a compiled region, kept only when asked for. */
 export interface RegionRecord {
@@ -110,9 +95,7 @@ export class RegionCompiler {
   now: () => number = () => 0;
   private readonly cpu: Cpu;
   private readonly backend: Backend;
-  private readonly wasm: WasmCompiler | null;
-  /** Of WebAssembly's regions. */
-  private readonly table: RegionTable | null;
+  private readonly wasm: WasmRegions | null;
   private liveSource = 0;
   private members: Tb[] = [];
   /** Hot blocks without a region yet. */
@@ -123,19 +106,15 @@ export class RegionCompiler {
   waiting = false;
   /** Regions that are compiled together. */
   private readonly batch: number;
-  private readonly limits: RegionLimits = REGION_LIMITS;
+  private readonly limits: RegionLimits;
   private readonly source: RegionSource;
 
   constructor(cpu: Cpu, backend: RegionBackend = 'js') {
     this.cpu = cpu;
-    const inWasm = backend === 'wasm';
-    this.wasm = inWasm ? new WasmCompiler(cpu.helperEnv, HELPERS, SLOT_FNS) : null;
-    this.table = inWasm ? new RegionTable(cpu.helperEnv) : null;
-    this.batch = inWasm ? WASM_BATCH : 1;
-    if (inWasm) this.limits = WASM_LIMITS;
-    cpu.cache.onKillRegion = (region) => {
-      if (region.slot >= 0) this.table?.remove(region.entry.pcLo, region.slot);
-    };
+    this.wasm = backend === 'wasm' ? new WasmRegions(cpu) : null;
+    this.batch = this.wasm?.batch ?? 1;
+    this.limits = this.wasm === null ? REGION_LIMITS : WASM_LIMITS;
+    cpu.cache.onKillRegion = (region) => this.wasm?.removed(region);
     this.backend = new Backend(cpu.helperEnv, HELPERS, SLOT_FNS);
     this.source = {
       block: (lo, hi, ccIn, insns) => this.block(lo, hi, ccIn, insns),
@@ -185,18 +164,16 @@ export class RegionCompiler {
     return formRegion(pcLo, pcHi, this.source, X86_STATE, HELPERS, limits);
   }
 
-  /** The region is entered from here on under the current code generation: others may lead to it. */
+  /** The region is entered from here on: others may lead to it. */
   entered(region: CompiledRegion): void {
-    if (region.slot < 0) return;
-    const { pcLo, pcHi } = region.entry;
-    this.table?.remember(pcLo, pcHi, region.gen, region.slot);
+    this.wasm?.entered(region);
   }
 
   /** The block has become hot: it gets a region, now or with others a little later. */
   request(entry: Tb): void {
     this.pending.push(entry);
     this.waiting = true;
-    if (++this.requested >= (this.cpu.lockstep === null ? this.batch : 1)) this.compilePending();
+    if (++this.requested >= this.batch) this.compilePending();
   }
 
   /**
@@ -223,10 +200,10 @@ export class RegionCompiler {
   }
 
   /** Compiles regions in one module. A block that is in the region of another one waits until it is hot again. */
-  private compileTogether(wasm: WasmCompiler, entries: readonly Tb[]): void {
+  private compileTogether(wasm: WasmRegions, entries: readonly Tb[]): void {
     const start = this.now();
     if (this.makeRoom()) return;
-    const formed: { readonly entry: Tb; readonly region: Region; readonly members: Tb[] }[] = [];
+    const formed: FormedRegion[] = [];
     for (const entry of entries) {
       if (formed.some(({ members }) => members.includes(entry))) {
         this.cpu.interp.heatUp(entry.interp);
@@ -236,46 +213,24 @@ export class RegionCompiler {
       if (region === null) {
         entry.noRegion = true;
         this.stats.rejected++;
-      } else {
-        region.name = functionName(this.symbolize(entry.pcLo, entry.pcHi), entry.pcLo, entry.pcHi);
-        formed.push({ entry, region, members: this.members });
+        continue;
       }
+      region.name = functionName(this.symbolize(entry.pcLo, entry.pcHi), entry.pcLo, entry.pcHi);
+      formed.push({ entry, region, members: this.members });
     }
-    if (formed.length > 0) {
-      const regions = formed.map((f) => f.region);
-      const emitted = emitRegions(regions, { layout: X86_STATE, helpers: HELPERS });
-      this.liveSource += emitted.bytes.length;
-      this.stats.sourceBytes += emitted.bytes.length;
-      wasm.compile(emitted).forEach((fn, i) => {
-        const { entry, region, members } = formed[i]!;
-        const compiled = this.inTable(fn, region.name, entry, members);
-        if (this.describable) this.described.set(compiled, { region, source: '' });
-        this.cpu.cache.install(compiled);
-      });
-    }
+    if (formed.length > 0) this.installAll(wasm, formed);
     this.stats.compiled += formed.length;
     this.stats.ms += this.now() - start;
   }
 
-  private inTable(
-    fn: () => number,
-    name: string,
-    entry: Tb,
-    members: readonly Tb[],
-  ): CompiledRegion {
-    // Lockstep runs one region at a time.
-    const slot = this.table === null || this.cpu.lockstep !== null ? -1 : this.table.add(fn);
-    return {
-      run: slot < 0 || this.table === null ? fn : this.table.runner(slot),
-      name,
-      entry,
-      members: [...new Set([entry, ...members])],
-      alive: true,
-      gen: this.cpu.helperEnv.I32[ENG_CODE_GEN]!,
-      entries: 0,
-      lean: null,
-      slot,
-    };
+  private installAll(wasm: WasmRegions, formed: readonly FormedRegion[]): void {
+    const { regions, bytes } = wasm.compile(formed);
+    this.liveSource += bytes;
+    this.stats.sourceBytes += bytes;
+    regions.forEach((compiled, i) => {
+      if (this.describable) this.described.set(compiled, { region: formed[i]!.region, source: '' });
+      this.cpu.cache.install(compiled);
+    });
   }
 
   private emit(entry: Tb, region: Region): CompiledRegion {

@@ -1,0 +1,88 @@
+/** Regions in WebAssembly: several to a module, in a table that they lead to each other by. */
+
+import { WasmCompiler } from '../backend-wasm/compile.ts';
+import { emitRegions } from '../backend-wasm/emit-region.ts';
+import { ENG_CODE_GEN } from '../common/layout.ts';
+import { HELPERS } from '../frontend-x86/helpers-table.ts';
+import { X86_STATE } from '../frontend-x86/state.ts';
+import { REGION_LIMITS, type Region, type RegionLimits } from '../ir/cfg/region.ts';
+import { SLOT_FNS } from '../ir/slot-ops.ts';
+import type { CompiledRegion, Tb } from './code-cache.ts';
+import type { Cpu } from './cpu.ts';
+import { RegionTable } from './region-table.ts';
+
+/**
+ * V8 compiles WebAssembly in linear time, and it runs fast from the first call on. With 48 blocks and 600 instructions,
+ * lines of CPython took 1.2 times as long: every run of a region loads and stores the registers of all its blocks.
+ */
+export const WASM_LIMITS: RegionLimits = {
+  ...REGION_LIMITS,
+  blocks: 24,
+  insns: 300,
+  size: 30_000,
+};
+
+/** Regions in a module. */
+const BATCH = 8;
+
+/** A region that has been formed, and the translation blocks in it. */
+export interface FormedRegion {
+  readonly entry: Tb;
+  readonly region: Region;
+  readonly members: readonly Tb[];
+}
+
+export class WasmRegions {
+  /** Regions to compile together. */
+  readonly batch: number;
+  private readonly I32: Int32Array;
+  private readonly compiler: WasmCompiler;
+  /** Null for lockstep, which runs one region at a time. */
+  private readonly table: RegionTable | null;
+
+  constructor(cpu: Cpu) {
+    const env = cpu.helperEnv;
+    this.I32 = env.I32;
+    this.compiler = new WasmCompiler(env, HELPERS, SLOT_FNS);
+    const alone = cpu.lockstep !== null;
+    this.batch = alone ? 1 : BATCH;
+    this.table = alone ? null : new RegionTable(env);
+  }
+
+  /** Compiles regions of the current address space in one module. @returns them, and the module's size in bytes */
+  compile(formed: readonly FormedRegion[]): { regions: CompiledRegion[]; bytes: number } {
+    const emitted = emitRegions(
+      formed.map((f) => f.region),
+      { layout: X86_STATE, helpers: HELPERS },
+    );
+    const functions = this.compiler.compile(emitted);
+    const regions = formed.map((f, i) => this.inTable(functions[i]!, f));
+    return { regions, bytes: emitted.bytes.length };
+  }
+
+  private inTable(fn: () => number, { entry, region, members }: FormedRegion): CompiledRegion {
+    const slot = this.table?.add(fn) ?? -1;
+    return {
+      run: this.table?.runner(slot) ?? fn,
+      name: region.name,
+      entry,
+      members: [...new Set([entry, ...members])],
+      alive: true,
+      gen: this.I32[ENG_CODE_GEN]!,
+      entries: 0,
+      lean: null,
+      slot,
+    };
+  }
+
+  /** The region is entered from here on under the code generation it has: others may lead to it. */
+  entered(region: CompiledRegion): void {
+    const { pcLo, pcHi } = region.entry;
+    if (region.slot >= 0) this.table?.remember(pcLo, pcHi, region.gen, region.slot);
+  }
+
+  /** The region is not to be entered any more. */
+  removed(region: CompiledRegion): void {
+    if (region.slot >= 0) this.table?.remove(region.entry.pcLo, region.slot);
+  }
+}
