@@ -16,16 +16,19 @@ const LOOK_EVERY_MS = 10;
  * Has V8 heed which branches of WebAssembly are hardly ever taken: it then keeps registers free of what is in them.
  * From 13.7 on it always does. `calls` of bench/programs/kernels.c takes 0.7 of the time, `memory_seq` 0.84.
  */
-function useBranchHints(): void {
+function heedBranchHints(on: boolean): void {
   const [major = 0, minor = 0] = process.versions.v8.split('.').map(Number);
   if (major > 13 || (major === 13 && minor > 6)) return;
-  setFlagsFromString('--experimental-wasm-branch-hinting');
+  setFlagsFromString(`--${on ? '' : 'no-'}experimental-wasm-branch-hinting`);
 }
 
-/** Puts both off. For a process that runs one guest: the flags are all of V8's. @returns ends it */
+/**
+ * Puts both off. For a process that runs one guest: the flags are all of V8's.
+ * @returns makes them what they were: code that V8 keeps is accepted under the flags that it was made with only
+ */
 export function startQuietly(): () => void {
   const begun = process.cpuUsage();
-  useBranchHints();
+  heedBranchHints(true);
   setFlagsFromString('--max-optimized-bytecode-size=30000');
   setFlagsFromString('--no-use-osr');
   // The default values, as V8 compares them with those that kept code was made with.
@@ -34,13 +37,16 @@ export function startQuietly(): () => void {
     const { user, system } = process.cpuUsage(begun);
     const ms = (user + system) / 1000;
     if (ms > LARGE_AFTER_MS) allowLarge();
-    if (ms > LOOPS_AFTER_MS) end();
+    if (ms > LOOPS_AFTER_MS) allowAll();
   }, LOOK_EVERY_MS);
   timer.unref();
-  const end = (): void => {
+  const allowAll = (): void => {
     clearInterval(timer);
     allowLarge();
     setFlagsFromString('--use-osr');
   };
-  return end;
+  return () => {
+    allowAll();
+    heedBranchHints(false);
+  };
 }
