@@ -34,24 +34,28 @@ interface Scene {
   readonly engines: readonly Engine[];
 }
 
-const BOTH: readonly Engine[] = ['interp', 'js'];
+const ENGINES: readonly Engine[] = ['interp', 'js', 'wasm'];
 const EXTENSIONS = '/usr/lib/python3.*/lib-dynload';
 const RELOCATIONS: Scene = {
   name: 'RELA, RELR, COPY; GNU and SysV hash tables',
   command: `./relocations ${RELOCATED_NAMES.map((n) => `${DL}/${n}`).join(' ')}`,
-  engines: BOTH,
+  engines: ENGINES,
 };
 
 const SCENES: readonly Scene[] = [
   RELOCATIONS,
-  { name: 'RTLD flags, dlclose, errors', command: `./flags ${DL}`, engines: BOTH },
-  { name: 'thread-local variables', command: `./tls ${DL}`, engines: BOTH },
+  { name: 'RTLD flags, dlclose, errors', command: `./flags ${DL}`, engines: ENGINES },
+  { name: 'thread-local variables', command: `./tls ${DL}`, engines: ENGINES },
   {
     name: 'long symbolic links',
     command: `./symlinks ${DL}/liblate.so ${DL}`,
     engines: ['interp'],
   },
-  { name: 'a hundred libraries, areas and a growing heap', command: `./many ${DL}`, engines: BOTH },
+  {
+    name: 'a hundred libraries, areas and a growing heap',
+    command: `./many ${DL}`,
+    engines: ENGINES,
+  },
   {
     name: 'libz, libcrypto and libssl',
     command: './libraries /usr/lib/libz.so.1 /usr/lib/libcrypto.so.3 /usr/lib/libssl.so.3',
