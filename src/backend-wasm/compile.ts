@@ -2,7 +2,7 @@
  * Makes the functions of an emitted module.
  *
  * What modules call is JavaScript, but they import it by way of one module that exports a function for each: V8
- * compiles code for every JavaScript function that a module imports, which took 0.25 ms a module (bench/wasm.ts).
+ * compiles code for every JavaScript function that a module imports, which took 0.25 ms a module (ARCHITECTURE.md).
  */
 
 import type { HelperEnv, HelperRow } from '../ir/helpers.ts';

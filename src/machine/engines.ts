@@ -10,24 +10,19 @@ interface EngineRow {
   readonly hot: number;
   /** Every run of a region is compared with the interpreter. */
   readonly lockstep: boolean;
-  readonly about: string;
 }
 
 /**
  * With lockstep's thresholds, even of the million instructions of a shell that does nearly nothing 85 % are compared.
  */
 export const ENGINES = {
-  auto: { backend: 'wasm', hot: 20_000, lockstep: false, about: 'what is fastest' },
-  interp: { backend: null, hot: 0, lockstep: false, about: 'the interpreter alone' },
-  js: { backend: 'js', hot: 100, lockstep: false, about: 'regions in JavaScript' },
-  wasm: { backend: 'wasm', hot: 1000, lockstep: false, about: 'regions in WebAssembly' },
-  lockstep: { backend: 'js', hot: 20, lockstep: true, about: 'js, compared with the interpreter' },
-  'lockstep-wasm': {
-    backend: 'wasm',
-    hot: 20,
-    lockstep: true,
-    about: 'wasm, compared with the interpreter',
-  },
+  /** What is fastest. */
+  auto: { backend: 'wasm', hot: 20_000, lockstep: false },
+  interp: { backend: null, hot: 0, lockstep: false },
+  js: { backend: 'js', hot: 100, lockstep: false },
+  wasm: { backend: 'wasm', hot: 1000, lockstep: false },
+  lockstep: { backend: 'js', hot: 20, lockstep: true },
+  'lockstep-wasm': { backend: 'wasm', hot: 20, lockstep: true },
 } as const satisfies Record<string, EngineRow>;
 
 export type Engine = keyof typeof ENGINES;
