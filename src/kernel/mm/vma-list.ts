@@ -91,6 +91,7 @@ export class VmaList {
     const next = this.items.at(i);
     if (next !== undefined && next.start < vma.end) panic(`area overlaps another: ${vma.start}`);
     this.items.insert(i, vma);
+    if (next !== undefined && this.gapStart(next) < vma.start) this.gapOpened(vma.start);
     this.heap.takeAnyway(AREA_COST);
     this.version++;
     this.totalPages += vma.pages;
@@ -178,10 +179,11 @@ export class VmaList {
     this.hints.opened(next === undefined ? Number.POSITIVE_INFINITY : next.start);
   }
 
-  /** The highest free range of `length` bytes in [floor, ceiling), or -1. */
+  /** The highest free range of `length` bytes in [floor, ceiling), or -1; an area's guard gap ends at the next below. */
   findTopDown(length: number, floor: number, ceiling: number): number {
     const { items, hints } = this;
-    let top = hints.start(length, ceiling);
+    const highest = hints.start(length, ceiling);
+    let top = highest;
     for (let i = this.indexAbove(top - 1); i >= 0; i--) {
       const vma = items.at(i);
       if (vma === undefined) continue;
@@ -189,8 +191,8 @@ export class VmaList {
         hints.found(length, ceiling, top);
         return top - length;
       }
-      top = Math.min(top, this.gapStart(vma));
-      if (top - floor < length) return -1;
+      if (Math.min(highest, vma.start) - floor < length) return -1;
+      top = Math.min(highest, this.gapStart(vma));
     }
     if (top - length < Math.max(floor, MMAP_MIN_ADDR)) return -1;
     hints.found(length, ceiling, top);
