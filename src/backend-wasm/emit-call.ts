@@ -20,7 +20,7 @@ export function emitHelperCall(e: EmitContext, at: number): void {
   const result = e.resultPlace(d) >> 2;
   storeBudget(e);
   for (const word of [result, ...args]) f.i32(word);
-  f.call(e.imports.helper(number));
+  f.callImport(e.imports.helper(number));
   const failed = f.takeLocal('i32');
   f.set(failed);
   loadBudget(e);
@@ -70,7 +70,7 @@ export function emitSlotCall(e: EmitContext, at: number): void {
   });
   const result = e.resultPlace(d) >> 2;
   for (const word of [result, ...args, code[at + 5]!]) f.i32(word);
-  f.call(e.imports.slot(op));
+  f.callImport(e.imports.slot(op));
   if (EFFECTS[op] === EFFECT_FP) {
     f.openIf(false);
     e.fault(at);

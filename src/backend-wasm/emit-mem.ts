@@ -63,7 +63,7 @@ function computeAddress(e: EmitContext, at: number, size: number): void {
   f.openIf(false);
   f.i32(13);
   f.i32(0);
-  f.call(e.imports.mmu('raise'));
+  f.callImport(e.imports.mmu('raise'));
   f.op(W.drop);
   e.fault(at);
   f.close();
@@ -123,7 +123,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   f.openIf(false);
   pushHalves(e);
   f.i32(size);
-  f.call(e.imports.mmu('read'));
+  f.callImport(e.imports.mmu('read'));
   f.tee(e.host);
   f.i32(0);
   f.op(W.i32LtS);
@@ -191,7 +191,7 @@ function slowStore(e: EmitContext, d: Ref, size: number): void {
     pushHalves(e);
     f.i32(ARG_BASE);
     f.i32(size);
-    f.call(e.imports.mmu('writeBytes'));
+    f.callImport(e.imports.mmu('writeBytes'));
     return;
   }
   pushHalves(e);
@@ -202,7 +202,7 @@ function slowStore(e: EmitContext, d: Ref, size: number): void {
     f.op(W.i64ShrU, W.i32WrapI64);
   }
   const call = size === 1 ? 'write8' : size === 2 ? 'write16' : size === 4 ? 'write32' : 'write64';
-  f.call(e.imports.mmu(call));
+  f.callImport(e.imports.mmu(call));
 }
 
 function fastStore(e: EmitContext, d: Ref, size: number): void {

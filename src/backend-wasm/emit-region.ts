@@ -17,8 +17,21 @@ import { EmitContext, type EmitOptions, EXIT_LABEL } from './context.ts';
 import { ControlEmitter } from './emit-control.ts';
 import type { Code } from './function-body.ts';
 import { type Import, Imports } from './imports.ts';
-import { encodeModule } from './module.ts';
+import { linkRegions } from './link.ts';
 import { W } from './opcodes.ts';
+
+/** A region's function, to be linked into a module with others. */
+export interface RegionObject {
+  /** An entry of the code section. */
+  readonly bytes: Uint8Array;
+  /** See Code. */
+  readonly hints: readonly number[];
+  readonly calls: readonly number[];
+  /** The functions that `bytes` calls by these positions. */
+  readonly imports: readonly Import[];
+  /** For profiles; ASCII. */
+  readonly name: string;
+}
 
 export interface EmittedModule {
   readonly bytes: Uint8Array;
@@ -29,14 +42,16 @@ export interface EmittedModule {
 
 /** One module of several regions: making one costs V8 more than what is in it. */
 export function emitRegions(regions: readonly Region[], options: EmitOptions): EmittedModule {
-  const imports = new Imports();
-  const bodies = regions.map((region) => emitRegion(region, options, imports));
-  const { list } = imports;
-  const names = regions.map((r) => r.name);
-  return { bytes: encodeModule(bodies, list, names), regions: regions.length, imports: list };
+  return linkRegions(regions.map((region) => emitRegion(region, options)));
 }
 
-function emitRegion(region: Region, options: EmitOptions, imports: Imports): Code {
+export function emitRegion(region: Region, options: EmitOptions): RegionObject {
+  const imports = new Imports();
+  const { bytes, hints, calls } = emitCode(region, options, imports);
+  return { bytes: bytes.view().slice(), hints, calls, imports: imports.list, name: region.name };
+}
+
+function emitCode(region: Region, options: EmitOptions, imports: Imports): Code {
   const e = new EmitContext(region, options, imports);
   const arithmetic = collectVariables(e);
   const { f } = e;

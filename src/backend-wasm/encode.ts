@@ -41,6 +41,25 @@ export class ByteWriter {
     this.byte(v);
   }
 
+  /** Unsigned LEB128 in five bytes, whatever the number. */
+  paddedU32(n: number): void {
+    for (let i = 0; i < 28; i += 7) this.byte(((n >>> i) & 127) | 128);
+    this.byte(n >>> 28);
+  }
+
+  /** The number that `paddedU32` wrote at an offset. */
+  paddedU32At(at: number): number {
+    let n = 0;
+    for (let i = 4; i >= 0; i--) n = (n << 7) | (this.bytes[at + i]! & 127);
+    return n >>> 0;
+  }
+
+  /** Replaces it. */
+  patchPaddedU32(at: number, n: number): void {
+    for (let i = 0; i < 4; i++) this.bytes[at + i] = ((n >>> (i * 7)) & 127) | 128;
+    this.bytes[at + 4] = n >>> 28;
+  }
+
   /** Signed LEB128 of an int32. */
   s32(n: number): void {
     let v = n | 0;

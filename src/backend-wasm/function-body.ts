@@ -14,6 +14,8 @@ export interface Code {
   readonly bytes: ByteWriter;
   /** Offset and 1 (taken) or 0 of each hinted branch. */
   readonly hints: readonly number[];
+  /** Offsets of the indices of imported functions: LEB128 of five bytes each, so that they can be replaced. */
+  readonly calls: readonly number[];
 }
 
 export class FunctionBody {
@@ -29,6 +31,8 @@ export class FunctionBody {
   private depth = 0;
   /** Where instructions of `if` and `br_if` are, in `out`, and whether they are taken: offset, 1 or 0. */
   private readonly hints: number[] = [];
+  /** Where indices of imported functions are. */
+  private readonly calls: number[] = [];
   private readonly params: number;
   /** Depth at which each label's construct was opened. */
   private readonly labels: Map<number, number> = new Map();
@@ -138,6 +142,13 @@ export class FunctionBody {
     this.out.u32(fn);
   }
 
+  /** Calls an imported function. */
+  callImport(index: number): void {
+    this.out.byte(W.call);
+    this.calls.push(this.out.length);
+    this.out.paddedU32(index);
+  }
+
   /** Calls the function at the position on the stack of the module's only table. */
   callIndirect(type: number): void {
     this.out.byte(W.callIndirect);
@@ -199,6 +210,10 @@ export class FunctionBody {
     const first = code.length;
     code.append(this.out.view());
     code.byte(W.end);
-    return { bytes: code, hints: this.hints.map((n, i) => (i % 2 === 0 ? n + first : n)) };
+    return {
+      bytes: code,
+      hints: this.hints.map((n, i) => (i % 2 === 0 ? n + first : n)),
+      calls: this.calls.map((n) => n + first),
+    };
   }
 }

@@ -25,8 +25,10 @@ export const MMU_PARAMS: Record<MmuCall, number> = {
   raise: 2,
 };
 
+export const IMPORT_KINDS = ['mmu', 'helper', 'slot'] as const;
+
 export interface Import {
-  readonly kind: 'mmu' | 'helper' | 'slot';
+  readonly kind: (typeof IMPORT_KINDS)[number];
   /** Position in MMU_CALLS, number of the helper, or of the op. */
   readonly number: number;
   /** Number of parameters; one result. */
@@ -41,6 +43,11 @@ export const SLOT_PARAMS = 5;
 export class Imports {
   readonly list: Import[] = [];
   private readonly indexOf: Map<string, number> = new Map();
+
+  /** The same function as of another module. */
+  add({ kind, number, params }: Import): number {
+    return this.index(kind, number, params);
+  }
 
   private index(kind: Import['kind'], number: number, params: number): number {
     const key = `${kind}${number}`;
