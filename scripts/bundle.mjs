@@ -127,7 +127,8 @@ async function bundleCommand(src, out, plugins) {
     // A third less to read. Names and line numbers stay, for stack traces.
     minifyWhitespace: true,
     lineLimit: 100,
-    banner: { js: '(function (require, module, dist) {' },
+    banner: { js: '(function (require, module, dist, build) {' },
+    define: { BUILD: 'build' },
     footer: { js: '})' },
   });
   const text = readFileSync(file, 'latin1').replace('#!/usr/bin/env node', '');

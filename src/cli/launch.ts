@@ -93,5 +93,6 @@ const start = script.runInThisContext() as (
   require: NodeJS.Require,
   module: object,
   dist: string,
+  build: string,
 ) => void;
-start(require, { exports: {} }, pathToFileURL(join(__dirname, '..', '/')).href);
+start(require, { exports: {} }, pathToFileURL(join(__dirname, '..', '/')).href, BUILD);

@@ -15,7 +15,7 @@ Examples:
   kevlar-jit run -v .:/work -w /work -- make    with a directory of the host
   kevlar-jit dump -- sha256sum /bin/busybox     what was translated, and why`;
 
-const COMMANDS = ['run', 'dump', 'image', 'bench'] as const;
+const COMMANDS = ['run', 'dump', 'image', 'bench', 'cache'] as const;
 
 function fail(error: unknown): never {
   if (error instanceof UserError) {
@@ -45,6 +45,8 @@ async function main(argv: readonly string[]): Promise<void> {
     program.addCommand((await import('./commands/image.ts')).imageCommand());
   if (all || name === 'bench')
     program.addCommand((await import('./commands/bench.ts')).benchCommand());
+  if (all || name === 'cache')
+    program.addCommand((await import('./commands/cache.ts')).cacheCommand());
   for (const c of program.commands) c.exitOverride().copyInheritedSettings(program);
   await program.parseAsync([...argv], { from: 'user' });
 }

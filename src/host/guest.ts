@@ -12,6 +12,7 @@ import type { Process } from '../kernel/process/process.ts';
 import type { FileSystem, OpenFile } from '../kernel/vfs/types.ts';
 import type { CpuLevel, Engine } from '../machine/cpu.ts';
 import { Machine } from '../machine/machine.ts';
+import type { TranslationStore } from '../machine/translation-cache.ts';
 import { GuestFiles } from './files.ts';
 import { GuestLoop, type Ticker } from './loop.ts';
 import { mountAll, type RootSource } from './mounts.ts';
@@ -35,6 +36,8 @@ export interface GuestOptions {
   readonly audit?: boolean;
   /** See MachineOptions. */
   readonly layout?: MmLayout;
+  /** See MachineOptions. */
+  readonly translations?: TranslationStore;
   readonly host: HostPort;
   readonly ticker: Ticker;
 }
@@ -107,6 +110,7 @@ export class Guest {
       ...(options.system === undefined ? {} : { system: options.system }),
       ...(options.audit === undefined ? {} : { audit: options.audit }),
       ...(options.layout === undefined ? {} : { layout: options.layout }),
+      ...(options.translations === undefined ? {} : { translations: options.translations }),
     });
     const rootFs = mountAll(machine, options.root);
     return new Guest(machine, new GuestLoop(machine.kernel, options.ticker), rootFs);

@@ -27,6 +27,7 @@ import {
   RECENT_WORDS,
 } from './micro.ts';
 import { ConstPool, MicroLowering } from './micro-lower.ts';
+import { readRecord, type WordWriter, writeRecord } from './micro-record.ts';
 import { EXIT, OPS, type OpRow, type SlotOpName, STRIDE } from './ops.ts';
 import { SLOT_FNS, type SlotFn } from './slot-ops.ts';
 import type { StateLayout } from './types.ts';
@@ -53,8 +54,12 @@ export interface InterpBlock {
   readonly end: number;
   readonly insnOf: Int32Array;
   readonly pendingOf: Int32Array | null;
-  readonly pendingCc: readonly number[];
-  readonly ir: IrBlock;
+  /** Executions after which it stops with EXIT.hot: the threshold, or fewer. */
+  hotAt: number;
+  /** Records of kind and three words of slots, or -1: what `pendingOf` counts. */
+  readonly pendingCc: Int32Array;
+  /** What it was lowered from; null if it was in a record. */
+  readonly ir: IrBlock | null;
 }
 
 const SLOT_BY_MICRO: readonly (SlotFn | null)[] = MICRO_OPS.map((m) =>
@@ -197,12 +202,30 @@ export class Interpreter {
       end: this.next,
       insnOf: low.insnOf.slice(0, low.microCount),
       pendingOf: ir.pending === null ? null : low.pendingOf.slice(0, low.microCount),
-      pendingCc: ir.pendingCc,
+      pendingCc: low.pendingCc(ir),
+      hotAt: this.hotThreshold,
       ir,
     };
+    return this.enlist(block);
+  }
+
+  private enlist(block: InterpBlock): InterpBlock {
     this.blocks.push(block);
-    this.hits[id] = this.hotThreshold === 0 ? NEVER_HOT : this.hotThreshold;
+    this.heatUp(block);
     return block;
+  }
+
+  /** Writes the micro code of a live block, independent of where it is. See micro-record.ts. */
+  save(block: InterpBlock, out: WordWriter): void {
+    writeRecord(block, this.C, this.env.I32, out);
+  }
+
+  /** Adds a block that `save` wrote at words[at…], for the pc it has there. The caller has checked `full`. */
+  load(words: Int32Array, at: number, pcHi: number): InterpBlock {
+    const place = { id: this.blocks.length, start: this.next, pcHi };
+    const block = readRecord(words, at, place, this.C, this.pool);
+    this.next = block.end;
+    return this.enlist(block);
   }
 
   /** Makes the block unreachable: whoever jumps to it comes back to the dispatcher. */
@@ -219,15 +242,28 @@ export class Interpreter {
   /** How often the block ran, counted until it becomes hot. */
   executions(block: InterpBlock): number {
     const left = this.hits[block.id] as number;
-    return left > this.hotThreshold ? this.hotThreshold : this.hotThreshold - left;
+    return left > block.hotAt ? block.hotAt : block.hotAt - left;
+  }
+
+  /** Whether the block has run as often as hot blocks do. */
+  isHot(block: InterpBlock): boolean {
+    return this.executions(block) >= this.hotThreshold;
+  }
+
+  /** Has the block, which has run less often, stop with EXIT.hot after `count` executions, or at the threshold. */
+  hotAfter(block: InterpBlock, count: number): void {
+    if (this.hotThreshold === 0) return;
+    const ran = this.executions(block);
+    block.hotAt = Math.min(count, this.hotThreshold);
+    this.hits[block.id] = Math.max(1, block.hotAt - ran);
   }
 
   /** How often the block was entered here in all, exact up to 2^31. */
   entered(block: InterpBlock): number {
     const left = this.hits[block.id] as number;
-    if (this.hotThreshold !== 0 && left <= this.hotThreshold) return this.hotThreshold - left;
+    if (this.hotThreshold !== 0 && left <= block.hotAt) return block.hotAt - left;
     // Cooled down: the entry that found it hot did not run.
-    return NEVER_HOT - left + Math.max(this.hotThreshold - 1, 0);
+    return NEVER_HOT - left + Math.max(block.hotAt - 1, 0);
   }
 
   /** Where the block's jumpind went lately, as numbers, the most frequent first; empty if it has none. */
@@ -250,7 +286,8 @@ export class Interpreter {
 
   /** The block counts from the beginning again. */
   heatUp(block: InterpBlock): void {
-    this.hits[block.id] = this.hotThreshold;
+    block.hotAt = this.hotThreshold;
+    this.hits[block.id] = this.hotThreshold === 0 ? NEVER_HOT : this.hotThreshold;
   }
 
   /** Drops all blocks. */
@@ -323,9 +360,8 @@ export class Interpreter {
     const vars = [layout.ccA, layout.ccB, layout.ccC];
     I32[this.wordOf(layout.ccKind)] = block.pendingCc[at] as number;
     for (let j = 0; j < 3; j++) {
-      const ref = block.pendingCc[at + 1 + j] as number;
-      if (ref === -1) continue;
-      const from = this.lowering.word(ref, block.ir);
+      const from = block.pendingCc[at + 1 + j] as number;
+      if (from === -1) continue;
       const to = this.wordOf(vars[j] as number);
       I32[to] = I32[from] as number;
       I32[to + 1] = I32[from + 1] as number;

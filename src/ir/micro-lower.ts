@@ -100,6 +100,17 @@ export class MicroLowering {
     return this.varWords[refIndex(ref)] as number;
   }
 
+  /** The block's `pendingCc` with words of slots for refs; NONE stays. */
+  pendingCc(block: IrBlock): Int32Array {
+    const { pendingCc } = block;
+    const words = new Int32Array(pendingCc.length);
+    for (let i = 0; i < words.length; i++) {
+      const v = pendingCc[i] as number;
+      words[i] = i % 4 === 0 || v === NONE ? v : this.word(v, block);
+    }
+    return words;
+  }
+
   /** Upper bound of the words that `lower` writes. */
   size(block: IrBlock): number {
     return block.length + 3 * STRIDE + RECENT_WORDS;

@@ -18,6 +18,7 @@
  * code generation. A dead block's head is overwritten, so a stale link can only reach a live head.
  */
 
+import { F_RAW, FIELDS } from './fields.ts';
 import { COND_NAMES, OPS, type OpRow, STRIDE } from './ops.ts';
 
 /** Where a jumpind went the last times: a power of two. */
@@ -97,3 +98,31 @@ OPS.forEach((r: OpRow, op) => {
 });
 
 export const MICRO_OPS: readonly MicroOp[] = micro;
+
+/** Fields that hold words of memory slots, constants among them: bit n for field n (1: d … 4: c). */
+function slotFields({ kind, op }: MicroOp): number {
+  switch (kind) {
+    case 'head':
+    case 'dead':
+    case 'region':
+      return 0;
+    case 'ccset':
+    case 'call':
+      return 0b11100;
+    case 'jumpind':
+    case 'exit':
+      return 0b10;
+    case 'jump':
+    case 'branch':
+    case 'brcmp32':
+    case 'brcmp64':
+      return 0b1110;
+    default:
+      return FIELDS[op * 4 + 3] === F_RAW ? 0b1110 : 0b11110;
+  }
+}
+
+export const SLOT_FIELDS: Uint8Array = Uint8Array.from(MICRO_OPS, slotFields);
+
+/** The same of the second half of terminators with links: their pcs; the rest is links. */
+export const TAIL_SLOT_FIELDS = 0b100100;

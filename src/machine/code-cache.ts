@@ -8,9 +8,10 @@
  * region dies with any of its blocks.
  */
 
+import type { RegionObject } from '../backend-wasm/emit-region.ts';
 import { PAGE_SIZE } from '../common/layout.ts';
 import type { InterpBlock, Interpreter } from '../ir/interp.ts';
-import type { CodeTracker } from '../mmu/paging.ts';
+import { type CodeTracker, FRAME_FREED } from '../mmu/paging.ts';
 
 /** Compiled code of one region: returns an EXIT code, all registers written back. */
 export interface CompiledRegion {
@@ -27,6 +28,8 @@ export interface CompiledRegion {
   lean: LeanCounts | null;
   /** Its place in the table of regions, or -1. */
   readonly slot: number;
+  /** What it was linked from, for later runs; null for JavaScript. */
+  readonly object: RegionObject | null;
 }
 
 export interface LeanCounts {
@@ -103,6 +106,8 @@ export class CodeCache implements CodeTracker {
   onAdd: ((tb: Tb) => void) | null = null;
   /** Sees every region that is not to be entered any more. */
   onKillRegion: ((region: CompiledRegion) => void) | null = null;
+  /** Sees frames that have no blocks any more, or that have been `written` to where they had some. */
+  onChange: ((frame: number, written: boolean) => void) | null = null;
   /** Called before everything is dropped. */
   onFlush: (() => void) | null = null;
   private readonly interp: Interpreter;
@@ -201,8 +206,11 @@ export class CodeCache implements CodeTracker {
   }
 
   invalidate(frame: number, from: number, to: number, reason: string): void {
-    for (const tb of this.overlapping(frame, from, to)) this.kill(tb, reason);
+    const killed = this.overlapping(frame, from, to);
+    for (const tb of killed) this.kill(tb, reason);
+    if (killed.length > 0 && reason !== FRAME_FREED) this.onChange?.(frame, true);
     if (this.byFrame.get(frame)?.size === 0) this.untrack(frame);
+    if (reason === FRAME_FREED) this.onChange?.(frame, false);
   }
 
   private untrack(frame: number): void {

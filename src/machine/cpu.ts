@@ -31,7 +31,7 @@ import { type CodeSource, decodeInsn, translateBlock } from '../frontend-x86/tra
 import { SUPPORTED, writeImage, XSAVE_SIZE, xrstor } from '../frontend-x86/xsave.ts';
 import type { IrBlock } from '../ir/block.ts';
 import type { HelperEnv } from '../ir/helpers.ts';
-import { EXIT_LINK, EXIT_REGION, Interpreter } from '../ir/interp.ts';
+import { EXIT_LINK, EXIT_REGION, type InterpBlock, Interpreter } from '../ir/interp.ts';
 import { EXIT } from '../ir/ops.ts';
 import { runPasses } from '../ir/passes/index.ts';
 import { CPU_STOP, type CpuPort, REG } from '../kernel/ports.ts';
@@ -41,6 +41,13 @@ import { CodeCache, type CompiledRegion, type LeanCounts, Tb } from './code-cach
 import { ENGINES, type Engine } from './engines.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
+import type { SavedRegion } from './saved-region.ts';
+import {
+  type LoadedBlock,
+  TranslationCache,
+  type TranslationCacheStats,
+  type TranslationStore,
+} from './translation-cache.ts';
 
 /** Sees every translation, for `dump`. */
 export interface TranslationObserver {
@@ -73,6 +80,13 @@ const SLOW_EXITS = 512;
 const INSNS_PER_SLOW_EXIT = 4000;
 /** Instructions that hot blocks wait at most for others to be compiled with. */
 const MAX_WAIT = 50_000;
+/**
+ * Executions after which a region of an earlier run is taken, and how many times as many until it is asked for again.
+ * CPython's boot takes 1.3 s of CPU time with 16, 1,000 or 4,000 if it made the regions itself; if a long run made some
+ * 500, 2.3, 2.3 and 1.7 (1.4 with 20,000, as without any).
+ */
+const SAVED_HOT = 5000;
+const SAVED_AGAIN = 2;
 const EFLAGS_TF = 0x100;
 const VECTOR_SS = 12;
 const VECTOR_PF = 14;
@@ -111,6 +125,7 @@ export class Cpu implements CpuPort, LockstepHost {
   /** Where to stop; null costs nothing. */
   breakpoints: Breakpoints | null = null;
   watch: CpuWatch | null = null;
+  private translations: TranslationCache | null = null;
   /** Name of the function at an address of the running program, for log lines. */
   symbolize: (pc: number) => string | null = () => null;
   /** Where the running program's function returns to, for log lines; null where that is not known. */
@@ -157,6 +172,13 @@ export class Cpu implements CpuPort, LockstepHost {
   /** Gives the dispatcher the tier above the interpreter. */
   useRegions(compiler: RegionCompiler): void {
     this.regions = compiler;
+  }
+
+  /** Has translations taken from a store, and `saveTranslations` put them there. */
+  useStore(store: TranslationStore): void {
+    const translations = new TranslationCache(store, this.mem, this.mmu);
+    this.cache.onChange = (frame, written) => translations.forget(frame, written);
+    this.translations = translations;
   }
 
   get helperEnv(): HelperEnv {
@@ -314,6 +336,9 @@ export class Cpu implements CpuPort, LockstepHost {
   /** @returns null if not even the first instruction can be fetched whole: the fault is raised */
   private translate(lo: number, hi: number, host: number): Tb | null {
     if (this.interp.full) this.cache.flush();
+    const saved = this.saved;
+    const known = saved === null ? null : saved.load(this.interp, lo, hi, host);
+    if (known !== null) return this.enlistSaved(known, host);
     const ir = this.lift(lo, hi, -1);
     const block = this.interp.add(ir);
     if (ir.byteLength === 0) {
@@ -321,15 +346,65 @@ export class Cpu implements CpuPort, LockstepHost {
       this.interp.kill(block);
       return null;
     }
+    return this.enlist(block, ir.byteLength, host);
+  }
+
+  private enlistSaved({ block, bytes, region }: LoadedBlock, host: number): Tb {
+    if (region && this.regions?.keeps === true) this.interp.hotAfter(block, SAVED_HOT);
+    return this.enlist(block, bytes, host);
+  }
+
+  /** The region of an earlier run that begins at a block, if all of its code is here; else it is asked again later. */
+  savedRegion(entry: Tb): SavedRegion | null {
+    const { saved } = this;
+    if (saved === null || this.regions?.keeps !== true) return null;
+    return saved.region(entry, (lo, hi) => this.savedBlock(lo, hi));
+  }
+
+  /** A block that was asked for a saved region, for which it is too early, runs on. */
+  laterHot({ interp }: Tb): void {
+    this.interp.hotAfter(interp, this.interp.executions(interp) * SAVED_AGAIN);
+  }
+
+  /** The block at hi:lo, if it is or has been translated; translates nothing. */
+  private savedBlock(lo: number, hi: number): Tb | null {
+    const here = this.peek(lo, hi);
+    if (here !== null || this.interp.full) return here;
+    const host = this.mmu.fetch(lo, hi);
+    const known = host < 0 ? null : (this.saved?.load(this.interp, lo, hi, host) ?? null);
+    return known === null ? null : this.enlistSaved(known, host);
+  }
+
+  private enlist(block: InterpBlock, bytes: number, host: number): Tb {
+    const { pcLo, pcHi } = block;
     let second = -1;
-    if ((host & (PAGE_SIZE - 1)) + ir.byteLength > PAGE_SIZE) {
-      const next = ((lo & -PAGE_SIZE) + PAGE_SIZE) | 0;
-      second = this.mmu.frameOf(this.mmu.fetch(next, next === 0 ? hi + 1 : hi));
+    if ((host & (PAGE_SIZE - 1)) + bytes > PAGE_SIZE) {
+      const next = ((pcLo & -PAGE_SIZE) + PAGE_SIZE) | 0;
+      second = this.mmu.frameOf(this.mmu.fetch(next, next === 0 ? pcHi + 1 : pcHi));
     }
-    const tb = new Tb(block, ir.byteLength, host, second, 0);
+    const tb = new Tb(block, bytes, host, second, 0);
     this.cache.add(tb);
     this.observer?.translated(tb);
     return tb;
+  }
+
+  /** Translations of earlier runs; null where nobody keeps any, and where each block is to be seen made. */
+  private get saved(): TranslationCache | null {
+    return this.observer === null && this.breakpoints === null ? this.translations : null;
+  }
+
+  get translationStats(): TranslationCacheStats | null {
+    return this.translations?.stats ?? null;
+  }
+
+  /** Keeps what was translated for later runs. */
+  saveTranslations(): void {
+    this.saved?.save(this.cache, this.interp);
+  }
+
+  /** The block's IR after the passes, made again if it came from an earlier run. The code is mapped. */
+  irOf({ interp }: Tb): IrBlock {
+    return interp.ir ?? this.lift(interp.pcLo, interp.pcHi, -1, interp.insnCount);
   }
 
   /** The block at hi:lo if it is translated and mapped as it was; translates nothing. */
@@ -485,6 +560,12 @@ export class Cpu implements CpuPort, LockstepHost {
     if (this.regions === null || tb.noRegion || tb.region !== null) return;
     if (!this.regions.waiting) this.waitingSince = this.instructions;
     this.regions.request(tb);
+  }
+
+  /** Attaches a region to the block that it begins with. */
+  install(region: CompiledRegion, fresh: boolean): void {
+    this.cache.install(region);
+    if (fresh && this.regions?.keeps === true) this.saved?.made(region);
   }
 
   /**

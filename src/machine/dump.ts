@@ -131,7 +131,7 @@ export class TranslationRecorder implements TranslationObserver {
   }
 
   translated(tb: Tb): void {
-    this.recorded.push({ ir: tb.interp.ir, executions: 0, tb });
+    this.recorded.push({ ir: this.machine.cpu.irOf(tb), executions: 0, tb });
   }
 
   /** Reads the interpreter's counters, which are about to be used for other blocks. */
@@ -206,7 +206,7 @@ export class TranslationRecorder implements TranslationObserver {
     return {
       name: compiled.name,
       pc: compiled.entry.pc,
-      symbol: this.lifts.get(compiled.entry.interp.ir)?.symbol ?? '',
+      symbol: this.lifts.get(this.machine.cpu.irOf(compiled.entry))?.symbol ?? '',
       entries: compiled.entries,
       instructions: counts?.instructions ?? 0,
       alive: compiled.alive,

@@ -10,6 +10,8 @@ interface EngineRow {
   readonly hot: number;
   /** Every run of a region is compared with the interpreter. */
   readonly lockstep: boolean;
+  /** Regions of WebAssembly are kept for later runs, and those of earlier ones taken. */
+  readonly keeps: boolean;
 }
 
 /**
@@ -17,12 +19,12 @@ interface EngineRow {
  */
 export const ENGINES = {
   /** What is fastest. */
-  auto: { backend: 'wasm', hot: 20_000, lockstep: false },
-  interp: { backend: null, hot: 0, lockstep: false },
-  js: { backend: 'js', hot: 100, lockstep: false },
-  wasm: { backend: 'wasm', hot: 1000, lockstep: false },
-  lockstep: { backend: 'js', hot: 20, lockstep: true },
-  'lockstep-wasm': { backend: 'wasm', hot: 20, lockstep: true },
+  auto: { backend: 'wasm', hot: 20_000, lockstep: false, keeps: true },
+  interp: { backend: null, hot: 0, lockstep: false, keeps: false },
+  js: { backend: 'js', hot: 100, lockstep: false, keeps: false },
+  wasm: { backend: 'wasm', hot: 1000, lockstep: false, keeps: false },
+  lockstep: { backend: 'js', hot: 20, lockstep: true, keeps: false },
+  'lockstep-wasm': { backend: 'wasm', hot: 20, lockstep: true, keeps: false },
 } as const satisfies Record<string, EngineRow>;
 
 export type Engine = keyof typeof ENGINES;

@@ -18,6 +18,7 @@ import { ENGINES, type Engine } from './engines.ts';
 import { MachineAudit } from './machine-audit.ts';
 import { RegionCompiler } from './region-compiler.ts';
 import { type Located, Symbols } from './symbols.ts';
+import type { TranslationStore } from './translation-cache.ts';
 
 export interface MachineOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 4 MiB. */
@@ -31,6 +32,8 @@ export interface MachineOptions {
   readonly system?: boolean;
   /** Check memory maps after every system call that changes them (machine-audit.ts): for tests. */
   readonly audit?: boolean;
+  /** Where translations of earlier runs are; `cpu.saveTranslations` puts this one's there. */
+  readonly translations?: TranslationStore;
   /** Where programs' memory goes: for tests. */
   readonly layout?: MmLayout;
 }
@@ -79,7 +82,8 @@ export class Machine {
       randomWords(options.host),
       options.cpuLevel,
     );
-    const { backend, lockstep } = ENGINES[options.engine];
+    if (options.translations !== undefined) this.cpu.useStore(options.translations);
+    const { backend, lockstep, keeps } = ENGINES[options.engine];
     this.regions = backend === null ? null : new RegionCompiler(this.cpu, backend);
     this.cpu.symbolize = (pc) => this.symbolAt(pc);
     if (this.regions !== null) {
@@ -92,6 +96,7 @@ export class Machine {
       // Lockstep compares whole runs: what leaves within a block has no counterpart in the interpreter.
       this.regions.leanFirst = !lockstep;
       this.regions.repeatable = lockstep;
+      this.regions.keeps = keeps;
       this.cpu.useRegions(this.regions);
     }
     this.kernel = new Kernel({

@@ -8,6 +8,7 @@ import { RegionCompiler as Backend } from '../backend-js/compile.ts';
 import { COUNTERS } from '../backend-js/context.ts';
 import { type EmittedRegion, emitRegion } from '../backend-js/emit-region.ts';
 import { functionName } from '../backend-js/names.ts';
+import type { RegionObject } from '../backend-wasm/emit-region.ts';
 import { ENG_BUDGET } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
@@ -26,13 +27,16 @@ import { formatBlock } from '../ir/text.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
 import type { Cpu } from './cpu.ts';
 import type { RegionBackend } from './engines.ts';
-import { type FormedRegion, WASM_LIMITS, WasmRegions } from './wasm-regions.ts';
+import { type ReadyRegion, WASM_LIMITS, WasmRegions } from './wasm-regions.ts';
 
 /** Bytes of emitted source that are kept at most, unless asked otherwise; V8's code is a few times that. */
 const MAX_SOURCE = 48 * 1024 * 1024;
 
 /** How much more often a block is taken to run that has its own region by the time another one wants it. */
 const INNER = 16;
+
+/** Blocks that may have regions of earlier runs, which cost little, wait for so many. */
+const MAX_SAVED = 48;
 
 /** Blocks of other address spaces that wait until these run again. */
 const MAX_PENDING = 64;
@@ -90,7 +94,7 @@ export class RegionCompiler {
   records: RegionRecord[] = [];
   /** Lets `describe` find a region for as long as somebody has it. */
   describable = false;
-  private readonly described = new WeakMap<CompiledRegion, Described>();
+  private readonly described = new WeakMap<CompiledRegion | RegionObject, Described>();
   /** Called with milliseconds since some start; set by the host for --stats. */
   now: () => number = () => 0;
   private readonly cpu: Cpu;
@@ -100,7 +104,7 @@ export class RegionCompiler {
   private members: Tb[] = [];
   /** Hot blocks without a region yet. */
   private pending: Tb[] = [];
-  /** How many were requested since the last ones were compiled. */
+  /** How many hot ones were requested since the last ones were compiled. */
   private requested = 0;
   /** Whether there are any. */
   waiting = false;
@@ -164,6 +168,9 @@ export class RegionCompiler {
     return formRegion(pcLo, pcHi, this.source, X86_STATE, HELPERS, limits);
   }
 
+  /** Whether it takes regions of earlier runs, and leaves its own to later ones. */
+  keeps = false;
+
   /** The region is entered from here on: others may lead to it. */
   entered(region: CompiledRegion): void {
     this.wasm?.entered(region);
@@ -173,7 +180,8 @@ export class RegionCompiler {
   request(entry: Tb): void {
     this.pending.push(entry);
     this.waiting = true;
-    if (++this.requested >= this.batch) this.compilePending();
+    if (this.cpu.interp.isHot(entry.interp)) this.requested++;
+    if (this.requested >= this.batch || this.pending.length >= MAX_SAVED) this.compilePending();
   }
 
   /**
@@ -203,33 +211,51 @@ export class RegionCompiler {
   private compileTogether(wasm: WasmRegions, entries: readonly Tb[]): void {
     const start = this.now();
     if (this.makeRoom()) return;
-    const formed: FormedRegion[] = [];
+    const ready: ReadyRegion[] = [];
+    const formed: ReadyRegion[] = [];
     for (const entry of entries) {
-      if (formed.some(({ members }) => members.includes(entry))) {
+      const saved = this.cpu.savedRegion(entry);
+      if (saved !== null)
+        ready.push({ ...saved, object: { ...saved.object, name: this.nameOf(entry) } });
+      else if (!this.cpu.interp.isHot(entry.interp)) this.cpu.laterHot(entry);
+      else if (formed.some(({ members }) => members.includes(entry))) {
         this.cpu.interp.heatUp(entry.interp);
-        continue;
+      } else {
+        const made = this.formed(wasm, entry);
+        if (made !== null) formed.push(made);
       }
-      const region = this.form(entry);
-      if (region === null) {
-        entry.noRegion = true;
-        this.stats.rejected++;
-        continue;
-      }
-      region.name = functionName(this.symbolize(entry.pcLo, entry.pcHi), entry.pcLo, entry.pcHi);
-      formed.push({ entry, region, members: this.members });
     }
-    if (formed.length > 0) this.installAll(wasm, formed);
-    this.stats.compiled += formed.length;
+    const taken = ready.length;
+    ready.push(...formed);
+    if (ready.length > 0) this.installAll(wasm, ready, taken);
+    this.stats.compiled += ready.length;
     this.stats.ms += this.now() - start;
   }
 
-  private installAll(wasm: WasmRegions, formed: readonly FormedRegion[]): void {
-    const { regions, bytes } = wasm.compile(formed);
+  private formed(wasm: WasmRegions, entry: Tb): ReadyRegion | null {
+    const region = this.form(entry);
+    if (region === null) {
+      entry.noRegion = true;
+      this.stats.rejected++;
+      return null;
+    }
+    region.name = this.nameOf(entry);
+    const object = wasm.emit(region);
+    if (this.describable) this.described.set(object, { region, source: '' });
+    return { entry, members: this.members, object };
+  }
+
+  private nameOf({ pcLo, pcHi }: Tb): string {
+    return functionName(this.symbolize(pcLo, pcHi), pcLo, pcHi);
+  }
+
+  /** @param firstFresh those from here on are not of an earlier run */
+  private installAll(wasm: WasmRegions, ready: readonly ReadyRegion[], firstFresh: number): void {
+    const { regions, bytes } = wasm.compile(ready);
     this.liveSource += bytes;
     this.stats.sourceBytes += bytes;
     regions.forEach((compiled, i) => {
-      if (this.describable) this.described.set(compiled, { region: formed[i]!.region, source: '' });
-      this.cpu.cache.install(compiled);
+      this.cpu.install(compiled, i >= firstFresh);
     });
   }
 
@@ -256,6 +282,7 @@ export class RegionCompiler {
       entries: 0,
       lean: lean ? { slow: 0, instructions: 0 } : null,
       slot: -1,
+      object: null,
     };
     const counts = counted?.counts ?? null;
     if (this.keepRecords || this.describable) {
@@ -291,7 +318,7 @@ export class RegionCompiler {
 
   /** Guest code, IR before and after the passes and source of a region, if regions are describable or records are kept. */
   describe(region: CompiledRegion): string {
-    const record = this.described.get(region);
+    const record = this.described.get(region.object ?? region);
     if (record === undefined) return '';
     const blocks = record.region.blocks.map(({ ir }) => {
       const lifted = this.cpu.relift(ir);
@@ -304,9 +331,9 @@ export class RegionCompiler {
 
   private block(lo: number, hi: number, ccIn: number, insns: number): IrBlock | null {
     const tb = this.cpu.peek(lo, hi);
-    if (tb === null || (this.repeatable && varies(tb.interp.ir))) return null;
+    if (tb === null || (this.repeatable && varies(this.cpu.irOf(tb)))) return null;
     this.members.push(tb);
-    return ccIn < 0 && insns < 0 ? tb.interp.ir : this.cpu.lift(lo, hi, ccIn, insns);
+    return ccIn < 0 && insns < 0 ? this.cpu.irOf(tb) : this.cpu.lift(lo, hi, ccIn, insns);
   }
 }
 

@@ -28,8 +28,10 @@ export function translationSize({ cpu, regions }: Machine): { guest: number; hos
     const { ir } = interp;
     guest += byteLength;
     host += OBJECT_BYTES + (interp.end - interp.start) * 4 + interp.insnOf.byteLength;
+    host += (interp.pendingOf?.byteLength ?? 0) + interp.pendingCc.byteLength;
+    if (ir === null) continue;
     host += ir.code.byteLength + ir.consts.byteLength + ir.tempTypes.length * 8;
-    host += (interp.pendingOf?.byteLength ?? 0) + (ir.pending?.byteLength ?? 0);
+    host += ir.pending?.byteLength ?? 0;
   }
   return { guest, host };
 }
@@ -41,6 +43,15 @@ function translatorRows({ cpu, regions }: Machine): Row[] {
     ['blocks in the cache', cpu.cache.size],
     ['block translation, ms', Math.round(cpu.translationMs)],
   ];
+  const kept = cpu.translationStats;
+  if (kept !== null) {
+    rows.push(
+      ['blocks from the translation cache', kept.loaded],
+      ['regions from it', kept.regions],
+      ['pages found in it', kept.pages],
+      ['pages not in it', kept.missing],
+    );
+  }
   if (regions === null) return rows;
   const { stats } = regions;
   rows.push(

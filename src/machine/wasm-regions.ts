@@ -1,7 +1,8 @@
 /** Regions in WebAssembly: several to a module, in a table that they lead to each other by. */
 
 import { WasmCompiler } from '../backend-wasm/compile.ts';
-import { emitRegions } from '../backend-wasm/emit-region.ts';
+import { emitRegion, type RegionObject } from '../backend-wasm/emit-region.ts';
+import { linkRegions } from '../backend-wasm/link.ts';
 import { ENG_CODE_GEN } from '../common/layout.ts';
 import { HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
@@ -25,11 +26,11 @@ export const WASM_LIMITS: RegionLimits = {
 /** Regions in a module. */
 const BATCH = 8;
 
-/** A region that has been formed, and the translation blocks in it. */
-export interface FormedRegion {
+/** A region's code, and the translation blocks in it. */
+export interface ReadyRegion {
   readonly entry: Tb;
-  readonly region: Region;
   readonly members: readonly Tb[];
+  readonly object: RegionObject;
 }
 
 export class WasmRegions {
@@ -49,22 +50,23 @@ export class WasmRegions {
     this.table = alone ? null : new RegionTable(env);
   }
 
-  /** Compiles regions of the current address space in one module. @returns them, and the module's size in bytes */
-  compile(formed: readonly FormedRegion[]): { regions: CompiledRegion[]; bytes: number } {
-    const emitted = emitRegions(
-      formed.map((f) => f.region),
-      { layout: X86_STATE, helpers: HELPERS },
-    );
+  emit(region: Region): RegionObject {
+    return emitRegion(region, { layout: X86_STATE, helpers: HELPERS });
+  }
+
+  /** Compiles regions in one module. @returns them, and the module's size in bytes */
+  compile(ready: readonly ReadyRegion[]): { regions: CompiledRegion[]; bytes: number } {
+    const emitted = linkRegions(ready.map((r) => r.object));
     const functions = this.compiler.compile(emitted);
-    const regions = formed.map((f, i) => this.inTable(functions[i]!, f));
+    const regions = ready.map((r, i) => this.inTable(functions[i]!, r));
     return { regions, bytes: emitted.bytes.length };
   }
 
-  private inTable(fn: () => number, { entry, region, members }: FormedRegion): CompiledRegion {
+  private inTable(fn: () => number, { entry, object, members }: ReadyRegion): CompiledRegion {
     const slot = this.table?.add(fn) ?? -1;
     return {
       run: this.table?.runner(slot) ?? fn,
-      name: region.name,
+      name: object.name,
       entry,
       members: [...new Set([entry, ...members])],
       alive: true,
@@ -72,6 +74,7 @@ export class WasmRegions {
       entries: 0,
       lean: null,
       slot,
+      object,
     };
   }
 

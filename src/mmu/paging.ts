@@ -21,6 +21,9 @@ import { ReverseMap } from './rmap.ts';
 import { Tlb } from './tlb.ts';
 
 /** The code cache, as seen from memory. Ranges are offsets within the frame, end exclusive. */
+/** A reason of invalidation: the frame is nobody's any more. */
+export const FRAME_FREED = 'frame freed';
+
 export interface CodeTracker {
   /** Whether a translation was made from any of these bytes. */
   overlaps(frame: number, from: number, to: number): boolean;
@@ -92,7 +95,7 @@ export class Paging {
     this.frames.onFree = (frame) => {
       const marks = this.marks[frame]!;
       if (marks === 0) return;
-      if ((marks & MARK_CODE) !== 0) this.tracker.invalidate(frame, 0, PAGE_SIZE, 'frame freed');
+      if ((marks & MARK_CODE) !== 0) this.tracker.invalidate(frame, 0, PAGE_SIZE, FRAME_FREED);
       if ((marks & MARK_WATCHED) !== 0) this.watch?.freed(frame);
       this.marks[frame] = 0;
     };

@@ -8,7 +8,7 @@ const test = suite('kevlar-jit --help');
 test('the commands', () => {
   const r = kevlar(['--help']);
   assert.is(r.status, 0);
-  for (const name of ['run', 'dump', 'image', 'bench']) {
+  for (const name of ['run', 'dump', 'image', 'bench', 'cache']) {
     assert.match(r.stdout, new RegExp(`^ {2}${name} `, 'm'));
   }
   assert.match(r.stdout, /^Examples:$/m);
@@ -28,6 +28,7 @@ test('run', () => {
     '--strace',
     '--trace-ld',
     '--stats',
+    '--no-cache',
     '--dump',
     '--watch',
     '--watch-log',

@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly strace?: string | true;
   readonly traceLd?: string | true;
   readonly stats?: string | true;
+  /** False: without translations of earlier runs. */
+  readonly cache?: boolean;
   readonly profile?: string | boolean;
   readonly dump?: string;
   /** The program is the init of a whole system. */
@@ -89,6 +91,7 @@ export function withMachineOptions(command: Command): Command {
     )
     .option('--strace [file]', 'log system calls in the format of strace (default: standard error)')
     .option('--trace-ld [file]', 'log what the dynamic loader does (default: standard error)')
+    .option('--no-cache', 'neither use nor keep translations (see kevlar-jit cache)')
     .option('--stats [file]', 'print what the translator did (default: standard error)');
 }
 

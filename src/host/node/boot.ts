@@ -12,6 +12,7 @@ import { Strace } from '../../kernel/syscall/strace.ts';
 import { MS_RDONLY } from '../../kernel/vfs/constants.ts';
 import { nextDev } from '../../kernel/vfs/system-mounts.ts';
 import { LdTrace } from '../../machine/ld-trace/ld-trace.ts';
+import type { TranslationStore } from '../../machine/translation-cache.ts';
 import { Guest, type GuestOptions } from '../guest.ts';
 import type { RootSource } from '../mounts.ts';
 import { mountOn } from '../mounts.ts';
@@ -42,6 +43,8 @@ export interface NodeBootOptions
   readonly save?: boolean;
   /** Host directories to show in the guest. */
   readonly volumes?: readonly HostVolume[];
+  /** Translations of earlier runs; not closed here. `close` puts those of this run there. */
+  readonly translations?: TranslationStore;
   /** Where lines for the user go; default: standard error. */
   readonly log?: (line: string) => void;
 }
@@ -157,6 +160,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
     ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     ...(options.system === undefined ? {} : { system: options.system }),
+    ...(options.translations === undefined ? {} : { translations: options.translations }),
   });
   for (const volume of options.volumes ?? []) mountVolume(guest, volume);
   return {
@@ -166,6 +170,7 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     },
     traceLoader: (sink) => LdTrace.start(guest.machine, sink),
     close: () => {
+      guest.machine.cpu.saveTranslations();
       guest.stop();
       if (device instanceof FileBlockDevice) device.close();
     },

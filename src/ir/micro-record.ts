@@ -1,0 +1,190 @@
+/**
+ * Micro code of one block as a record of words that holds in another run of the same build: constants are in it, not
+ * where they are in the pool; links lead nowhere.
+ *
+ *     words | pcLo | insns | micro words | micro ops | sites | pending records (-1: none)
+ *     micro words
+ *     sites: position, lo, hi of each constant; positions count on from the micro words to the pending records
+ *     insnOf, a word for each micro op
+ *     pendingOf, likewise, and the pending records, if there are any
+ */
+
+import { CONST_POOL_BASE, CONST_POOL_END } from '../common/layout.ts';
+import type { InterpBlock } from './interp.ts';
+import {
+  M_HEAD,
+  M_JUMPIND,
+  MICRO_OPS,
+  type MicroKind,
+  RECENT_WORDS,
+  SLOT_FIELDS,
+  TAIL_SLOT_FIELDS,
+} from './micro.ts';
+import type { ConstPool } from './micro-lower.ts';
+import { STRIDE } from './ops.ts';
+
+const HEADER = 7;
+const FIRST_CONST = (CONST_POOL_BASE >> 2) + 1;
+const END_CONST = CONST_POOL_END >> 2;
+
+/** Words being written. */
+export class WordWriter {
+  words: Int32Array = new Int32Array(1 << 16);
+  length = 0;
+
+  push(word: number): void {
+    if (this.length === this.words.length) this.grow(1);
+    this.words[this.length++] = word;
+  }
+
+  append(words: ArrayLike<number>): void {
+    if (this.length + words.length > this.words.length) this.grow(words.length);
+    this.words.set(words, this.length);
+    this.length += words.length;
+  }
+
+  private grow(more: number): void {
+    const bigger = new Int32Array(Math.max(this.words.length * 2, this.length + more));
+    bigger.set(this.words.subarray(0, this.length));
+    this.words = bigger;
+  }
+}
+
+const WITH_TAIL: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
+  'jump',
+  'branch',
+  'brcmp32',
+  'brcmp64',
+]);
+
+/** Sites of the constants that fields of the stride at `at` of `words` name; `mask`: which fields are slots. */
+function findSites(words: Int32Array, at: number, mask: number, sites: number[]): void {
+  for (let k = 1; k < STRIDE; k++) {
+    if (((mask >> k) & 1) === 0) continue;
+    const w = words[at + k]!;
+    if (w >= FIRST_CONST && w < END_CONST) sites.push(at + k, w);
+  }
+}
+
+/** The block's micro code without links; where constants are in it, in turn with their words, to `sites`. */
+function microWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Array {
+  const micro = C.slice(block.start, block.end);
+  micro[0] = M_HEAD;
+  micro[1] = 0;
+  let at = STRIDE;
+  while (at < micro.length) {
+    const op = micro[at]!;
+    findSites(micro, at, SLOT_FIELDS[op]!, sites);
+    if (WITH_TAIL.has(MICRO_OPS[op]?.kind)) {
+      at += STRIDE;
+      for (const k of [0, 1, 3, 4]) micro[at + k] = 0;
+      findSites(micro, at, TAIL_SLOT_FIELDS, sites);
+    } else if (op === M_JUMPIND) {
+      micro.fill(0, at + 2, at + STRIDE + RECENT_WORDS);
+      at += RECENT_WORDS;
+    }
+    at += STRIDE;
+  }
+  return micro;
+}
+
+/** Writes a block. @param C the arena @param I32 where the constants are */
+export function writeRecord(
+  block: InterpBlock,
+  C: Int32Array,
+  I32: Int32Array,
+  out: WordWriter,
+): void {
+  const sites: number[] = [];
+  const micro = microWords(block, C, sites);
+  const { insnOf, pendingOf, pendingCc } = block;
+  pendingCc.forEach((w, i) => {
+    if (i % 4 !== 0 && w >= FIRST_CONST && w < END_CONST) sites.push(micro.length + i, w);
+  });
+  const from = out.length;
+  const pending = pendingOf === null ? -1 : pendingCc.length / 4;
+  out.append([0, block.pcLo, block.insnCount, micro.length, insnOf.length]);
+  out.append([sites.length / 2, pending]);
+  out.append(micro);
+  for (let i = 0; i < sites.length; i += 2) {
+    const w = sites[i + 1]!;
+    out.push(sites[i]!);
+    out.push(I32[w]!);
+    out.push(I32[w + 1]!);
+  }
+  out.append(insnOf);
+  if (pendingOf !== null) {
+    out.append(pendingOf);
+    out.append(pendingCc);
+  }
+  out.words[from] = out.length - from;
+}
+
+/** Where a block goes that is read. */
+export interface Place {
+  readonly id: number;
+  readonly start: number;
+  readonly pcHi: number;
+}
+
+/** Whether the lengths in the record at words[at…] are right. */
+export function isRecord(words: Int32Array, at: number): boolean {
+  if (at + HEADER > words.length) return false;
+  const [length, , , micro, ops, sites, pending] = words.subarray(at, at + HEADER) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < -1) return false;
+  const rest = pending < 0 ? 0 : ops + pending * 4;
+  return length === HEADER + micro + sites * 3 + ops + rest && at + length <= words.length;
+}
+
+/** Reads the record at words[at…] into the arena `C`. */
+export function readRecord(
+  words: Int32Array,
+  at: number,
+  { id, start, pcHi }: Place,
+  C: Int32Array,
+  pool: ConstPool,
+): InterpBlock {
+  const microLength = words[at + 3]!;
+  const microCount = words[at + 4]!;
+  const sites = words[at + 5]!;
+  const pending = words[at + 6]!;
+  let p = at + HEADER;
+  C.set(words.subarray(p, p + microLength), start);
+  C[start + 1] = id;
+  C[start + 4] = pcHi;
+  p += microLength;
+  const siteWords = p;
+  p += sites * 3;
+  const insnOf = words.slice(p, p + microCount);
+  p += microCount;
+  const pendingOf = pending < 0 ? null : words.slice(p, p + microCount);
+  if (pending >= 0) p += microCount;
+  const pendingCc = words.slice(p, p + Math.max(pending, 0) * 4);
+  for (let s = siteWords; s < siteWords + sites * 3; s += 3) {
+    const w = pool.word(words[s + 1]!, words[s + 2]!);
+    const where = words[s]!;
+    if (where < microLength) C[start + where] = w;
+    else pendingCc[where - microLength] = w;
+  }
+  return {
+    id,
+    pcLo: words[at + 1]!,
+    pcHi,
+    insnCount: words[at + 2]!,
+    start,
+    end: start + microLength,
+    insnOf,
+    pendingOf,
+    pendingCc,
+    hotAt: 0,
+    ir: null,
+  };
+}
