@@ -399,7 +399,7 @@ export class Cpu implements CpuPort, LockstepHost {
 
   /** Keeps what was translated for later runs. */
   saveTranslations(): void {
-    this.saved?.save(this.cache, this.interp);
+    this.saved?.save(this.cache, this.interp, this.regions?.keeps === true);
   }
 
   /** The block's IR after the passes, made again if it came from an earlier run. The code is mapped. */

@@ -213,13 +213,13 @@ export class TranslationCache {
     return true;
   }
 
-  /** Writes what this run has translated and the store lacks. */
-  save(cache: CodeCache, interp: Interpreter): void {
+  /** Writes what this run has translated and the store lacks; `regions`: its regions, too. */
+  save(cache: CodeCache, interp: Interpreter, regions: boolean): void {
     const chunks: Chunk[] = [];
     for (const [frame, blocks] of this.freshPages(cache)) {
       const page = this.pages.get(frame);
-      if (page !== undefined)
-        chunks.push({ key: page.key, words: this.chunk(page, blocks, interp) });
+      if (page === undefined) continue;
+      chunks.push({ key: page.key, words: this.chunk(page, blocks, interp, regions) });
     }
     if (chunks.length > 0) this.store.put(chunks);
   }
@@ -239,7 +239,7 @@ export class TranslationCache {
     return pages;
   }
 
-  private chunk(page: Page, blocks: PageBlocks, interp: Interpreter): Int32Array {
+  private chunk(page: Page, blocks: PageBlocks, interp: Interpreter, regions: boolean): Int32Array {
     const out = new WordWriter();
     out.append([0, 0]);
     const { words, entries } = page;
@@ -259,7 +259,7 @@ export class TranslationCache {
     }
     const made = new Set<number>();
     for (const [offset, tb] of blocks) {
-      if (!this.writeRegion(tb, out)) continue;
+      if (!regions || !this.writeRegion(tb, out)) continue;
       out.words[1]!++;
       made.add(offset);
     }

@@ -114,6 +114,19 @@ test(
 );
 
 test(
+  'regions are for the engine that made them',
+  withRoot(async (root) => {
+    const { out } = await runWith(root, 'wasm');
+    const first = await runWith(root);
+    assert.is(first.out, out);
+    assert.ok(first.stats.loaded > 1000);
+    assert.is(first.stats.regions, 0);
+    assert.ok((await runWith(root)).stats.regions > 0);
+    assert.is((await runWith(root, 'wasm')).stats.regions, 0);
+  }),
+);
+
+test(
   'damaged files are not there',
   withRoot(async (root) => {
     const { out, stats } = await runWith(root, 'auto', SHORT);
