@@ -104,8 +104,9 @@ export class RegionCompiler {
   private members: Tb[] = [];
   /** Hot blocks without a region yet. */
   private pending: Tb[] = [];
-  /** How many hot ones were requested since the last ones were compiled. */
+  /** How many hot ones were requested since the last ones were compiled, and how many others. */
   private requested = 0;
+  private asked = 0;
   /** Whether there are any. */
   waiting = false;
   /** Regions that are compiled together. */
@@ -181,7 +182,8 @@ export class RegionCompiler {
     this.pending.push(entry);
     this.waiting = true;
     if (this.cpu.interp.isHot(entry.interp)) this.requested++;
-    if (this.requested >= this.batch || this.pending.length >= MAX_SAVED) this.compilePending();
+    else this.asked++;
+    if (this.requested >= this.batch || this.asked >= MAX_SAVED) this.compilePending();
   }
 
   /**
@@ -196,6 +198,7 @@ export class RegionCompiler {
     for (const tb of others.slice(0, -MAX_PENDING)) this.cpu.interp.heatUp(tb.interp);
     this.waiting = this.pending.length > 0;
     this.requested = 0;
+    this.asked = 0;
     if (this.wasm !== null && !this.keepRecords) {
       this.compileTogether(this.wasm, entries);
       return;
@@ -331,9 +334,12 @@ export class RegionCompiler {
 
   private block(lo: number, hi: number, ccIn: number, insns: number): IrBlock | null {
     const tb = this.cpu.peek(lo, hi);
-    if (tb === null || (this.repeatable && varies(this.cpu.irOf(tb)))) return null;
+    if (tb === null) return null;
+    const whole = ccIn < 0 && insns < 0;
+    const ir = this.repeatable || whole ? this.cpu.irOf(tb) : null;
+    if (ir !== null && this.repeatable && varies(ir)) return null;
     this.members.push(tb);
-    return ccIn < 0 && insns < 0 ? this.cpu.irOf(tb) : this.cpu.lift(lo, hi, ccIn, insns);
+    return whole ? ir : this.cpu.lift(lo, hi, ccIn, insns);
   }
 }
 
