@@ -170,9 +170,12 @@ export function bootNode(options: NodeBootOptions = {}): NodeGuest {
     },
     traceLoader: (sink) => LdTrace.start(guest.machine, sink),
     close: () => {
-      guest.machine.cpu.saveTranslations();
-      guest.stop();
-      if (device instanceof FileBlockDevice) device.close();
+      try {
+        guest.machine.cpu.saveTranslations();
+      } finally {
+        guest.stop();
+        if (device instanceof FileBlockDevice) device.close();
+      }
     },
   };
 }
