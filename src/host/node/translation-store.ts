@@ -36,7 +36,7 @@ export class FileTranslationStore implements TranslationStore {
   constructor(name: string, root: string = translationsDirectory(), limit: number = DEFAULT_LIMIT) {
     this.directory = join(root, name);
     this.limit = limit;
-    this.packs = openPacks(this.directory);
+    this.packs = openPacks(this.directory, unlinkSync);
   }
 
   find(key: ChunkKey): Int32Array | null {
@@ -134,7 +134,8 @@ function usedAt(path: string): number {
   }
 }
 
-function openPacks(directory: string): Pack[] {
+/** @param damaged is told of files that are no packs of this version */
+function openPacks(directory: string, damaged: (path: string) => void): Pack[] {
   const packs: Pack[] = [];
   attempt(() => {
     for (const name of readdirSync(directory)) {
@@ -142,7 +143,7 @@ function openPacks(directory: string): Pack[] {
       attempt(() => {
         const path = join(directory, name);
         const pack = Pack.open(path);
-        if (pack === null) unlinkSync(path);
+        if (pack === null) damaged(path);
         else packs.push(pack);
       });
     }
@@ -173,7 +174,7 @@ export function listTranslations(): KeptTranslations[] {
   const kept: KeptTranslations[] = [];
   attempt(() => {
     for (const name of readdirSync(translationsDirectory())) {
-      const packs = openPacks(join(translationsDirectory(), name));
+      const packs = openPacks(join(translationsDirectory(), name), () => {});
       kept.push({
         name,
         packs: packs.length,
