@@ -16,13 +16,13 @@ import { INTERP_PARAMS, interpreterSource } from './interp-source.ts';
 import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
 import { EXIT_LINK, EXIT_REGION, JUMP_CACHE_ENTRIES } from './interp-words.ts';
 import {
+  LINKING,
   M_DEAD,
   M_EXIT,
   M_HEAD,
   M_JUMPIND,
   M_REGION,
   MICRO_OPS,
-  type MicroKind,
   RECENT_TARGETS,
   RECENT_WORDS,
 } from './micro.ts';
@@ -83,14 +83,6 @@ function trainable(helpers: readonly HelperRow[]): Record<number, HelperRow['fn'
   fns[TRAINING_HELPERS[1] as number] = (_env, d) => d & 0;
   return fns;
 }
-
-/** Terminators whose second half holds links. */
-const LINKING: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
-  'jump',
-  'branch',
-  'brcmp32',
-  'brcmp64',
-]);
 
 const NEVER_HOT = 0x7fffffff;
 

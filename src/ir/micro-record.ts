@@ -12,10 +12,10 @@
 import { CONST_POOL_BASE, CONST_POOL_END } from '../common/layout.ts';
 import type { InterpBlock } from './interp.ts';
 import {
+  LINKING,
   M_HEAD,
   M_JUMPIND,
   MICRO_OPS,
-  type MicroKind,
   RECENT_WORDS,
   SLOT_FIELDS,
   TAIL_SLOT_FIELDS,
@@ -50,13 +50,6 @@ export class WordWriter {
   }
 }
 
-const WITH_TAIL: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
-  'jump',
-  'branch',
-  'brcmp32',
-  'brcmp64',
-]);
-
 /** Sites of the constants that fields of the stride at `at` of `words` name; `mask`: which fields are slots. */
 function findSites(words: Int32Array, at: number, mask: number, sites: number[]): void {
   for (let k = 1; k < STRIDE; k++) {
@@ -75,7 +68,7 @@ function microWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Ar
   while (at < micro.length) {
     const op = micro[at]!;
     findSites(micro, at, SLOT_FIELDS[op]!, sites);
-    if (WITH_TAIL.has(MICRO_OPS[op]?.kind)) {
+    if (LINKING.has(MICRO_OPS[op]?.kind)) {
       at += STRIDE;
       for (const k of [0, 1, 3, 4]) micro[at + k] = 0;
       findSites(micro, at, TAIL_SLOT_FIELDS, sites);

@@ -122,7 +122,16 @@ function slotFields({ kind, op }: MicroOp): number {
   }
 }
 
+/** By micro op. */
 export const SLOT_FIELDS: Uint8Array = Uint8Array.from(MICRO_OPS, slotFields);
 
-/** The same of the second half of terminators with links: their pcs; the rest is links. */
+/** Terminators of two strides: the second half holds links. */
+export const LINKING: ReadonlySet<MicroKind | undefined> = new Set<MicroKind>([
+  'jump',
+  'branch',
+  'brcmp32',
+  'brcmp64',
+]);
+
+/** SLOT_FIELDS of their second half: the pcs; the rest is links. */
 export const TAIL_SLOT_FIELDS = 0b100100;

@@ -93,6 +93,9 @@ export interface Invalidation {
   readonly reason: string;
 }
 
+/** A reason of invalidation: another page is mapped where a block ends. Its first page is as it was. */
+export const SECOND_PAGE = 'second page remapped';
+
 const CACHE_ENTRIES = 8192;
 /** Invalidations remembered for dumps; counts per reason are complete. */
 const MAX_LOG = 1000;
@@ -106,7 +109,7 @@ export class CodeCache implements CodeTracker {
   onAdd: ((tb: Tb) => void) | null = null;
   /** Sees every region that is not to be entered any more. */
   onKillRegion: ((region: CompiledRegion) => void) | null = null;
-  /** Sees frames that have no blocks any more, or that have been `written` to where they had some. */
+  /** Sees frames that are free, or have been `written` to where they had blocks. */
   onChange: ((frame: number, written: boolean) => void) | null = null;
   /** Called before everything is dropped. */
   onFlush: (() => void) | null = null;
@@ -208,9 +211,9 @@ export class CodeCache implements CodeTracker {
   invalidate(frame: number, from: number, to: number, reason: string): void {
     const killed = this.overlapping(frame, from, to);
     for (const tb of killed) this.kill(tb, reason);
-    if (killed.length > 0 && reason !== FRAME_FREED) this.onChange?.(frame, true);
     if (this.byFrame.get(frame)?.size === 0) this.untrack(frame);
     if (reason === FRAME_FREED) this.onChange?.(frame, false);
+    else if (killed.length > 0 && reason !== SECOND_PAGE) this.onChange?.(frame, true);
   }
 
   private untrack(frame: number): void {

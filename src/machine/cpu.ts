@@ -37,7 +37,7 @@ import { runPasses } from '../ir/passes/index.ts';
 import { CPU_STOP, type CpuPort, REG } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import type { Breakpoints } from './breakpoints.ts';
-import { CodeCache, type CompiledRegion, type LeanCounts, Tb } from './code-cache.ts';
+import { CodeCache, type CompiledRegion, type LeanCounts, SECOND_PAGE, Tb } from './code-cache.ts';
 import { ENGINES, type Engine } from './engines.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
@@ -290,7 +290,7 @@ export class Cpu implements CpuPort, LockstepHost {
       this.mmu.frameOf(tb.host),
       tb.host & (PAGE_SIZE - 1),
       (tb.host & (PAGE_SIZE - 1)) + 1,
-      'second page remapped',
+      SECOND_PAGE,
     );
     return false;
   }

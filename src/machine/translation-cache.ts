@@ -60,7 +60,8 @@ const PAGE_WORDS = PAGE_SIZE / 4;
 /** A page of this run, and what the store has of it. */
 interface Page {
   readonly key: ChunkKey;
-  readonly words: Int32Array | null;
+  /** The chunk; empty if there is none. */
+  readonly words: Int32Array;
   readonly entries: ChunkEntries;
 }
 
@@ -73,6 +74,7 @@ interface ChunkEntries {
 /** A block of this run's in a page that is to be written. */
 type PageBlocks = Map<number, Tb>;
 
+const NO_WORDS = new Int32Array(0);
 const NO_ENTRIES: ChunkEntries = { blocks: new Map(), regions: new Map() };
 
 /** A block taken from the store. */
@@ -108,16 +110,13 @@ export class TranslationCache {
     const { words, entries } = this.page(frame, lo, hi, host);
     const offset = lo & (PAGE_SIZE - 1);
     const at = entries.blocks.get(offset);
-    const record = words === null || at === undefined ? -1 : codeEnd(words, at + 1);
-    // The address is in the micro code, too.
-    const fits = words !== null && at !== undefined && words[record + 1] === lo;
-    if (!fits || !this.sameCode(words, at + 1, lo, hi, host)) {
+    if (at === undefined || !this.sameBlock(words, at, lo, hi, host)) {
       this.fresh.add(frame);
       return null;
     }
     this.stats.loaded++;
     return {
-      block: interp.load(words, record, hi),
+      block: interp.load(words, codeEnd(words, at + 1), hi),
       bytes: words[at + 1]!,
       region: entries.regions.has(offset),
     };
@@ -135,7 +134,7 @@ export class TranslationCache {
       entry.host,
     );
     const at = entries.regions.get(entry.pcLo & (PAGE_SIZE - 1));
-    if (words === null || at === undefined || words[at + 1] !== entry.pcLo) return null;
+    if (at === undefined || words[at + 1] !== entry.pcLo) return null;
     const members: Tb[] = [];
     for (const m of membersOf(words, at)) {
       const tb = blockAt(m.pcLo, m.pcHi);
@@ -189,10 +188,15 @@ export class TranslationCache {
     const words = this.store.find(key);
     if (words === null) {
       this.stats.missing++;
-      return { key, words: null, entries: NO_ENTRIES };
+      return { key, words: NO_WORDS, entries: NO_ENTRIES };
     }
     this.stats.pages++;
     return { key, words, entries: indexOf(words) };
+  }
+
+  /** Whether the block at words[at…] is the one at hi:lo; its address is in the micro code, too. */
+  private sameBlock(words: Int32Array, at: number, lo: number, hi: number, host: number): boolean {
+    return words[codeEnd(words, at + 1) + 1] === lo && this.sameCode(words, at + 1, lo, hi, host);
   }
 
   /** Whether the code at words[at…] is what is at hi:lo now. */
@@ -249,9 +253,7 @@ export class TranslationCache {
       if (tb.interp.ir !== null) this.stats.saved++;
     }
     // What an earlier run made and this one did not need.
-    const copy = (at: number): void => {
-      if (words !== null) out.append(words.subarray(at, at + words[at]!));
-    };
+    const copy = (at: number): void => out.append(words.subarray(at, at + words[at]!));
     for (const [offset, at] of entries.blocks) {
       if (blocks.has(offset)) continue;
       copy(at);

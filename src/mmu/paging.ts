@@ -20,10 +20,10 @@ import { PteLog } from './pte-log.ts';
 import { ReverseMap } from './rmap.ts';
 import { Tlb } from './tlb.ts';
 
-/** The code cache, as seen from memory. Ranges are offsets within the frame, end exclusive. */
 /** A reason of invalidation: the frame is nobody's any more. */
 export const FRAME_FREED = 'frame freed';
 
+/** The code cache, as seen from memory. Ranges are offsets within the frame, end exclusive. */
 export interface CodeTracker {
   /** Whether a translation was made from any of these bytes. */
   overlaps(frame: number, from: number, to: number): boolean;
