@@ -22,6 +22,11 @@ const USAGE = `usage: test/run.ts [options] [FILTER...]
 
 /** Enough to show a failure; a test that prints without end must not fill our memory. */
 const MAX_OUTPUT_CHARS = 1 << 18;
+/**
+ * How long a process may take to exit once it has reported, which it does right before process.exit(). Node may
+ * never come out of that, waiting for its own compiler threads (https://github.com/nodejs/node/issues/54918).
+ */
+const EXIT_MS = 10_000;
 /** How long to wait for pipes that a process left behind may still hold open. */
 const DRAIN_MS = 2000;
 
@@ -43,6 +48,8 @@ interface FileOutcome {
   readonly skipped: readonly string[];
   /** Why the file as a whole failed, whatever its tests say. */
   readonly problem: string;
+  /** What is worth saying, and no failure. */
+  readonly remark: string;
   readonly output: string;
   readonly seconds: number;
 }
@@ -125,6 +132,8 @@ function runFile(file: string, options: RunOptions): Promise<FileOutcome> {
   let output = '';
   let report = '';
   let timedOut = false;
+  let stuck: NodeJS.Timeout | undefined;
+  let remark = '';
   collect(child.stdout, (text) => {
     output = (output + text).slice(-MAX_OUTPUT_CHARS);
   });
@@ -133,6 +142,11 @@ function runFile(file: string, options: RunOptions): Promise<FileOutcome> {
   });
   collect(child.stdio[3] as Readable, (text) => {
     report += text;
+    if (!report.endsWith('\n')) return;
+    stuck ??= setTimeout(() => {
+      remark = `killed: it did not exit within ${EXIT_MS / 1000} s`;
+      killGroup(pid);
+    }, EXIT_MS);
   });
   const timer = setTimeout(() => {
     timedOut = true;
@@ -143,12 +157,13 @@ function runFile(file: string, options: RunOptions): Promise<FileOutcome> {
     let ending = 'did not start';
     const finish = (): void => {
       clearTimeout(timer);
+      clearTimeout(stuck);
       for (const stream of child.stdio) stream?.destroy();
       const problem = timedOut
         ? `timed out after ${options.timeoutMs / 1000} s`
-        : judge(report, ending, options.grep !== '');
+        : judge(report, remark === '' ? ending : 'status 0', options.grep !== '');
       const seconds = (performance.now() - started) / 1000;
-      done({ file, ...parseReport(report), problem, output, seconds });
+      done({ file, ...parseReport(report), problem, remark, output, seconds });
     };
     child.once('error', (error) => {
       ending = error.message;
@@ -202,6 +217,7 @@ function printOutcome(outcome: FileOutcome): void {
   if (outcome.failed > 0) counts.push(`${outcome.failed} failed`);
   if (outcome.skipped.length > 0) counts.push(`${outcome.skipped.length} skipped`);
   if (outcome.problem !== '') counts.push(outcome.problem);
+  if (outcome.remark !== '') counts.push(outcome.remark);
   const took = `${outcome.seconds.toFixed(1)} s`;
   console.log(`${bad ? 'FAIL' : 'ok  '} ${name}: ${counts.join(', ')} (${took})`);
   for (const line of outcome.skipped) console.log(`     skipped: ${line}`);

@@ -1,5 +1,6 @@
 /**
- * The runner and the wrapper against test files that forget, hang, die or lie: every one must fail.
+ * The runner and the wrapper against test files that forget, hang, die or lie: every one must fail, but for a process
+ * that only does not come to its end.
  * The files are in fixtures/, where the runner does not look by itself.
  */
 import { spawnSync } from 'node:child_process';
@@ -52,6 +53,13 @@ test('succeeds on a good file and counts skips', () => {
   assert.match(output, 'skipped: passes / three: needs a moon');
 });
 
+test('kills a file that reported and does not exit, and says so', () => {
+  const { status, last, output } = run('--root', FIXTURES, 'hangs-at-exit');
+  assert.is(last, '1 passed, 0 failed', output);
+  assert.is(status, 0);
+  assert.match(output, '1 passed, killed: it did not exit within 10 s');
+});
+
 let everyFixture: string | undefined;
 
 /** One run over all fixtures, cut into what was printed about each file. */
@@ -72,7 +80,7 @@ for (const [name, [verdict, says]] of Object.entries(MUST_FAIL)) {
 
 test('has a verdict on every fixture', () => {
   const fixtures = readdirSync(FIXTURES).map((file) => file.replace('.test.ts', ''));
-  assert.equal(fixtures.sort(), [...Object.keys(MUST_FAIL), 'passes'].sort());
+  assert.equal(fixtures.sort(), [...Object.keys(MUST_FAIL), 'passes', 'hangs-at-exit'].sort());
 });
 
 test('exits 1 when a test fails, and when a file dies', () => {
