@@ -109,7 +109,7 @@ const SYSTEM_ROWS: readonly InsnRow[] = [
   insn('syscall', '0F 05', liftSyscall, { noFuzz: SYSTEM }),
   insn('int3', 'CC', liftInt3),
   insn('int Ib', 'CD ib', liftInt, { noFuzz: SYSTEM }),
-  insn('int1', 'F1', liftInt1),
+  insn('int1', 'F1', liftInt1, { vendors: 'RIP of a trap' }),
   insn('ud2', '0F 0B', liftUd),
   insn('ud1 Gv,Ev', '0F B9 /r', liftUd),
   insn('ud0 Gv,Ev', '0F FF /r', liftUd, { noFuzz: 'AMD CPUs decode no ModRM' }),

@@ -37,7 +37,8 @@ export type LiftFn = (cx: Lift) => void;
 /**
  * alignment: AMD's take a memory operand at any address. NaN: of several NaNs, another one is the result.
  * gather fault: AMD's leave the mask and the upper halves as they were. flags at a fault: AMD's have those of the last
- * comparison, and may read the operands in the other order. The others are Intel's: TOP is 0 after a store of an MMX
+ * comparison, and may read the operands in the other order. RIP of a trap: KVM on AMD's tells the address of INT1
+ * itself. The others are Intel's: TOP is 0 after a store of an MMX
  * register that faulted; a store across pages was done in part; the address of the fault is another one in the page;
  * of a conversion whose store faults, MXCSR has the flags, or #XM comes first.
  */
@@ -46,6 +47,7 @@ export type VendorDifference =
   | 'NaN'
   | 'gather fault'
   | 'flags at a fault'
+  | 'RIP of a trap'
   | 'TOP at a fault'
   | 'part of a store'
   | 'address of a fault'

@@ -1,7 +1,11 @@
 /** What the host CPU has: rows of features that it lacks cannot be compared with it. */
 
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { linuxName } from '../../src/frontend-x86/cpuid.ts';
+
+/** Some instructions do different things on Intel's processors and on others. */
+export const ON_INTEL = cpus()[0]?.model.includes('Intel') ?? false;
 
 let flags: ReadonlySet<string> | null = null;
 

@@ -3,18 +3,17 @@
  * rows' option `vendors` says (VendorDifference in table-format.ts).
  */
 
-import { cpus } from 'node:os';
 import type { VendorDifference } from '../../src/frontend-x86/table-format.ts';
 import type { DiffProgram } from './generate.ts';
+import { ON_INTEL } from './host-features.ts';
 import { type CpuState, DATA, FX, PAGE } from './state.ts';
-
-const ON_INTEL = cpus()[0]?.model.includes('Intel') ?? false;
 
 /** What the int3 behind every case raises. */
 const BREAKPOINT = 3;
 const MXCSR_FLAGS = 0x3f;
 /** A store that crosses pages has at most so many bytes in the first one. */
 const LONGEST_STORE = 10;
+const LONGEST_INSN = 15n;
 
 /** Of `lane` bytes each: equal, or NaNs both. */
 function sameButNaNs(a: Uint8Array, b: Uint8Array, lane: 4 | 8): boolean {
@@ -57,6 +56,12 @@ export class Vendors {
     // What is wrong with both the numbers and the address of a store.
     const bad = ours === 14 || ours === 13 || ours === 12;
     return vector === 19 && bad && this.atFault('MXCSR at a fault');
+  }
+
+  sameRip(ours: bigint): boolean {
+    const { rip } = this.native;
+    if (rip === ours) return true;
+    return this.atFault('RIP of a trap') && !ON_INTEL && ours > rip && ours <= rip + LONGEST_INSN;
   }
 
   /** Half of a vector register. */

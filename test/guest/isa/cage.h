@@ -4,6 +4,8 @@
  *
  *   SNIPPET("division by zero", "xor %ecx, %ecx; div %ecx")   at file level, then cage_all(report) in main
  *
+ * SNIPPET_INTEL is for what AMD's processors do otherwise: run only after cage_arguments() saw "intel".
+ *
  * A piece ends at CODE + its size with an INT3, unless it is placed at the end of the page. RSI and RDI
  * point into the middle of a readable and writable page, RSP into another one. Includes the C library.
  */
@@ -30,12 +32,15 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 struct snippet {
   const uint8_t *code, *end;
   const char *name;
+  uint64_t intel;
 };
 extern const struct snippet __start_snippets[], __stop_snippets[];
 
-#define SNIPPET(name, text)                                                                  \
+#define SNIPPET_OF(name, text, intel)                                                        \
   __asm__(".pushsection .rodata\n771:\n" text "\n772:\n773: .asciz \"" name                  \
-          "\"\n.popsection\n.pushsection snippets, \"a\"\n.quad 771b, 772b, 773b\n.popsection")
+          "\"\n.popsection\n.pushsection snippets, \"a\"\n.quad 771b, 772b, 773b, " #intel "\n.popsection")
+#define SNIPPET(name, text) SNIPPET_OF(name, text, 0)
+#define SNIPPET_INTEL(name, text) SNIPPET_OF(name, text, 1)
 
 /* What the code starts with and, when it is left, what the signal found. */
 uint64_t cage_regs[16], cage_flags, cage_entry, cage_rsp;
@@ -151,8 +156,16 @@ __attribute__((unused)) static void cage_report(const char *name, uint64_t undef
   printf("\n");
 }
 
+static int cage_intel;
+
+/* The vendor of the processor that prints what is expected is the first argument. */
+__attribute__((unused)) static void cage_arguments(int argc, char **argv) {
+  cage_intel = argc > 1 && strcmp(argv[1], "intel") == 0;
+}
+
 __attribute__((unused)) static void cage_all(void (*each)(const struct snippet *)) {
   for (const struct snippet *s = __start_snippets; s < __stop_snippets; s++) {
+    if (s->intel && !cage_intel) continue;
     cage_preload();
     cage_put(CODE, s->code, s->end - s->code);
     each(s);

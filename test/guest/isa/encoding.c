@@ -64,7 +64,8 @@ SNIPPET("f3 of ret: ignored", "lea 1f(%rip), %rcx; push %rcx; .byte 0xf3, 0xc3; 
 SNIPPET("f2 of jmp: ignored", ".byte 0xf2, 0xeb, 0x01, 0x90; inc %rax");
 SNIPPET("f2 of jcc: ignored", "stc; .byte 0xf2, 0x72, 0x01, 0x90; inc %rax");
 SNIPPET("f3 of nop: pause", ".byte 0xf3, 0x90");
-SNIPPET("f3 of xchg r8", ".byte 0xf3, 0x41, 0x90");
+/* PAUSE, if it is Intel's. */
+SNIPPET_INTEL("f3 of xchg r8", ".byte 0xf3, 0x41, 0x90");
 SNIPPET("90 with REX.B: xchg", ".byte 0x49, 0x90");
 SNIPPET("90 with REX.W: nop", ".byte 0x48, 0x90");
 SNIPPET("90 with 66: nop", ".byte 0x66, 0x90");
@@ -107,7 +108,7 @@ SNIPPET("rip with REX.B", ".byte 0x41, 0x8b, 0x05, 0xfa, 0xff, 0xff, 0xff");
 SNIPPET("rip before an immediate", ".byte 0x81, 0x3d, 0xf6, 0xff, 0xff, 0xff, 0x81, 0x3d, 0xf6, 0xff");
 SNIPPET("f6 /1 is test", ".byte 0xf6, 0xc8, 0xef");
 SNIPPET("f7 /1 is test", ".byte 0xf7, 0xc8, 0xff, 0x00, 0x00, 0x00");
-SNIPPET("c0 /6 is shl", ".byte 0xc0, 0xf0, 0x01");
+SNIPPET("c0 /6 is shl", ".byte 0xc0, 0xf0, 0x01; setc %cl; seto %ch; cmp %eax, %eax");
 SNIPPET("long forms of short ones", ".byte 0x48, 0xc7, 0xc0, 1, 0, 0, 0, 0x48, 0x81, 0xc0, 2, 0, 0, 0, 0x0f, 0x1f, 0x80, 0, 0, 0, 0");
 
 static void each(const struct snippet *s) {
@@ -204,7 +205,8 @@ static void aliases(void) {
   printf("aliases: %lx\n", sum);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  cage_arguments(argc, argv);
   cage_make();
   cage_all(each);
   page_ends();
