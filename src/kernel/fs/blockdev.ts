@@ -27,11 +27,18 @@ abstract class ChunkedDevice implements BlockDevice {
 
   read(offset: number, into: Uint8Array): void {
     checkRange(this.size, offset, into.length);
+    // Chunks that are absent one after the other are read at once: each may be a call of the host.
+    let absentFrom = 0;
     this.forChunks(offset, into.length, (index, at, from, to) => {
       const chunk = this.chunks.get(index);
-      if (chunk !== undefined) into.set(chunk.subarray(at, at + to - from), from);
-      else this.readAbsent(offset + from, into.subarray(from, to));
+      if (chunk === undefined) return;
+      if (absentFrom < from) this.readAbsent(offset + absentFrom, into.subarray(absentFrom, from));
+      into.set(chunk.subarray(at, at + to - from), from);
+      absentFrom = to;
     });
+    if (absentFrom < into.length) {
+      this.readAbsent(offset + absentFrom, into.subarray(absentFrom));
+    }
   }
 
   write(offset: number, from: Uint8Array): void {
