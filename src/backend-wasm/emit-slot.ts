@@ -3,6 +3,7 @@
 import { OPS, type OpRow, type SlotOpName } from '../ir/ops.ts';
 import { NONE } from '../ir/refs.ts';
 import type { EmitContext } from './context.ts';
+import { AES_EMIT } from './emit-aes.ts';
 import { emitSlotCall } from './emit-call.ts';
 import { CRYPTO_EMIT } from './emit-crypto.ts';
 import { type EmitFloat, FLOAT_EMIT } from './emit-float.ts';
@@ -11,6 +12,7 @@ import { type EmitSlot, VECTOR_EMIT } from './emit-vector.ts';
 const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = {
   ...VECTOR_EMIT,
   ...CRYPTO_EMIT,
+  ...AES_EMIT,
 };
 const FLOATS: Readonly<Partial<Record<SlotOpName, EmitFloat>>> = FLOAT_EMIT;
 

@@ -18,10 +18,17 @@ const INV_SBOX = new Uint8Array(256);
 const ROUND = new Int32Array(1024);
 const INV_ROUND = new Int32Array(1024);
 
+/** FIPS 197, 5.1.1: the affine transformation of SubBytes is this, and an addition of AFFINE_CONSTANT. */
+export function affine(x: number): number {
+  const twice = x | (x << 8);
+  return (x ^ (twice >> 7) ^ (twice >> 6) ^ (twice >> 5) ^ (twice >> 4)) & 0xff;
+}
+export const AFFINE_CONSTANT = 0x63;
+
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 
 /** Product in GF(2^8), modulo x^8 + x^4 + x^3 + x + 1 (FIPS 197, 4.2). */
-function times(x: number, y: number): number {
+export function times(x: number, y: number): number {
   let r = 0;
   for (let a = x, b = y; b !== 0; b >>= 1) {
     if (b & 1) r ^= a;
@@ -37,11 +44,9 @@ function makeSboxes(): void {
   do {
     p = times(p, 3);
     q = times(q, 0xf6);
-    const twice = q | (q << 8);
-    const s = q ^ (twice >> 7) ^ (twice >> 6) ^ (twice >> 5) ^ (twice >> 4) ^ 0x63;
-    SBOX[p] = s;
+    SBOX[p] = affine(q) ^ AFFINE_CONSTANT;
   } while (p !== 1);
-  SBOX[0] = 0x63;
+  SBOX[0] = AFFINE_CONSTANT;
   for (let x = 0; x < 256; x++) INV_SBOX[SBOX[x]!] = x;
 }
 
