@@ -69,10 +69,11 @@ function count(
   return n;
 }
 
-/** Half of the programs run without passes, and half of the emitted code is lean. */
+/** Half of the programs run without passes, and half of the emitted JavaScript is lean; all run as WebAssembly. */
 function* enginesFor(i: number, engines: readonly Engine[]): Generator<Engine> {
   yield engines[i & 1]!;
   yield engines[2 + ((i >> 1) & 1)]!;
+  yield engines[4]!;
 }
 
 export function fuzz(options: FuzzOptions): FuzzResult {
