@@ -5,11 +5,10 @@ import { constants } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import { DEFAULT_ENV, type ExitStatus, type Guest } from '../host/guest.ts';
 import { BootError, bootNode, type NodeGuest } from '../host/node/boot.ts';
-import { BUILD_ID } from '../host/node/build-id.ts';
 import { attachPipes } from '../host/node/pipe-console.ts';
 import { readerFrom, writerTo } from '../host/node/stdio.ts';
 import { attachTerminal } from '../host/node/terminal.ts';
-import { FileTranslationStore } from '../host/node/translation-store.ts';
+import { type FileTranslationStore, openTranslations } from '../host/node/translation-store.ts';
 import { startQuietly } from '../host/node/v8-start.ts';
 import { LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
@@ -42,7 +41,7 @@ export async function runProgram(
   const argv = args.length > 0 ? args : [options.init === true ? '/sbin/init' : '/bin/sh'];
   const dump = options.dump === undefined ? null : makeDumpDirectory(options.dump);
   const account = await Account.open(options);
-  const translations = openTranslations(options);
+  const translations = options.cache === false ? null : openTranslations(options.cpu ?? 2);
   const node = boot(options, translations);
   const { guest } = node;
 
@@ -65,12 +64,6 @@ export async function runProgram(
     translations?.close();
     await closeTraces();
   }
-}
-
-/** Those of this build, unless nobody wants them; source that is run as it is may be another one each time. */
-function openTranslations({ cache, cpu }: RunOptions): FileTranslationStore | null {
-  if (cache === false || BUILD_ID === null) return null;
-  return new FileTranslationStore(`${BUILD_ID}-v${cpu ?? 2}`);
 }
 
 function boot(options: RunOptions, translations: FileTranslationStore | null): NodeGuest {
