@@ -9,6 +9,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Chunk, ChunkKey, TranslationStore } from '../../machine/translation-cache.ts';
+import { BUILD_ID } from './build-id.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import { type Entry, Pack, type TimedChunk, writePack } from './translation-pack.ts';
 
@@ -19,9 +20,16 @@ const MAX_PACKS = 8;
 /** Directories of other builds that are left. */
 const OTHER_BUILDS = 2;
 const SUFFIX = '.pack';
+/** A file that is still being written is younger, in milliseconds. */
+const WRITING_MS = 3600_000;
 
 function translationsDirectory(): string {
   return join(cacheDirectory(), 'translations');
+}
+
+/** Those of this build for a level of the CPU; null if nothing says which build this is. */
+export function openTranslations(cpuLevel: number): FileTranslationStore | null {
+  return BUILD_ID === null ? null : new FileTranslationStore(`${BUILD_ID}-v${cpuLevel}`);
 }
 
 export class FileTranslationStore implements TranslationStore {
@@ -59,6 +67,7 @@ export class FileTranslationStore implements TranslationStore {
       if (this.packs.length > MAX_PACKS) this.merge();
       this.shrink();
       removeOtherBuilds(this.directory);
+      removeUnfinished(this.directory);
     });
   }
 
@@ -149,6 +158,15 @@ function openPacks(directory: string, damaged: (path: string) => void): Pack[] {
     }
   });
   return packs;
+}
+
+/** Removes what runs that were killed did not write to its end. */
+function removeUnfinished(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name.endsWith(SUFFIX)) continue;
+    const path = join(directory, name);
+    if (Date.now() - usedAt(path) > WRITING_MS) unlinkSync(path);
+  }
 }
 
 /** Removes translations of builds that were not used lately. */

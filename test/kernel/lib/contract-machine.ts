@@ -6,6 +6,7 @@ import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
 import type { Engine } from '../../../src/machine/cpu.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { keptTranslations } from '../../lib/translations.ts';
 import { putFile } from './run-guest.ts';
 
 const MEMORY = 256 * 1024 * 1024;
@@ -22,6 +23,7 @@ export function machineWithRoot(
     engine,
     host: nodeHost((line) => log.push(line)),
     audit: audited,
+    ...keptTranslations(2),
   });
   mountAll(machine, {
     kind: 'fs',

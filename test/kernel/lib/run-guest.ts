@@ -22,6 +22,7 @@ import type { FileSystem, IoSource } from '../../../src/kernel/vfs/types.ts';
 import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { keptTranslations } from '../../lib/translations.ts';
 
 const MEMORY = 128 * 1024 * 1024;
 const O_RDWR = 2;
@@ -81,6 +82,7 @@ export function createMachine(log: string[] = [], cpu: CpuOptions = {}): Machine
     cpuLevel: cpu.cpuLevel ?? 2,
     host: testHost(log),
     audit: AUDIT,
+    ...keptTranslations(cpu.cpuLevel ?? 2),
   });
   const { kernel, mmu } = machine;
   const { vfs, clock } = kernel;
@@ -192,6 +194,7 @@ export function runInMachine(
   } catch (e) {
     throw new Error(`${String(e)}\n${[...trace, ...log].join('\n')}\noutput so far:\n${out.text}`);
   }
+  machine.cpu.saveTranslations();
   const code = (status & 0x7f) === 0 ? status >> 8 : 128 + (status & 0x7f);
   return { output: out.text, code, trace, log };
 }

@@ -8,6 +8,7 @@ import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import type { Machine } from '../../../src/machine/machine.ts';
 import { putFile } from '../../kernel/lib/run-guest.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { keptTranslations } from '../../lib/translations.ts';
 import { ENV, type Outcome, SCRIPT_ARGV, type Script } from './scripts.ts';
 
 const MEMORY = 256 * 1024 * 1024;
@@ -62,6 +63,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
     cpuLevel: run.cpuLevel ?? 2,
     memory: run.memory ?? MEMORY,
     audit: run.audit ?? AUDIT,
+    ...keptTranslations(run.cpuLevel ?? 2),
     host: nodeHost((line) => void log.push(line)),
     ticker: nodeTicker,
   });
@@ -78,6 +80,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
   try {
     const { code } = await limit(exited, run.timeoutMs ?? 600_000);
     const ms = performance.now() - started;
+    machine.cpu.saveTranslations();
     run.after?.(guest);
     return { stdout: out.text(), stderr: err.text(), status: code, log, ms };
   } catch (e) {
