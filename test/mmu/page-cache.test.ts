@@ -46,6 +46,8 @@ class Buffer implements IoSink, IoSource {
   }
 }
 
+const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
+
 function readAll(file: TestFile): Uint8Array {
   const to = new Buffer(new Uint8Array(file.size));
   assert.is(file.pages.read(0, file.size, to), file.size);
@@ -67,7 +69,7 @@ test('read and write cross pages and agree', () => {
   assert.is(file.pages.dirtyPages, 2);
   file.pages.sync();
   assert.equal(file.disk, expected);
-  assert.is(file.writes, 2);
+  assert.equal(file.writes, [2], 'neighbours are written at once');
   checkAudit(rig);
 });
 
@@ -150,7 +152,7 @@ test('a page that cannot be read is an error and costs no frame', () => {
   const rig = makeRig();
   const pages = new PageCache(rig.paging, {
     size: P,
-    readPage: () => {
+    readPages: () => {
       throw linuxError(EIO);
     },
   });
@@ -166,9 +168,101 @@ test('writing more than fits in memory writes back as it goes', () => {
   const rig = makeRig(64);
   const file = new TestFile(rig, new Uint8Array(0));
   for (let i = 0; i < 200; i++) append(file, i * P, pattern(P, i));
-  assert.ok(file.writes > 100);
+  assert.ok(sum(file.writes) > 100);
   assert.is(file.size, 200 * P);
   file.pages.sync();
   for (const i of [0, 77, 199]) assert.equal(file.disk.slice(i * P, (i + 1) * P), pattern(P, i));
+  checkAudit(rig);
+});
+
+test('a file that is read in order is read ahead, more each time, and others page by page', () => {
+  const rig = makeRig(1024);
+  const content = pattern(200 * P + 5);
+  const file = new TestFile(rig, content);
+  for (let i = 0; i <= 200; i++) {
+    const to = new Buffer(new Uint8Array(100));
+    file.pages.read(i * P, i === 200 ? 5 : 100, to);
+    assert.equal(to.bytes.slice(0, 5), content.slice(i * P, i * P + 5));
+  }
+  assert.equal(file.reads, [4, 8, 16, 32, 64, 64, 13]);
+  checkAudit(rig);
+  file.pages.dropClean();
+  file.reads.length = 0;
+  for (const i of [90, 20, 150]) file.pages.read(i * P, 100, new Buffer(new Uint8Array(100)));
+  assert.equal(file.reads, [1, 1, 1]);
+  file.pages.read(60 * P, 10 * P, new Buffer(new Uint8Array(10 * P)));
+  assert.equal(file.reads, [1, 1, 1, 10], 'what is asked for is read at once');
+  file.pages.read(85 * P, 10 * P, new Buffer(new Uint8Array(10 * P)));
+  assert.equal(file.reads, [1, 1, 1, 10, 5, 4], 'around a page that is there');
+  checkAudit(rig);
+});
+
+test('reading ahead stops where memory gets scarce, and at what is there', () => {
+  const rig = makeRig(64);
+  const content = pattern(300 * P);
+  const file = new TestFile(rig, content);
+  assert.is(
+    readAll(file).findIndex((b, i) => b !== content[i]),
+    -1,
+  );
+  assert.ok(Math.max(...file.reads) <= 8);
+  checkAudit(rig);
+});
+
+test('a page that cannot be read ends a transfer: what came before it counts', () => {
+  const rig = makeRig();
+  const content = pattern(20 * P);
+  const bad = 7;
+  const pages = new PageCache(rig.paging, {
+    size: content.length,
+    readPages: (index, count, host) => {
+      if (index <= bad && bad < index + count) throw linuxError(EIO);
+      rig.memory.U8.set(content.subarray(index * P, (index + count) * P), host);
+    },
+    writePages: () => {},
+  });
+  const to = new Buffer(new Uint8Array(20 * P));
+  assert.is(pages.read(10, 20 * P - 10, to), bad * P - 10);
+  assert.equal(to.bytes.slice(0, bad * P - 10), content.slice(10, bad * P));
+  assert.is(
+    errnoOf(() => pages.read(bad * P, P, new Buffer(new Uint8Array(P)))),
+    EIO,
+  );
+  assert.is(pages.read((bad + 1) * P, P, new Buffer(new Uint8Array(P))), P);
+  const half = new Buffer(new Uint8Array(5 * P));
+  assert.is(pages.write((bad - 2) * P, 2 * P + 10, half), 2 * P, 'the bad page has to be read');
+  const { free } = rig.paging.frames;
+  pages.dispose();
+  assert.ok(rig.paging.frames.free > free);
+});
+
+test('a write that ends early leaves no pages beyond the end of the file', () => {
+  const rig = makeRig();
+  const tmp = { size: 0 };
+  const pages = new PageCache(rig.paging, tmp);
+  assert.is(pages.write(0, 10 * P, new Buffer(new Uint8Array(10 * P), 2 * P + 1)), 2 * P + 1);
+  assert.is(pages.resident, 3);
+  assert.is(
+    errnoOf(() => pages.write(20 * P, 10 * P, new Buffer(new Uint8Array(10 * P), 0))),
+    EFAULT,
+  );
+  assert.is(pages.resident, 3);
+});
+
+test('pages that are written back while a write fills them are dirty afterwards', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(4 * P));
+  const bytes = pattern(4 * P, 9);
+  const source: IoSource = {
+    remaining: 4 * P,
+    take(dst, start, end) {
+      file.pages.sync();
+      dst.set(bytes.subarray(0, end - start), start);
+      return end - start;
+    },
+  };
+  assert.is(file.pages.write(0, 4 * P, source), 4 * P);
+  file.pages.sync();
+  assert.equal(file.disk, bytes);
   checkAudit(rig);
 });

@@ -96,8 +96,9 @@ export class TestFile implements MappedFile {
   disk: Uint8Array;
   size: number;
   refs = 0;
-  reads = 0;
-  writes = 0;
+  /** Pages of each read and write. */
+  readonly reads: number[] = [];
+  readonly writes: number[] = [];
 
   constructor(rig: Rig, content: Uint8Array) {
     this.disk = content;
@@ -107,20 +108,22 @@ export class TestFile implements MappedFile {
       get size() {
         return file.size;
       },
-      readPage(index, host) {
-        file.reads++;
-        rig.memory.U8.fill(0xee, host, host + PAGE_SIZE);
-        rig.memory.U8.set(file.disk.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE), host);
+      readPages(index, count, host) {
+        file.reads.push(count);
+        const start = index * PAGE_SIZE;
+        const end = start + count * PAGE_SIZE;
+        rig.memory.U8.fill(0xee, host, host + end - start);
+        rig.memory.U8.set(file.disk.subarray(start, end), host);
       },
-      writePage(index, host, length) {
-        file.writes++;
+      writePages(index, from, at, length) {
+        file.writes.push(Math.ceil(length / PAGE_SIZE));
         const end = index * PAGE_SIZE + length;
         if (file.disk.length < end) {
           const longer = new Uint8Array(end);
           longer.set(file.disk);
           file.disk = longer;
         }
-        file.disk.set(rig.memory.U8.subarray(host, host + length), index * PAGE_SIZE);
+        file.disk.set(from.subarray(at, at + length), index * PAGE_SIZE);
       },
     });
   }

@@ -7,34 +7,17 @@
  * again before the file grows over them; a page that a shared mapping may write is dirty, because
  * the fault that made it writable said so, and write-back takes the right away again.
  *
- * Without `readPage` (tmpfs, shared anonymous memory) the cache is the file: holes read as zeros
+ * Without `readPages` (tmpfs, shared anonymous memory) the cache is the file: holes read as zeros
  * and nothing is ever dropped.
  */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { FRAME_CACHE, frameHost, ZERO_FRAME } from '../../mmu/frames.ts';
 import type { Paging } from '../../mmu/paging.ts';
-import { PTE_DIRTY, PTE_WRITABLE } from '../../mmu/pte.ts';
 import { ENOMEM, LinuxError, linuxError } from '../errno.ts';
 import type { FilePages, IoSink, IoSource } from '../vfs/types.ts';
-
-/** The file behind a cache. */
-export interface PageFiller {
-  /** Current size of the file in bytes. */
-  readonly size: number;
-  /** Fills a page at a host offset of linear memory; the tail beyond the size is cleared by the cache. */
-  readPage?(index: number, host: number): void;
-  /** Writes the first `length` bytes of a page back. */
-  writePage?(index: number, host: number, length: number): void;
-  /** As readPage, for `count` pages at once. */
-  readRun?(index: number, count: number, host: number): void;
-  /** As writePage, for pages that follow each other. */
-  writeRun?(index: number, from: Uint8Array, length: number): void;
-}
-
-/** Pages read ahead, and written back at once: a call of the host for each page took most of the time. */
-const RUN_PAGES = 64;
-const run = new Uint8Array(RUN_PAGES * PAGE_SIZE);
+import { DirtyPages } from './dirty-pages.ts';
+import { type PageFiller, ReadAhead, RUN_PAGES, readFrames } from './page-filler.ts';
 
 /** A mapping of the file. */
 export interface FileMapper {
@@ -44,34 +27,25 @@ export interface FileMapper {
   unmapFilePages(from: number, to: number): void;
 }
 
-/** Dirty pages of all files of a machine that can be written back. */
-interface DirtyPages {
-  count: number;
-  readonly caches: Set<PageCache>;
-}
-
-const dirtyPagesOf = new WeakMap<Paging, DirtyPages>();
-
 export class PageCache implements FilePages {
   readonly mappers: Set<FileMapper> = new Set();
   private readonly paging: Paging;
   private readonly filler: PageFiller;
   private readonly pages = new Map<number, number>();
-  private readonly dirty = new Set<number>();
-  private readonly all: DirtyPages;
+  private readonly dirty: DirtyPages;
+  private readonly ahead = new ReadAhead();
   private readonly unregister: () => void;
   /** End of what write() has stored so far beyond the size, which its caller sets afterwards. */
   private writtenEnd = 0;
   private writing = false;
-  /** The page after the last one that was read: who wants it next reads the file in order. */
-  private following = -1;
+  /** Pages that the running write() has made where the file has none. */
+  private readonly made: number[] = [];
 
   constructor(paging: Paging, filler: PageFiller) {
     this.paging = paging;
     this.filler = filler;
-    this.all = dirtyPagesOf.get(paging) ?? { count: 0, caches: new Set() };
-    dirtyPagesOf.set(paging, this.all);
-    const droppable = filler.readPage !== undefined;
+    this.dirty = new DirtyPages(paging, filler, this.pages, () => this.settledPages);
+    const droppable = filler.readPages !== undefined;
     this.unregister = droppable ? paging.frames.addReclaimer(() => this.dropClean()) : () => {};
   }
 
@@ -96,12 +70,8 @@ export class PageCache implements FilePages {
 
   /** The frame of page `index`, filled from the file if absent; -1: out of memory. */
   frame(index: number, forWrite: boolean): number {
-    let frame = this.pages.get(index);
-    if (frame === undefined) {
-      frame = this.fill(index);
-      if (frame < 0) return -1;
-    }
-    if (forWrite) this.markDirty(index);
+    const frame = this.pages.get(index) ?? this.fill(index, 1);
+    if (frame >= 0 && forWrite) this.dirty.add(index);
     return frame;
   }
 
@@ -114,19 +84,29 @@ export class PageCache implements FilePages {
     return this.dirty.has(index);
   }
 
+  /** A transfer that got somewhere reports how far; only one that got nowhere fails. */
   read(offset: number, length: number, to: IoSink): number {
     let done = 0;
-    while (done < length) {
-      const at = offset + done;
-      const start = at % PAGE_SIZE;
-      const n = Math.min(length - done, PAGE_SIZE - start);
-      const taken = this.put(Math.floor(at / PAGE_SIZE), start, n, to, done > 0);
-      done += taken;
-      if (taken < n) break;
+    try {
+      while (done < length) {
+        const at = offset + done;
+        const start = at % PAGE_SIZE;
+        const index = Math.floor(at / PAGE_SIZE);
+        const most = pagesOf(start + length - done);
+        const frame = this.readable(index, most);
+        const count = this.neighbours(index, frame, most);
+        const n = Math.min(length - done, count * PAGE_SIZE - start);
+        const taken = this.put(frame, count, start, n, to);
+        done += taken;
+        if (taken < n) break;
+      }
+    } catch (e) {
+      if (done === 0 || !(e instanceof LinuxError)) throw e;
     }
     return done;
   }
 
+  /** As `read`. */
   write(offset: number, length: number, from: IoSource): number {
     if (offset + length > this.filler.size) this.clearTail(this.contentEnd);
     let done = 0;
@@ -135,11 +115,15 @@ export class PageCache implements FilePages {
       while (done < length) {
         const at = offset + done;
         const start = at % PAGE_SIZE;
-        const n = Math.min(length - done, PAGE_SIZE - start);
-        const given = this.take(Math.floor(at / PAGE_SIZE), start, n, from, done > 0);
+        const index = Math.floor(at / PAGE_SIZE);
+        const count = this.writable(index, pagesOf(start + length - done));
+        const n = Math.min(length - done, count * PAGE_SIZE - start);
+        const given = this.take(index, count, start, n, from);
         done += given;
         if (given < n) break;
       }
+    } catch (e) {
+      if (done === 0 || !(e instanceof LinuxError)) throw e;
     } finally {
       this.writing = false;
     }
@@ -182,12 +166,17 @@ export class PageCache implements FilePages {
   }
 
   sync(): void {
-    this.writeBack(Number.MAX_SAFE_INTEGER);
+    this.dirty.writeBack(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Keeps dirty pages of all files from filling the memory. */
+  limitDirty(): void {
+    this.dirty.limit();
   }
 
   /** Frees pages that are clean, unmapped and can be read again. @returns how many */
   dropClean(): number {
-    if (this.filler.readPage === undefined) return 0;
+    if (this.filler.readPages === undefined) return 0;
     let dropped = 0;
     for (const [index, frame] of this.pages) {
       if (this.dirty.has(index) || this.paging.frames.refs[frame] !== 1) continue;
@@ -207,14 +196,14 @@ export class PageCache implements FilePages {
   compareWithFile(): string[] {
     const out: string[] = [];
     const { frames, memory } = this.paging;
-    if (this.filler.readPage === undefined) return out;
+    if (this.filler.readPages === undefined) return out;
     const scratch = frames.alloc(FRAME_CACHE);
     if (scratch < 0) return out;
     const expected = frameHost(scratch);
     for (const [index, frame] of this.pages) {
       const length = Math.min(PAGE_SIZE, this.filler.size - index * PAGE_SIZE);
       if (this.dirty.has(index) || length <= 0) continue;
-      this.filler.readPage(index, expected);
+      this.filler.readPages(index, 1, expected);
       const host = frameHost(frame);
       for (let i = 0; i < length; i++) {
         if (memory.U8[host + i] === memory.U8[expected + i]) continue;
@@ -231,65 +220,35 @@ export class PageCache implements FilePages {
     return Math.max(this.filler.size, this.writtenEnd);
   }
 
-  private fill(index: number): number {
-    const { frames, memory } = this.paging;
-    const inFile = index * PAGE_SIZE < this.filler.size;
-    if (this.filler.readPage === undefined || !inFile) {
+  /** Pages below this are as they will stay: during write() its caller has not set the new size yet. */
+  private get settledPages(): number {
+    const { size } = this.filler;
+    const settled = !this.writing && this.writtenEnd <= size;
+    return settled ? Number.MAX_SAFE_INTEGER : Math.floor(size / PAGE_SIZE);
+  }
+
+  /** Whether the file has something for page `index` that is not in the cache. */
+  private canRead(index: number): boolean {
+    return this.filler.readPages !== undefined && index * PAGE_SIZE < this.filler.size;
+  }
+
+  /** Makes page `index`, and others after it if they are `wanted` or it pays. @returns its frame, or -1 */
+  private fill(index: number, wanted: number): number {
+    const { frames } = this.paging;
+    if (!this.canRead(index)) {
       const zeroed = frames.allocZeroed(FRAME_CACHE);
       if (zeroed >= 0) this.adopt(index, zeroed);
       return zeroed;
     }
-    const ahead = index === this.following ? this.readAhead(index) : 1;
-    this.following = index + ahead;
-    if (ahead > 1) return this.pages.get(index)!;
-    const frame = frames.alloc(FRAME_CACHE);
-    if (frame < 0) return -1;
-    const host = frameHost(frame);
-    try {
-      this.filler.readPage(index, host);
-    } catch (e) {
-      frames.discard(frame);
-      throw e;
-    }
-    const length = this.filler.size - index * PAGE_SIZE;
-    if (length < PAGE_SIZE) memory.U8.fill(0, host + length, host + PAGE_SIZE);
-    this.adopt(index, frame);
-    return frame;
-  }
-
-  /** Fills as many pages as are absent and free to be had. @returns how many; 1: none yet */
-  private readAhead(index: number): number {
-    const { frames, memory } = this.paging;
-    if (this.filler.readRun === undefined) return 1;
     const left = Math.ceil(this.filler.size / PAGE_SIZE) - index;
     // What is read ahead is not worth dropping something else for.
-    const most = Math.min(RUN_PAGES, left, frames.free >> 3);
+    const most = Math.min(this.ahead.pagesAt(index, wanted), left, frames.free >> 3);
     let count = 1;
     while (count < most && !this.pages.has(index + count)) count++;
-    if (count === 1) return 1;
-    const taken: number[] = [];
-    for (let i = 0; i < count; i++) taken.push(frames.alloc(FRAME_CACHE));
-    try {
-      this.fillFrames(index, taken);
-    } catch (e) {
-      for (const frame of taken) frames.discard(frame);
-      throw e;
-    }
-    for (let i = 0; i < count; i++) this.adopt(index + i, taken[i]!);
-    const host = frameHost(taken[count - 1]!);
-    const length = this.filler.size - (index + count - 1) * PAGE_SIZE;
-    if (length < PAGE_SIZE) memory.U8.fill(0, host + length, host + PAGE_SIZE);
-    return count;
-  }
-
-  /** Reads pages from `index` on into frames; those that are neighbours in memory at once. */
-  private fillFrames(index: number, taken: readonly number[]): void {
-    for (let i = 0; i < taken.length; ) {
-      let n = 1;
-      while (taken[i + n] === taken[i]! + n) n++;
-      this.filler.readRun!(index + i, n, frameHost(taken[i]!));
-      i += n;
-    }
+    const taken = readFrames(this.paging, this.filler, index, count);
+    for (let i = 0; i < taken.length; i++) this.adopt(index + i, taken[i]!);
+    this.ahead.done(index, taken.length);
+    return taken[0] ?? -1;
   }
 
   private adopt(index: number, frame: number): void {
@@ -300,39 +259,98 @@ export class PageCache implements FilePages {
 
   private forget(index: number, frame: number): void {
     this.pages.delete(index);
-    this.markClean(index);
+    this.dirty.delete(index);
     this.paging.frames.release(frame);
   }
 
-  /** Hands bytes of a page to a sink. The page is held meanwhile: the sink may need memory. */
-  private put(index: number, start: number, n: number, to: IoSink, partial: boolean): number {
-    const hole = this.filler.readPage === undefined && !this.pages.has(index);
-    const frame = hole ? ZERO_FRAME : this.frame(index, false);
-    if (frame < 0) return outOfMemory(partial);
+  /** How many of `most` pages from `index` on are in frames that are neighbours, of which `frame` is the first. */
+  private neighbours(index: number, frame: number, most: number): number {
+    if (frame === ZERO_FRAME) return 1;
+    let count = 1;
+    while (count < most && this.pages.get(index + count) === frame + count) count++;
+    return count;
+  }
+
+  /** The frame of a page for a reader who wants `most`; holes that are nowhere but here stay holes. */
+  private readable(index: number, most: number): number {
+    const frame = this.pages.get(index);
+    if (frame !== undefined) return frame;
+    if (this.filler.readPages === undefined) return ZERO_FRAME;
+    return filled(this.fill(index, most));
+  }
+
+  /** Has up to `most` pages that are neighbours in memory ready for a write. @returns how many */
+  private writable(index: number, most: number): number {
+    const first = this.pages.get(index) ?? this.make(index);
+    let count = 1;
+    for (; count < most; count++) {
+      let frame = this.pages.get(index + count);
+      if (frame === undefined) {
+        if (this.canRead(index + count) || this.paging.frames.free === 0) break;
+        frame = this.make(index + count);
+      }
+      if (frame !== first + count) break;
+    }
+    return count;
+  }
+
+  private make(index: number): number {
+    const fresh = !this.canRead(index);
+    const frame = filled(this.fill(index, 1));
+    if (fresh) this.made.push(index);
+    return frame;
+  }
+
+  private hold(frame: number, count: number): void {
+    for (let i = 0; i < count; i++) this.paging.frames.retain(frame + i);
+  }
+
+  private letGo(frame: number, count: number): void {
+    for (let i = 0; i < count; i++) this.paging.frames.release(frame + i);
+  }
+
+  /** Hands `n` bytes to a sink. The pages are held meanwhile: the sink may need memory. */
+  private put(frame: number, count: number, start: number, n: number, to: IoSink): number {
     const host = frameHost(frame) + start;
-    this.paging.frames.retain(frame);
+    this.hold(frame, count);
     try {
       return to.put(this.paging.memory.U8, host, host + n);
-    } catch (e) {
-      return shortened(e, partial);
     } finally {
-      this.paging.frames.release(frame);
+      this.letGo(frame, count);
     }
   }
 
-  private take(index: number, start: number, n: number, from: IoSource, partial: boolean): number {
-    const frame = this.frame(index, true);
-    if (frame < 0) return outOfMemory(partial);
-    const host = frameHost(frame) + start;
-    this.paging.contentChanges(frame, start, start + n, 'write');
-    this.paging.frames.retain(frame);
-    try {
-      return from.take(this.paging.memory.U8, host, host + n);
-    } catch (e) {
-      return shortened(e, partial);
-    } finally {
-      this.paging.frames.release(frame);
+  /** Fills `n` bytes from a source. What it gives makes pages dirty then: until now they may have been written back. */
+  private take(index: number, count: number, start: number, n: number, from: IoSource): number {
+    const { paging } = this;
+    const frame = this.pages.get(index)!;
+    const end = start + n;
+    for (let i = 0; i < count; i++) {
+      const at = i * PAGE_SIZE;
+      const to = Math.min(PAGE_SIZE, end - at);
+      paging.contentChanges(frame + i, Math.max(0, start - at), to, 'write');
     }
+    this.hold(frame, count);
+    let given = 0;
+    try {
+      given = from.take(paging.memory.U8, frameHost(frame) + start, frameHost(frame) + end);
+      return given;
+    } finally {
+      this.letGo(frame, count);
+      const written = given === 0 ? 0 : Math.ceil((start + given) / PAGE_SIZE);
+      for (let i = 0; i < written; i++) this.dirty.add(index + i);
+      this.dropUnused();
+    }
+  }
+
+  /** Frees pages that write() made in vain: where the file ends they would be nobody's. */
+  private dropUnused(): void {
+    for (const index of this.made) {
+      const unused =
+        !this.dirty.has(index) && this.paging.frames.refs[this.pages.get(index)!] === 1;
+      if (unused) this.dropPage(index);
+    }
+    this.made.length = 0;
   }
 
   /** Clears the last page of a file of `size` bytes beyond its end. */
@@ -344,91 +362,14 @@ export class PageCache implements FilePages {
     const host = frameHost(frame);
     this.paging.memory.U8.fill(0, host + used, host + PAGE_SIZE);
   }
-
-  /** Pages below this are as they will stay: during write() its caller has not set the new size yet. */
-  private get settledPages(): number {
-    const { size } = this.filler;
-    const settled = !this.writing && this.writtenEnd <= size;
-    return settled ? Number.MAX_SAFE_INTEGER : Math.floor(size / PAGE_SIZE);
-  }
-
-  private markDirty(index: number): void {
-    if (this.dirty.has(index)) return;
-    this.dirty.add(index);
-    if (this.filler.writePage === undefined) return;
-    this.all.count++;
-    this.all.caches.add(this);
-  }
-
-  private markClean(index: number): void {
-    if (!this.dirty.delete(index) || this.filler.writePage === undefined) return;
-    this.all.count--;
-    if (this.dirty.size === 0) this.all.caches.delete(this);
-  }
-
-  /** Keeps dirty pages of all files below a quarter of memory, so that there is always something to drop. */
-  limitDirty(): void {
-    const enough = (): boolean => this.all.count * 4 < this.paging.frames.total;
-    if (this.filler.writePage === undefined || enough()) return;
-    for (const cache of [this, ...this.all.caches]) {
-      cache.writeBack(cache.settledPages);
-      if (enough()) return;
-    }
-  }
-
-  /** Writes back dirty pages below `end` that are inside the file. */
-  private writeBack(end: number): void {
-    if (this.filler.writePage === undefined) return;
-    const order = [...this.dirty].filter((index) => index < end).sort((a, b) => a - b);
-    for (let i = 0; i < order.length; ) {
-      let count = 1;
-      while (count < RUN_PAGES && order[i + count] === order[i]! + count) count++;
-      this.writePages(order[i]!, count);
-      i += count;
-    }
-  }
-
-  private writePages(first: number, count: number): void {
-    const { filler } = this;
-    const length = Math.min(count * PAGE_SIZE, filler.size - first * PAGE_SIZE);
-    if (length <= 0) return;
-    const end = first + Math.ceil(length / PAGE_SIZE);
-    if (count > 1 && filler.writeRun === undefined) {
-      for (let index = first; index < end; index++) this.writePages(index, 1);
-      return;
-    }
-    for (let index = first; index < end; index++) this.writeProtect(this.pages.get(index)!);
-    if (count === 1) filler.writePage!(first, frameHost(this.pages.get(first)!), length);
-    else {
-      const { U8 } = this.paging.memory;
-      for (let index = first; index < end; index++) {
-        const host = frameHost(this.pages.get(index)!);
-        run.set(U8.subarray(host, host + PAGE_SIZE), (index - first) * PAGE_SIZE);
-      }
-      filler.writeRun!(first, run, length);
-    }
-    for (let index = first; index < end; index++) this.markClean(index);
-  }
-
-  /** The next store through any mapping faults, and marks the page dirty again. */
-  private writeProtect(frame: number): void {
-    const { paging } = this;
-    paging.rmap.forEach(frame, (id, vpn) => {
-      const space = paging.spaces.get(id);
-      const pte = space?.get(vpn) ?? 0;
-      if (space === undefined || (pte & PTE_WRITABLE) === 0) return;
-      paging.setPte(space, vpn, pte & ~(PTE_WRITABLE | PTE_DIRTY));
-    });
-  }
 }
 
-/** A transfer that got somewhere reports how far; only one that got nowhere fails. */
-function shortened(e: unknown, partial: boolean): number {
-  if (partial && e instanceof LinuxError) return 0;
-  throw e;
+/** Pages of a transfer of so many bytes from the start of one on that are worth looking at together. */
+function pagesOf(bytes: number): number {
+  return Math.min(RUN_PAGES, Math.ceil(bytes / PAGE_SIZE));
 }
 
-function outOfMemory(partial: boolean): number {
-  if (partial) return 0;
-  throw linuxError(ENOMEM);
+function filled(frame: number): number {
+  if (frame < 0) throw linuxError(ENOMEM);
+  return frame;
 }

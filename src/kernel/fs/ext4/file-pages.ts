@@ -35,10 +35,8 @@ export function guestPages(paging: Paging): PagesFactory {
       get size(): number {
         return data.size;
       },
-      readPage: (index, host) => data.readPages(index, 1, paging.memory.U8, host),
-      readRun: (index, count, host) => data.readPages(index, count, paging.memory.U8, host),
-      writePage: (index, host, length) => data.writePages(index, paging.memory.U8, host, length),
-      writeRun: (index, from, length) => data.writePages(index, from, 0, length),
+      readPages: (index, count, host) => data.readPages(index, count, paging.memory.U8, host),
+      writePages: (index, from, at, length) => data.writePages(index, from, at, length),
     });
 }
 

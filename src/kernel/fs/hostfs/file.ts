@@ -1,7 +1,8 @@
 /** Regular files of host volumes: direct input and output, and a page cache while they are mapped. */
 
 import { ENOENT, ESTALE, linuxError } from '../../errno.ts';
-import type { PageCache, PageFiller } from '../../mm/page-cache.ts';
+import type { PageCache } from '../../mm/page-cache.ts';
+import type { PageFiller } from '../../mm/page-filler.ts';
 import type { Sys } from '../../syscall/types.ts';
 import {
   IN_ACCESS,
@@ -127,15 +128,16 @@ export class HostFileInode extends HostInode implements PageFiller {
 
   // PageFiller
 
-  readPage(index: number, host: number): void {
+  readPages(index: number, count: number, host: number): void {
     const { U8 } = this.fs.paging.memory;
-    const n = this.readAt(index * PAGE_SIZE, U8.subarray(host, host + PAGE_SIZE));
-    U8.fill(0, host + n, host + PAGE_SIZE);
+    const length = count * PAGE_SIZE;
+    const n = this.readAt(index * PAGE_SIZE, U8.subarray(host, host + length));
+    U8.fill(0, host + n, host + length);
   }
 
-  writePage(index: number, host: number, length: number): void {
-    const { U8 } = this.fs.paging.memory;
-    this.fs.port.write(this.file(true), index * PAGE_SIZE, U8.subarray(host, host + length));
+  writePages(index: number, from: Uint8Array, at: number, length: number): void {
+    const { port } = this.fs;
+    port.write(this.file(true), index * PAGE_SIZE, from.subarray(at, at + length));
   }
 
   protected override resize(size: number): void {

@@ -14,7 +14,8 @@ import {
   EPERM,
   linuxError,
 } from '../../errno.ts';
-import { PageCache, type PageFiller } from '../../mm/page-cache.ts';
+import { PageCache } from '../../mm/page-cache.ts';
+import type { PageFiller } from '../../mm/page-filler.ts';
 import {
   F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
@@ -88,16 +89,18 @@ export class TmpFile extends TmpInode {
     };
     if (this.content === null) return size;
     return Object.assign(Object.create(size) as PageFiller, {
-      readPage: (index: number, host: number) => inode.readContent(index, host),
+      readPages: (index: number, count: number, host: number) =>
+        inode.readContent(index, count, host),
     });
   }
 
-  private readContent(index: number, host: number): void {
+  private readContent(index: number, count: number, host: number): void {
     const { U8 } = this.fs.paging.memory;
     const start = index * PAGE_SIZE;
-    const length = Math.max(0, Math.min(PAGE_SIZE, this.contentLength - start));
+    const end = host + count * PAGE_SIZE;
+    const length = Math.max(0, Math.min(end - host, this.contentLength - start));
     if (length > 0) this.content!(start, U8.subarray(host, host + length));
-    U8.fill(0, host + length, host + PAGE_SIZE);
+    U8.fill(0, host + length, end);
   }
 
   prepareWrite(offset: number, length: number): void {
