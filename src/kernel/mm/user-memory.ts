@@ -23,8 +23,16 @@ import type { AddressSpace } from './address-space.ts';
 const MAX_TRIES = 8;
 const FOUR_GIB = 0x1_0000_0000;
 
+/** The string that is being read. A path of 20 bytes takes 0.1 µs; 0.9 with the bytes spread out of a typed array. */
+const codes: number[] = [];
+
+/** Characters of one call, which become arguments on the stack. */
+const PIECE = 4096;
+
 export class UserMemory {
   private readonly as: AddressSpace;
+  /** Bytes that tryRun found together. */
+  private runLength = 0;
 
   constructor(as: AddressSpace) {
     this.as = as;
@@ -45,11 +53,10 @@ export class UserMemory {
     let done = 0;
     const length = end - start;
     while (done < length) {
-      const n = Math.min(length - done, PAGE_SIZE - ((va + done) % PAGE_SIZE));
-      const host = this.tryHost(va + done, ACCESS_READ, n);
+      const host = this.tryRun(va + done, ACCESS_READ, length - done);
       if (host < 0) break;
-      dst.set(this.as.paging.memory.U8.subarray(host, host + n), start + done);
-      done += n;
+      copyBytes(dst, start + done, this.as.paging.memory.U8, host, this.runLength);
+      done += this.runLength;
     }
     return done;
   }
@@ -59,11 +66,10 @@ export class UserMemory {
     let done = 0;
     const length = end - start;
     while (done < length) {
-      const n = Math.min(length - done, PAGE_SIZE - ((va + done) % PAGE_SIZE));
-      const host = this.tryHost(va + done, ACCESS_WRITE, n);
+      const host = this.tryRun(va + done, ACCESS_WRITE, length - done);
       if (host < 0) break;
-      this.as.paging.memory.U8.set(src.subarray(start + done, start + done + n), host);
-      done += n;
+      copyBytes(this.as.paging.memory.U8, host, src, start + done, this.runLength);
+      done += this.runLength;
     }
     return done;
   }
@@ -77,8 +83,10 @@ export class UserMemory {
   ): void {
     let done = 0;
     while (done < length) {
-      const n = Math.min(length - done, PAGE_SIZE - ((va + done) % PAGE_SIZE));
-      visit(this.host(va + done, write ? ACCESS_WRITE : ACCESS_READ, n), n);
+      const host = this.tryRun(va + done, write ? ACCESS_WRITE : ACCESS_READ, length - done);
+      if (host < 0) throw linuxError(EFAULT);
+      const n = this.runLength;
+      visit(host, n);
       done += n;
     }
   }
@@ -159,16 +167,15 @@ export class UserMemory {
    */
   readCString(va: number, max: number): string {
     const { U8 } = this.as.paging.memory;
-    let text = '';
-    for (let done = 0; done < max; ) {
-      const n = Math.min(max - done, PAGE_SIZE - ((va + done) % PAGE_SIZE));
-      const host = this.host(va + done, ACCESS_READ, n);
-      const piece = U8.subarray(host, host + n);
-      const zero = piece.indexOf(0);
-      // In one piece: a string that grows by characters takes 32 bytes for each, for as long as it is kept.
-      text += String.fromCharCode(...(zero < 0 ? piece : piece.subarray(0, zero)));
-      if (zero >= 0) return text;
-      done += n;
+    let length = 0;
+    while (length < max) {
+      const n = Math.min(max - length, PAGE_SIZE - ((va + length) % PAGE_SIZE));
+      const host = this.host(va + length, ACCESS_READ, n);
+      for (let i = 0; i < n; i++) {
+        const code = U8[host + i]!;
+        if (code === 0) return textOf(length);
+        codes[length++] = code;
+      }
     }
     throw linuxError(ENAMETOOLONG);
   }
@@ -197,24 +204,72 @@ export class UserMemory {
     return host;
   }
 
+  /**
+   * As tryHost, for up to `length` bytes: sets `runLength` to as many as are together in linear memory. Only the first
+   * page is faulted in: a fault may write other pages back, which a copy that is still to come would change.
+   */
+  private tryRun(va: number, access: number, length: number): number {
+    let n = Math.min(length, PAGE_SIZE - (va % PAGE_SIZE));
+    const host = this.tryHost(va, access, n);
+    if (host >= 0) {
+      const { tables } = this.as;
+      while (n < length && va + n < TASK_SIZE) {
+        const vpn = (va + n) / PAGE_SIZE;
+        const pte = tables.get(vpn);
+        if (!pteAllows(pte, access) || frameHost(pteFrame(pte)) !== host + n) break;
+        const more = Math.min(length - n, PAGE_SIZE);
+        if (access === ACCESS_WRITE) this.changes(vpn, pteFrame(pte), 0, more);
+        n += more;
+      }
+    }
+    this.runLength = n;
+    return host;
+  }
+
+  /** Bytes [from, to) of a page are about to change. */
+  private changes(vpn: number, frame: number, from: number, to: number): void {
+    const { paging, tables } = this.as;
+    paging.touch(tables, vpn, PTE_ACCESSED | PTE_DIRTY);
+    paging.contentChanges(frame, from, to, 'kernel write');
+  }
+
   /** Host offset of `va`, -1 if it cannot be accessed. For a write, `size` bytes are about to change. */
   private tryHost(va: number, access: number, size: number): number {
     if (!(va >= 0 && va < TASK_SIZE)) return -1;
-    const { paging, tables } = this.as;
+    const { tables } = this.as;
     const vpn = Math.floor(va / PAGE_SIZE);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const pte = tables.get(vpn);
       if (pteAllows(pte, access)) {
         const frame = pteFrame(pte);
         const offset = va % PAGE_SIZE;
-        if (access === ACCESS_WRITE) {
-          paging.touch(tables, vpn, PTE_ACCESSED | PTE_DIRTY);
-          paging.contentChanges(frame, offset, offset + size, 'kernel write');
-        }
+        if (access === ACCESS_WRITE) this.changes(vpn, frame, offset, offset + size);
         return frameHost(frame) + offset;
       }
       if (this.as.fault(va, access) !== FAULT_FIXED) return -1;
     }
     return -1;
   }
+}
+
+/** Copies `n` bytes; within linear memory without the two objects that `set` wants. */
+function copyBytes(dst: Uint8Array, to: number, src: Uint8Array, from: number, n: number): void {
+  if (dst === src) dst.copyWithin(to, from, from + n);
+  else dst.set(src.subarray(from, from + n), to);
+}
+
+/**
+ * The first `length` of `codes`. In pieces as large as can be: a string that grows by characters takes 32 bytes for
+ * each, for as long as it is kept.
+ */
+function textOf(length: number): string {
+  if (length <= PIECE) {
+    codes.length = length;
+    return String.fromCharCode.apply(null, codes);
+  }
+  let text = '';
+  for (let at = 0; at < length; at += PIECE) {
+    text += String.fromCharCode.apply(null, codes.slice(at, Math.min(length, at + PIECE)));
+  }
+  return text;
 }
