@@ -1,10 +1,15 @@
-/** Fused multiply-add (SDM vol. 1, 14.5): lanes of a * b + c with one rounding, through soft-float. */
+/**
+ * Fused multiply-add (SDM vol. 1, 14.5): lanes of a * b + c with one rounding, through soft-float unless
+ * softfloat/fused.ts says all of them.
+ */
 
-import { FP_ENV_WORD, IE } from './fp-env.ts';
+import { FAST_MASK, FAST_VALUE, FP_ENV_WORD, IE } from './fp-env.ts';
+import type { HelperEnv } from './helpers.ts';
 import { FMA_EVEN, FMA_NEGATE_PRODUCT, FMA_NEGATE_SUM, FMA_ODD } from './ops-fp.ts';
 import type { SlotFn } from './slot-fn.ts';
 import { deliver, finish, forms, type Lane, load, R, rounding, X } from './slot-fp-slow.ts';
 import { fmaNum } from './softfloat/fma.ts';
+import { fusedF32, fusedF64 } from './softfloat/fused.ts';
 import { flagDenormals, nanFma } from './softfloat/nan.ts';
 import { type Num, newNum, SIGN } from './softfloat/num.ts';
 import { clearFlags, fpFlags, raiseFlags } from './softfloat/round.ts';
@@ -17,11 +22,45 @@ function subtracts(imm: number, i: number): boolean {
   return (imm & (FMA_NEGATE_SUM | (i & 1 ? FMA_ODD : FMA_EVEN))) !== 0;
 }
 
+const RESULTS = new Float64Array(4);
+
+/** @returns whether it was done; PE, which an inexact result would set, is set already */
+function fastLanes(
+  { F32, F64 }: HelperEnv,
+  lane: Lane,
+  count: number,
+  at: readonly [d: number, a: number, b: number, c: number],
+  imm: number,
+): boolean {
+  const [d, a, b, c] = at;
+  const sign = imm & FMA_NEGATE_PRODUCT ? -1 : 1;
+  for (let i = 0; i < count; i++) {
+    const minus = subtracts(imm, i);
+    let r: number;
+    if (lane === 'f32') {
+      const z = F32[c + i]!;
+      r = fusedF32(sign * F32[a + i]!, F32[b + i]!, minus ? -z : z);
+    } else {
+      const z = F64[(c >> 1) + i]!;
+      r = fusedF64(sign * F64[(a >> 1) + i]!, F64[(b >> 1) + i]!, minus ? -z : z);
+    }
+    if (Number.isNaN(r)) return false;
+    RESULTS[i] = r;
+  }
+  for (let i = 0; i < count; i++) {
+    if (lane === 'f32') F32[d + i] = RESULTS[i]!;
+    else F64[(d >> 1) + i] = RESULTS[i]!;
+  }
+  return true;
+}
+
 function fmaLanes(lane: Lane, words: number): SlotFn {
   const step = lane === 'f32' ? 1 : 2;
   return (env, d, a, b, c, imm) => {
     const { I32 } = env;
     const mx = I32[FP_ENV_WORD]!;
+    const fast = (mx & FAST_MASK) === FAST_VALUE;
+    if (fast && fastLanes(env, lane, words / step, [d, a, b, c], imm)) return 0;
     let flags = 0;
     for (let k = 0; k < words; k += step) {
       clearFlags();
