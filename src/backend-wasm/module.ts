@@ -135,6 +135,28 @@ export function encodeModule(
   return out.view().slice();
 }
 
+/**
+ * A module of functions with parameters, exported by position.
+ * @param params numbers of parameters of what it imports
+ * @param own numbers of its functions'
+ */
+export function encodeFunctions(
+  bodies: readonly Code[],
+  own: readonly number[],
+  params: readonly number[],
+  names: readonly string[],
+): Uint8Array {
+  const out = new ByteWriter(1 << 14);
+  out.append(HEADER);
+  out.sized(SECTION.type, TYPES);
+  out.sized(SECTION.import, importSection(params, true));
+  out.sized(SECTION.function, numbers(own));
+  out.sized(SECTION.export, exportSection(bodies.length, params.length));
+  out.sized(SECTION.code, codeSection(bodies.map((b) => b.bytes)));
+  out.sized(SECTION.custom, nameSection(names, params.length));
+  return out.view().slice();
+}
+
 /** A module that exports each function it imports; `params`: their numbers of parameters. */
 export function encodeBridge(params: readonly number[]): Uint8Array {
   const out = new ByteWriter();

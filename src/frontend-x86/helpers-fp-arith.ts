@@ -6,6 +6,7 @@
  */
 
 import { SCRATCH_BASE } from '../common/layout.ts';
+import { ARITH, C0, C1, C2, C3, COM, KIND, SEL } from '../common/x87.ts';
 import { IE, OE, PE, UE } from '../ir/fp-env.ts';
 import type { HelperEnv, HelperFn } from '../ir/helpers.ts';
 import { addNum, compareNum, divNum, mulNum } from '../ir/softfloat/arith.ts';
@@ -34,10 +35,6 @@ import { bcdToNum, numToBcd } from './x87-bcd.ts';
 import {
   begin,
   blocked,
-  C0,
-  C1,
-  C2,
-  C3,
   CW,
   complete,
   copySt,
@@ -56,18 +53,6 @@ import {
   stWord,
   underflow,
 } from './x87-state.ts';
-
-/**
- * Selector: operation in bits 0..3, destination ST(i) in 4..6, source ST(i) in 8..10, number of pops
- * in 12..13, operand kind in 16..19, truncation (FISTTP) in bit 20.
- */
-export const SEL = { dst: 4, src: 8, pops: 12, kind: 16, truncate: 0x100000 } as const;
-
-/** Arithmetic, in the order of ModRM.reg of D8 (2 and 3 are FCOM and FCOMP). */
-export const ARITH = { add: 0, mul: 1, sub: 4, subr: 5, div: 6, divr: 7 } as const;
-export const KIND = { f32: 0, f64: 1, f80: 2, i16: 3, i32: 4, i64: 5, bcd: 6 } as const;
-/** Comparisons. */
-export const COM = { ordered: 0, unordered: 1 } as const;
 
 const X: Num = newNum();
 const Y: Num = newNum();

@@ -8,12 +8,12 @@
  */
 
 import { SCRATCH_BASE } from '../common/layout.ts';
+import { C1 } from '../common/x87.ts';
 import type { HelperEnv, HelperFn } from '../ir/helpers.ts';
 import { fxrstor, fxsave, MXCSR_MASK } from './fxsave.ts';
 import { stateWord, X87_BASE } from './state.ts';
 import {
   begin,
-  C1,
   CW,
   pop,
   push,

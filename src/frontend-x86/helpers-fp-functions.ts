@@ -3,6 +3,7 @@
  * values come from x87-functions.ts. Results are not subject to precision control.
  */
 
+import { C1, C2 } from '../common/x87.ts';
 import { PE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
 import { compareNum, invalid } from '../ir/softfloat/arith.ts';
@@ -26,8 +27,6 @@ import { atan2, cos, exp2m1, quarterPi, sin, tan, yLog2, yLog2p1 } from './x87-f
 import {
   begin,
   blocked,
-  C1,
-  C2,
   complete,
   isEmpty,
   loadSt,

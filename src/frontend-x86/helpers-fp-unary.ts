@@ -3,6 +3,7 @@
  * (SDM vol. 1, 8.3.3, 8.3.4, 8.3.8). Transcendental functions: x87-functions.ts.
  */
 
+import { C0, C1, C2, C3 } from '../common/x87.ts';
 import { PE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
 import { invalid, sqrtNum } from '../ir/softfloat/arith.ts';
@@ -32,10 +33,6 @@ import { raiseFlags, roundToIntegral, toInteger } from '../ir/softfloat/round.ts
 import {
   begin,
   blocked,
-  C0,
-  C1,
-  C2,
-  C3,
   complete,
   isEmpty,
   loadSt,

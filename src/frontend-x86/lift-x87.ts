@@ -3,8 +3,8 @@
  * which is not known at translation time; the lifters load memory operands and pack selectors.
  */
 
+import { KIND, SEL } from '../common/x87.ts';
 import { NONE, type Ref, varRef } from '../ir/refs.ts';
-import { KIND, SEL } from './helpers-fp-arith.ts';
 import type { Lift } from './lift-context.ts';
 import { stateVar } from './state.ts';
 import type { LiftFn } from './table-format.ts';

@@ -1,6 +1,6 @@
 /** x87 instructions (SDM vol. 2, appendix A.5: escape opcodes D8 to DF). */
 
-import { ARITH, COM, KIND } from './helpers-fp-arith.ts';
+import { ARITH, COM, KIND } from '../common/x87.ts';
 import {
   arith,
   arithMem,

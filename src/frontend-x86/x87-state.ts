@@ -10,6 +10,7 @@
  * memory as they were; the exception itself is raised by the next waiting instruction.
  */
 
+import { C1, type X87Layout } from '../common/x87.ts';
 import { DE, IE, OE, PE, UE, ZE } from '../ir/fp-env.ts';
 import type { HelperEnv } from '../ir/helpers.ts';
 import {
@@ -32,11 +33,15 @@ export const TAGS: number = stateWord('fpTags');
 /** What x87 helpers read and write besides the registers themselves. */
 export const X87_VARS: readonly number[] = ['fpCw', 'fpSw', 'fpTop', 'fpTags'].map(stateVar);
 
-/** Status word: condition codes, stack fault, error summary and busy. */
-export const C0 = 0x100;
-export const C1 = 0x200;
-export const C2 = 0x400;
-export const C3 = 0x4000;
+export const X87_LAYOUT: X87Layout = {
+  registers: X87_BASE,
+  control: CW * 4,
+  status: SW * 4,
+  top: TOP * 4,
+  tags: TAGS * 4,
+};
+
+/** Status word: stack fault, error summary and busy. */
 export const SF = 0x40;
 const ES_B = 0x8080;
 /** Exceptions that prevent the operation if unmasked. */

@@ -22,45 +22,47 @@ function subtracts(imm: number, i: number): boolean {
   return (imm & (FMA_NEGATE_SUM | (i & 1 ? FMA_ODD : FMA_EVEN))) !== 0;
 }
 
-const RESULTS = new Float64Array(4);
+/** As many as a vector has at most. */
+const RESULTS = new Float64Array(8);
 
-/** @returns whether it was done; PE, which an inexact result would set, is set already */
-function fastLanes(
-  { F32, F64 }: HelperEnv,
-  lane: Lane,
-  count: number,
-  at: readonly [d: number, a: number, b: number, c: number],
-  imm: number,
-): boolean {
-  const [d, a, b, c] = at;
+type FastLanes = (env: HelperEnv, at: readonly number[], count: number, imm: number) => boolean;
+
+/**
+ * @param at words of the result and of a, b, c
+ * @returns whether it was done; PE, which an inexact result would set, is set already
+ */
+const fastF64: FastLanes = ({ F64 }, [d = 0, a = 0, b = 0, c = 0], count, imm) => {
   const sign = imm & FMA_NEGATE_PRODUCT ? -1 : 1;
   for (let i = 0; i < count; i++) {
-    const minus = subtracts(imm, i);
-    let r: number;
-    if (lane === 'f32') {
-      const z = F32[c + i]!;
-      r = fusedF32(sign * F32[a + i]!, F32[b + i]!, minus ? -z : z);
-    } else {
-      const z = F64[(c >> 1) + i]!;
-      r = fusedF64(sign * F64[(a >> 1) + i]!, F64[(b >> 1) + i]!, minus ? -z : z);
-    }
+    const z = F64[(c >> 1) + i]!;
+    const r = fusedF64(sign * F64[(a >> 1) + i]!, F64[(b >> 1) + i]!, subtracts(imm, i) ? -z : z);
     if (Number.isNaN(r)) return false;
     RESULTS[i] = r;
   }
-  for (let i = 0; i < count; i++) {
-    if (lane === 'f32') F32[d + i] = RESULTS[i]!;
-    else F64[(d >> 1) + i] = RESULTS[i]!;
-  }
+  for (let i = 0; i < count; i++) F64[(d >> 1) + i] = RESULTS[i]!;
   return true;
-}
+};
+
+const fastF32: FastLanes = ({ F32 }, [d = 0, a = 0, b = 0, c = 0], count, imm) => {
+  const sign = imm & FMA_NEGATE_PRODUCT ? -1 : 1;
+  for (let i = 0; i < count; i++) {
+    const z = F32[c + i]!;
+    const r = fusedF32(sign * F32[a + i]!, F32[b + i]!, subtracts(imm, i) ? -z : z);
+    if (Number.isNaN(r)) return false;
+    RESULTS[i] = r;
+  }
+  for (let i = 0; i < count; i++) F32[d + i] = RESULTS[i]!;
+  return true;
+};
 
 function fmaLanes(lane: Lane, words: number): SlotFn {
   const step = lane === 'f32' ? 1 : 2;
+  const fastLanes = lane === 'f32' ? fastF32 : fastF64;
   return (env, d, a, b, c, imm) => {
     const { I32 } = env;
     const mx = I32[FP_ENV_WORD]!;
     const fast = (mx & FAST_MASK) === FAST_VALUE;
-    if (fast && fastLanes(env, lane, words / step, [d, a, b, c], imm)) return 0;
+    if (fast && fastLanes(env, [d, a, b, c], words / step, imm)) return 0;
     let flags = 0;
     for (let k = 0; k < words; k += step) {
       clearFlags();
