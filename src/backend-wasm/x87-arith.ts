@@ -111,19 +111,24 @@ function setSign(x: X87Code, a: Num, b: Num, r: Unrounded): void {
   x.set(r.sign, x.op(W.i32And, sign, x.i32(SIGN)));
 }
 
-/** a * b, of four products of halves. */
-function multiply(x: X87Code, a: Num, b: Num, r: Unrounded): void {
-  setSign(x, a, b, r);
-  const [ah, al] = [x.let('i64', high(x, a.sig)), x.let('i64', low(x, a.sig))];
-  const [bh, bl] = [x.let('i64', high(x, b.sig)), x.let('i64', low(x, b.sig))];
+/** hi:lo = a * b, of four products of halves. */
+function product(x: X87Code, a: number, b: number, hi: number, lo: number): void {
+  const [ah, al] = [x.let('i64', high(x, a)), x.let('i64', low(x, a))];
+  const [bh, bl] = [x.let('i64', high(x, b)), x.let('i64', low(x, b))];
   const ll = x.let('i64', x.op(W.i64Mul, x.get(al), x.get(bl)));
   const lh = x.let('i64', x.op(W.i64Mul, x.get(al), x.get(bh)));
   const hl = x.let('i64', x.op(W.i64Mul, x.get(ah), x.get(bl)));
   const middle = x.op(W.i64Add, x.op(W.i64Add, high(x, ll), low(x, lh)), low(x, hl));
   const m = x.let('i64', middle);
-  x.set(r.lo, x.op(W.i64Or, x.op(W.i64Shl, x.get(m), x.i64(32)), low(x, ll)));
+  x.set(lo, x.op(W.i64Or, x.op(W.i64Shl, x.get(m), x.i64(32)), low(x, ll)));
   const upper = x.op(W.i64Add, x.op(W.i64Mul, x.get(ah), x.get(bh)), high(x, m));
-  x.set(r.hi, x.op(W.i64Add, upper, x.op(W.i64Add, high(x, lh), high(x, hl))));
+  x.set(hi, x.op(W.i64Add, upper, x.op(W.i64Add, high(x, lh), high(x, hl))));
+}
+
+/** a * b */
+function multiply(x: X87Code, a: Num, b: Num, r: Unrounded): void {
+  setSign(x, a, b, r);
+  product(x, a.sig, b.sig, r.hi, r.lo);
   x.set(r.e, x.op(W.i32Sub, x.op(W.i32Add, x.exponent(a), x.exponent(b)), x.i32(BIAS - 1)));
   x.when(x.op(W.i64GeS, x.get(r.hi), x.i64(0)), () => {
     const top = x.op(W.i64ShrU, x.get(r.lo), x.i64(WIDTH - 1));
@@ -183,6 +188,97 @@ function divide(x: X87Code, a: Num, b: Num, r: Unrounded): void {
   const half = x.op(W.i32Or, x.op(W.i64LtS, x.get(n), x.i64(0)), twice);
   const upper = x.op(W.i64Shl, x.op(W.i64ExtendI32u, half), x.i64(WIDTH - 1));
   x.set(r.lo, x.op(W.i64Or, x.get(r.lo), upper));
+}
+
+/** Bits of doubles: 2^32, and the largest below 2^64. */
+const TWO_32 = [0, 0x41f00000] as const;
+const BELOW_TWO_64 = [-1, 0x43efffff] as const;
+const TWO_64 = [0, 0x43f00000] as const;
+
+/**
+ * The square root of `to`, written there: the root of the 128 bits sig * 2^63, or sig * 2^64 if the exponent is odd, is
+ * one of 64 bits. A double's root is improved once by Newton's method, then right or wrong by one.
+ */
+export function squareRoot(x: X87Code, to: number): void {
+  const a = x.read(to);
+  x.checkNormal(a);
+  x.slowIf(x.op(W.i32And, x.get(a.se), x.i32(SIGN)));
+  const r = unrounded(x);
+  const exponent = x.let('i32', x.op(W.i32Sub, x.exponent(a), x.i32(BIAS)));
+  x.set(r.sign, x.i32(0));
+  x.set(r.e, x.op(W.i32Add, x.op(W.i32ShrS, x.get(exponent), x.i32(1)), x.i32(BIAS)));
+  const hi = x.let('i64', x.get(a.sig));
+  const lo = x.let('i64', x.i64(0));
+  x.when(x.op(W.i32Eqz, x.op(W.i32And, x.get(exponent), x.i32(1))), () => {
+    x.set(lo, x.op(W.i64Shl, x.get(hi), x.i64(WIDTH - 1)));
+    x.set(hi, x.op(W.i64ShrU, x.get(hi), x.i64(1)));
+  });
+  const root = x.op(W.f64Sqrt, x.op(W.f64ConvertI64u, x.get(hi)));
+  const estimate = x.op(W.f64Min, x.op(W.f64Mul, root, x.f64(...TWO_32)), x.f64(...BELOW_TWO_64));
+  x.set(r.hi, x.op(W.i64TruncF64u, estimate));
+  // What is missing: hi:lo - r * r, a signed number of 128 bits.
+  const [restHi, restLo] = [x.local('i64'), x.local('i64')];
+  const setRest = (): void => {
+    product(x, r.hi, r.hi, restHi, restLo);
+    const borrow = x.op(W.i64ExtendI32u, x.op(W.i64LtU, x.get(lo), x.get(restLo)));
+    x.set(restHi, x.op(W.i64Sub, x.op(W.i64Sub, x.get(hi), x.get(restHi)), borrow));
+    x.set(restLo, x.op(W.i64Sub, x.get(lo), x.get(restLo)));
+  };
+  setRest();
+  const upper = x.op(W.f64Mul, x.op(W.f64ConvertI64s, x.get(restHi)), x.f64(...TWO_64));
+  const rest = x.op(W.f64Add, upper, x.op(W.f64ConvertI64u, x.get(restLo)));
+  const r2 = x.op(W.f64ConvertI64u, x.get(r.hi));
+  const step = x.op(W.f64Div, rest, x.op(W.f64Add, r2, r2));
+  x.set(r.hi, x.op(W.i64Add, x.get(r.hi), x.op(W.i64TruncF64s, step)));
+  setRest();
+  // 2 r, as two words: r may have its top bit.
+  const [twiceHi, twiceLo] = [x.local('i64'), x.local('i64')];
+  const setTwice = (): void => {
+    x.set(twiceHi, x.op(W.i64ShrU, x.get(r.hi), x.i64(WIDTH - 1)));
+    x.set(twiceLo, x.op(W.i64Shl, x.get(r.hi), x.i64(1)));
+  };
+  x.when(x.op(W.i64LtS, x.get(restHi), x.i64(0)), () => {
+    // r is too large: with r - 1, the rest is 2 r - 1 more.
+    setTwice();
+    x.set(r.hi, x.op(W.i64Sub, x.get(r.hi), x.i64(1)));
+    addWide(x, restHi, restLo, twiceHi, x.op(W.i64Sub, x.get(twiceLo), x.i64(1)));
+  });
+  setTwice();
+  const beyond = x.op(
+    W.i32Or,
+    x.op(W.i64GtS, x.get(restHi), x.get(twiceHi)),
+    x.op(
+      W.i32And,
+      x.op(W.i64Eq, x.get(restHi), x.get(twiceHi)),
+      x.op(W.i64GtU, x.get(restLo), x.get(twiceLo)),
+    ),
+  );
+  x.when(beyond, () => {
+    // r is too small: with r + 1, the rest is 2 r + 1 less.
+    const less = x.op(W.i64Or, x.get(twiceLo), x.i64(1));
+    const borrow = x.op(W.i64ExtendI32u, x.op(W.i64LtU, x.get(restLo), less));
+    x.set(restHi, x.op(W.i64Sub, x.op(W.i64Sub, x.get(restHi), x.get(twiceHi)), borrow));
+    x.set(restLo, x.op(W.i64Sub, x.get(restLo), less));
+    x.set(r.hi, x.op(W.i64Add, x.get(r.hi), x.i64(1)));
+  });
+  // Above the middle of r and r + 1, which is never met, if the rest is more than r.
+  const half = x.op(
+    W.i32Or,
+    x.op(W.i64Ne, x.get(restHi), x.i64(0)),
+    x.op(W.i64GtU, x.get(restLo), x.get(r.hi)),
+  );
+  const some = x.op(W.i64Ne, x.op(W.i64Or, x.get(restHi), x.get(restLo)), x.i64(0));
+  const top = x.op(W.i64Shl, x.op(W.i64ExtendI32u, half), x.i64(WIDTH - 1));
+  x.set(r.lo, x.op(W.i64Or, top, x.op(W.i64ExtendI32u, some)));
+  deliver(x, r, to);
+}
+
+/** hi:lo += more, whose upper word is in a local; its lower one is more than 0. */
+function addWide(x: X87Code, hi: number, lo: number, moreHi: number, moreLo: Expr): void {
+  const before = x.let('i64', x.get(lo));
+  x.set(lo, x.op(W.i64Add, x.get(lo), moreLo));
+  const carry = x.op(W.i64ExtendI32u, x.op(W.i64LtU, x.get(lo), x.get(before)));
+  x.set(hi, x.op(W.i64Add, x.op(W.i64Add, x.get(hi), x.get(moreHi)), carry));
 }
 
 /** Rounds, writes it to a register, and sets C1 and PE. */

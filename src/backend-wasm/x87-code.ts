@@ -60,6 +60,10 @@ export class X87Code {
     return () => this.f.i64(lo, hi);
   }
 
+  f64(lo: number, hi: number): Expr {
+    return () => this.f.f64(lo, hi);
+  }
+
   op(code: number, ...args: readonly Expr[]): Expr {
     return () => {
       for (const push of args) push();

@@ -7,7 +7,7 @@
 import { C0, C1, C2, C3, KIND, SEL, type X87Layout } from '../common/x87.ts';
 import type { FunctionBody } from './function-body.ts';
 import { W } from './opcodes.ts';
-import { arithmetic } from './x87-arith.ts';
+import { arithmetic, squareRoot } from './x87-arith.ts';
 import { BIAS, type Expr, type Num, SIGN, X87Code } from './x87-code.ts';
 import { emitStore, type MmuStores } from './x87-store.ts';
 
@@ -275,6 +275,13 @@ function changeSign(op: number, mask: number): Emit {
   };
 }
 
+const sqrt: Emit = (x) => {
+  x.checkUsual('arithmetic');
+  const to = st(x, x.i32(0));
+  x.checkThere(to);
+  squareRoot(x, to);
+};
+
 /** By names of helpers. */
 const EMITTERS: Readonly<Record<string, Emit>> = {
   x87Arith: arith,
@@ -291,6 +298,7 @@ const EMITTERS: Readonly<Record<string, Emit>> = {
   x87Const: constant,
   x87Chs: changeSign(W.i32Xor, SIGN),
   x87Abs: changeSign(W.i32And, SIGN - 1),
+  x87Sqrt: sqrt,
   x87Check: (x) => x.checkPending(),
 };
 
