@@ -1,6 +1,7 @@
 /** The table's rows, with their targets, and the sizes of their cases. */
 
 import { APPLETS, type BusyboxSizes, busyboxCases } from './cases-busybox.ts';
+import { FILE_OPERATIONS, type FileSizes, filesCases } from './cases-files.ts';
 import { GROWTH_OPERATIONS, type ProgramSizes, programCases } from './cases-programs.ts';
 import { PYTHON_LINES, type PythonSizes, pythonCases } from './cases-python.ts';
 import type { Case, Reference, RowSpec, Unit } from './types.ts';
@@ -12,6 +13,7 @@ interface Sizes {
   readonly python: PythonSizes;
   readonly programs: ProgramSizes;
   readonly busybox: BusyboxSizes;
+  readonly files: FileSizes;
 }
 
 const FULL: Sizes = {
@@ -22,6 +24,7 @@ const FULL: Sizes = {
     growth: { processes: [10, 1000], mappings: [100, 20_000], blocks: [1000, 200_000] },
   },
   busybox: { forks: 500, text: 20 * MiB, sortLines: 500_000, files: 1000 },
+  files: { large: 256, tree: 40, small: 10_000, growth: [1000, 100_000] },
 };
 
 const QUICK: Sizes = {
@@ -32,6 +35,7 @@ const QUICK: Sizes = {
     growth: { processes: [10, 100], mappings: [100, 2000], blocks: [1000, 10_000] },
   },
   busybox: { forks: 20, text: MiB, sortLines: 10_000, files: 50 },
+  files: { large: 8, tree: 2, small: 200, growth: [100, 1000] },
 };
 
 export function allCases(shop: Workshop, quick: boolean): Case[] {
@@ -40,6 +44,7 @@ export function allCases(shop: Workshop, quick: boolean): Case[] {
     ...pythonCases(shop, sizes.python),
     ...programCases(shop, sizes.programs),
     ...busyboxCases(shop, sizes.busybox),
+    ...filesCases(shop, sizes.files),
   ];
 }
 
@@ -138,6 +143,33 @@ const MEMORY: readonly RowSpec[] = [
   ),
 ];
 
+/** Work on an ext4 image may take so many times longer than natively on the host's file system. */
+const FILES_TARGET = 8;
+
+const FILES: readonly RowSpec[] = [
+  ...(
+    [
+      ['ext4-write', '256 MB written and synced', 'files-large', 'write'],
+      ['ext4-read', '256 MB read for the first time', 'files-large', 'read'],
+      ['ext4-reread', '256 MB read again', 'files-large', 'reread'],
+      ['ext4-small', '10,000 files made, found, removed', 'files-small', 'all'],
+      ['ext4-tar', 'tar of 40 MB in 2,560 files', 'files-tar', 'tar'],
+    ] as const
+  ).map(([name, work, of, metric]) =>
+    row(name, `ext4: ${work}`, [of, metric], 'native', FILES_TARGET),
+  ),
+  ...FILE_OPERATIONS.map((operation) =>
+    row(
+      `growth-file-${operation}`,
+      `${operation}: with many files`,
+      ['files-growth', operation],
+      null,
+      FLAT,
+      { unit: 'x' },
+    ),
+  ),
+];
+
 const SPEEDS: readonly RowSpec[] = [
   row('interp-loops', 'interpreter: hot loops', ['speed-loops', 'speed'], null, null, {
     ...{ unit: 'M/s', engine: 'interp' },
@@ -154,5 +186,6 @@ export const ROWS: readonly RowSpec[] = [
   ...CIPHERS,
   ...APPLET_ROWS,
   ...MEMORY,
+  ...FILES,
   ...SPEEDS,
 ];

@@ -119,6 +119,37 @@ export class Workshop {
     return this.start(subject, [...this.loader(subject), `${directory}/${name}`, ...args]);
   }
 
+  /** Makes an image with BusyBox, programs of the scratch directory and an empty directory, once. @returns '' */
+  image(name: string, size: string, work: string, programs: readonly string[]): string {
+    const path = join(this.directory, name);
+    const directory = join(this.directory, work);
+    if (existsSync(path)) return '';
+    mkdirSync(directory);
+    timed([...kevlarCommand(), 'image', 'create', path, '--size', size]);
+    const system = ['bin', 'lib'].map((d) => join(this.root, d));
+    const own = programs.map((program) => join(this.directory, program));
+    timed([...kevlarCommand(), 'image', 'cp', '-r', ...system, ...own, directory, `${path}:/`]);
+    return '';
+  }
+
+  /** Runs `PROGRAM MODE DIRECTORY ARGUMENTS` natively, or in a guest whose root is an image that is written back. */
+  onImage(
+    subject: Subject,
+    image: string,
+    work: string,
+    program: string,
+    [mode = '', ...args]: readonly string[],
+  ): Timed {
+    const env = { XDG_CACHE_HOME: join(this.directory, 'cache') };
+    if (!isGuest(subject)) {
+      const argv = [join(this.directory, program), mode, join(this.directory, work), ...args];
+      return timed([...prefix(subject), ...argv], { env });
+    }
+    const options = ['--engine', subject, '--image', join(this.directory, image), '--save'];
+    const argv = ['run', ...options, '--', `/${program}`, mode, `/${work}`, ...args];
+    return timed([...kevlarCommand(), ...argv], { env });
+  }
+
   python(subject: Subject, args: readonly string[], settings: GuestSettings = {}): Timed {
     const program = isGuest(subject)
       ? ['python3']
