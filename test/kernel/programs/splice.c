@@ -149,8 +149,8 @@ static void interrupted(int restart) {
   memset(&every, 0, sizeof every);
   setitimer(ITIMER_REAL, &every, 0);
   close(p[1]);
-  show("sendfile with signals", total);
   waitpid(pid, 0, 0);
+  show("sendfile with signals", total);
   printf("signals %d\n", alarms > 0);
   close(fd);
 }
@@ -179,9 +179,9 @@ static void interrupted_splice(void) {
   memset(&every, 0, sizeof every);
   setitimer(ITIMER_REAL, &every, 0);
   close(b[1]);
-  show("splice with signals", total);
   waitpid(pid, 0, 0);
   waitpid(writer, 0, 0);
+  show("splice with signals", total);
   close(a[0]);
 }
 
