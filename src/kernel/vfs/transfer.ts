@@ -12,16 +12,19 @@ const CHUNK = 65536;
 /** One call moves no more, so that /dev/zero into /dev/null does not keep the machine for seconds. */
 const MAX_BYTES = 64 << 20;
 
+/** Collects up to `size` bytes, in a buffer that may be longer. */
 export class BufferSink implements IoSink {
   readonly bytes: Uint8Array;
   length = 0;
+  private readonly size: number;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  constructor(size: number, bytes: Uint8Array = new Uint8Array(size)) {
+    this.size = size;
+    this.bytes = bytes;
   }
 
   get remaining(): number {
-    return this.bytes.length - this.length;
+    return this.size - this.length;
   }
 
   put(src: Uint8Array, start: number, end: number): number {
@@ -137,6 +140,9 @@ export function transfer(
   return done;
 }
 
+/** What one chunk is read into; outputs keep nothing of it. Null while it is in use. */
+let chunk: Uint8Array | null = null;
+
 /** Moves one chunk of a file that has positions. What the output does not take is read again. */
 function copyChunk(
   sys: Sys,
@@ -146,11 +152,16 @@ function copyChunk(
   to: number | null,
   wanted: number,
 ): number {
-  const sink = new BufferSink(Math.min(CHUNK, wanted));
-  const n = input.pread(sys, sink, from);
-  if (n <= 0) return n;
-  const source = new BufferSource(sink.bytes, 0, n);
-  return to === null ? output.write(sys, source) : output.pwrite(sys, source, to);
+  const bytes = chunk ?? new Uint8Array(CHUNK);
+  chunk = null;
+  try {
+    const n = input.pread(sys, new BufferSink(Math.min(CHUNK, wanted), bytes), from);
+    if (n <= 0) return n;
+    const source = new BufferSource(bytes, 0, n);
+    return to === null ? output.write(sys, source) : output.pwrite(sys, source, to);
+  } finally {
+    chunk = bytes;
+  }
 }
 
 /** Moves what the input has now. */
