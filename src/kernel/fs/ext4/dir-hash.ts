@@ -13,10 +13,10 @@ const DELTA = 0x9e3779b9;
 /** End-of-file mark of readdir; no name may have it. */
 const HTREE_EOF = 0x7fffffff;
 
-/** The hash of the last call: major (lowest bit clear) and minor, unsigned. */
+/** Major (lowest bit clear) and minor, unsigned. */
 export interface NameHash {
-  major: number;
-  minor: number;
+  readonly major: number;
+  readonly minor: number;
 }
 
 export interface HashParams {
@@ -28,7 +28,22 @@ export interface HashParams {
 
 const DEFAULT_SEED = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
 
+/** The last result: a name is looked up before it is added or removed. */
+const last = { name: '', version: -1, seed: DEFAULT_SEED, hash: { major: 0, minor: 0 } };
+
 export function hashName(name: string, params: HashParams): NameHash {
+  const { seed, version } = params;
+  const known = name === last.name && version === last.version;
+  if (!known || seed.some((word, i) => word !== last.seed[i])) {
+    last.hash = computeHash(name, params);
+    last.name = name;
+    last.version = version;
+    last.seed = [...seed];
+  }
+  return last.hash;
+}
+
+function computeHash(name: string, params: HashParams): NameHash {
   const unsigned = params.version >= UNSIGNED;
   const version = unsigned ? params.version - UNSIGNED : params.version;
   const seeded = params.seed.some((w) => w !== 0);

@@ -48,7 +48,8 @@ export class DiskInode {
   readonly group: number;
   private readonly blockNr: number;
   private readonly index: number;
-  private readonly offset: number;
+  /** Of the record in `block`. */
+  private offset: number;
   private block: MetaBlock;
   private freed = false;
 
@@ -114,10 +115,11 @@ export class DiskInode {
 
   /** Keeps a copy of the record: the inode is going away. */
   detach(): void {
-    const ghost = new MetaBlock(-1, this.current().data.slice());
+    const ghost = new MetaBlock(-1, this.record().slice());
     this.vol.afterwards(() => {
       this.freed = true;
       this.block = ghost;
+      this.offset = 0;
     });
   }
 
