@@ -161,7 +161,7 @@ const arithmetic =
   };
 
 /** If the i32 on the stack is not 0, `fast`, else `slow`. */
-function orElse(e: EmitContext, slow: SlowPath, fast: () => void): void {
+export function orElse(e: EmitContext, slow: SlowPath, fast: () => void): void {
   e.f.openIf(true);
   fast();
   e.f.otherwise();

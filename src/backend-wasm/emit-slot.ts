@@ -7,6 +7,7 @@ import { AES_EMIT } from './emit-aes.ts';
 import { emitSlotCall } from './emit-call.ts';
 import { CRYPTO_EMIT } from './emit-crypto.ts';
 import { type EmitFloat, FLOAT_EMIT } from './emit-float.ts';
+import { FMA_EMIT } from './emit-fma.ts';
 import { type EmitSlot, VECTOR_EMIT } from './emit-vector.ts';
 
 const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = {
@@ -14,7 +15,7 @@ const VECTORS: Readonly<Partial<Record<SlotOpName, EmitSlot>>> = {
   ...CRYPTO_EMIT,
   ...AES_EMIT,
 };
-const FLOATS: Readonly<Partial<Record<SlotOpName, EmitFloat>>> = FLOAT_EMIT;
+const FLOATS: Readonly<Partial<Record<SlotOpName, EmitFloat>>> = { ...FLOAT_EMIT, ...FMA_EMIT };
 
 export function emitSlotOp(e: EmitContext, at: number): void {
   const { code } = e.ir;
