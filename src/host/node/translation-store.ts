@@ -76,7 +76,10 @@ export class FileTranslationStore implements TranslationStore {
     const path = join(this.directory, `${unique}${SUFFIX}`);
     writePack(path, chunks);
     const pack = Pack.open(path);
-    if (pack !== null) this.packs.push(pack);
+    if (pack === null) return;
+    // Files are as old as the kernel's last tick says, others were touched by the exact time.
+    pack.used = true;
+    this.packs.push(pack);
   }
 
   /** Makes one pack of the smaller ones. */
