@@ -206,6 +206,27 @@ test(
 );
 
 test(
+  'no bit of a pack can be another one without notice',
+  withRoot(async (root) => {
+    const key: ChunkKey = { pcLo: 0x1000, pcHi: 0, hash0: 77, hash1: -1 };
+    const words = Int32Array.from({ length: 41 }, (_, i) => Math.imul(i, 0x01234567));
+    const writer = new FileTranslationStore('build-v2', root);
+    writer.put([{ key, words }]);
+    writer.close();
+    const [path] = packs(root);
+    const bytes = readFileSync(path!);
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(path!, damaged);
+      const store = new FileTranslationStore('build-v2', root);
+      assert.is(store.find(key), null, `bit ${bit}`);
+      store.close();
+    }
+  }),
+);
+
+test(
   'many packs become few, and all together have a limit',
   withRoot(async (root) => {
     const key = (n: number): ChunkKey => ({ pcLo: n << 12, pcHi: 0, hash0: n * 77, hash1: ~n });

@@ -12,7 +12,7 @@ import type { Chunk, ChunkKey } from '../../machine/translation-cache.ts';
 import { writeCacheFile } from './cache-directory.ts';
 
 const MAGIC = 0x4354_564b;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER = 4;
 const ENTRY = 8;
 /** More is no pack of ours: a page of code has some 25 KB. */
@@ -27,15 +27,17 @@ export interface Entry {
   readonly time: number;
 }
 
-/** Detects damage; it is no protection from who can write to the user's files. */
+/**
+ * Detects damage; it is no protection from who can write to the user's files. Each step is one to one in the word and in
+ * the sum so far, so that a change of one word is always seen.
+ */
 function sumOf(words: Int32Array): number {
-  let a = 0x811c9dc5;
-  let b = words.length;
+  let sum = words.length;
   for (let i = 0; i < words.length; i++) {
-    a = Math.imul(a ^ words[i]!, 0x01000193);
-    b = (b + a) | 0;
+    const v = sum ^ words[i]!;
+    sum = Math.imul((v << 15) | (v >>> 17), 0x9e3779b1) + 0x7f4a7c15;
   }
-  return a ^ b;
+  return sum ^ (sum >>> 15);
 }
 
 export class Pack {
