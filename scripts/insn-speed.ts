@@ -7,7 +7,7 @@
  *   exception    raises one, always
  */
 
-import { CC_EFLAGS } from '../src/frontend-x86/flags.ts';
+import { CC_EFLAGS } from '../src/common/condition-codes.ts';
 import { HELPERS } from '../src/frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../src/frontend-x86/state.ts';
 import type { InsnRow } from '../src/frontend-x86/table-format.ts';

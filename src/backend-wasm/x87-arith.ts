@@ -4,8 +4,9 @@
  */
 
 import { ARITH } from '../common/x87.ts';
+import type { Expr } from './helper-code.ts';
 import { W } from './opcodes.ts';
-import { BIAS, type Expr, type Num, SIGN, type X87Code } from './x87-code.ts';
+import { BIAS, type Num, SIGN, type X87Code } from './x87-code.ts';
 
 /** What is to be rounded: hi:lo has its top bit set, the exponent is biased, the sign in its place. */
 interface Unrounded {

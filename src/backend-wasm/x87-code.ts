@@ -1,18 +1,10 @@
-/**
- * What the x87 functions are written with (x87-functions.ts): expressions that push a value, and the state they are
- * about. Parameters are those of helpers: word indices d, a, b, c.
- */
+/** The state that the x87 functions are about (x87-functions.ts). */
 
 import { C1, SEL, type X87Layout } from '../common/x87.ts';
 import { PE } from '../ir/fp-env.ts';
-import { FunctionBody } from './function-body.ts';
-import { W, type WasmType } from './opcodes.ts';
+import { type Expr, HelperCode } from './helper-code.ts';
+import { W } from './opcodes.ts';
 
-/** Pushes a value. */
-export type Expr = () => void;
-
-/** Label of the block whose end is the slow way. */
-const SLOW = 0;
 /** Error summary: an exception is pending. */
 const ES = 0x80;
 /** All exceptions masked. */
@@ -33,105 +25,12 @@ export interface Num {
   readonly se: number;
 }
 
-export class X87Code {
-  readonly f: FunctionBody = new FunctionBody(4);
+export class X87Code extends HelperCode {
   private readonly layout: X87Layout;
 
   constructor(layout: X87Layout) {
+    super();
     this.layout = layout;
-    this.f.open(W.block, SLOW);
-  }
-
-  // Values.
-
-  local(type: WasmType): number {
-    return this.f.takeLocal(type);
-  }
-
-  get(local: number): Expr {
-    return () => this.f.get(local);
-  }
-
-  i32(value: number): Expr {
-    return () => this.f.i32(value);
-  }
-
-  i64(lo: number, hi = 0): Expr {
-    return () => this.f.i64(lo, hi);
-  }
-
-  f64(lo: number, hi: number): Expr {
-    return () => this.f.f64(lo, hi);
-  }
-
-  op(code: number, ...args: readonly Expr[]): Expr {
-    return () => {
-      for (const push of args) push();
-      this.f.op(code);
-    };
-  }
-
-  set(local: number, value: Expr): void {
-    value();
-    this.f.set(local);
-  }
-
-  /** A new local with this value. */
-  let(type: WasmType, value: Expr): number {
-    const local = this.local(type);
-    this.set(local, value);
-    return local;
-  }
-
-  load(op: number, address: Expr, offset = 0): Expr {
-    return () => {
-      address();
-      this.f.memory(op, offset);
-    };
-  }
-
-  store(op: number, address: Expr, offset: number, value: Expr): void {
-    address();
-    value();
-    this.f.memory(op, offset);
-  }
-
-  /** The argument at a word index. */
-  argument(op: number, param: 1 | 2, words = 0): Expr {
-    return this.load(op, this.op(W.i32Shl, this.get(param), this.i32(2)), words * 4);
-  }
-
-  when(condition: Expr, then: () => void, otherwise?: () => void): void {
-    condition();
-    this.f.open(W.if);
-    then();
-    if (otherwise !== undefined) {
-      this.f.otherwise();
-      otherwise();
-    }
-    this.f.close();
-  }
-
-  // Ends.
-
-  /** Leaves it to the helper. */
-  slowIf(condition: Expr): void {
-    condition();
-    this.f.br(SLOW, W.brIf);
-  }
-
-  done(): void {
-    this.f.i32(0);
-    this.f.op(W.return);
-  }
-
-  /** @param helper function that does everything */
-  end(helper: number): FunctionBody {
-    const { f } = this;
-    f.close();
-    for (let param = 0; param < 4; param++) f.get(param);
-    f.call(helper);
-    return f;
   }
 
   // State.

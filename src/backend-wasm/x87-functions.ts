@@ -4,11 +4,11 @@
  * the helper of the same name, having changed nothing; so these must equal the helpers bit by bit where they act.
  */
 
-import { C0, C1, C2, C3, KIND, SEL, type X87Layout } from '../common/x87.ts';
-import type { FunctionBody } from './function-body.ts';
+import { C0, C1, C2, C3, KIND, SEL } from '../common/x87.ts';
+import type { Expr } from './helper-code.ts';
 import { W } from './opcodes.ts';
 import { arithmetic, squareRoot } from './x87-arith.ts';
-import { BIAS, type Expr, type Num, SIGN, X87Code } from './x87-code.ts';
+import { BIAS, type Num, SIGN, type X87Code } from './x87-code.ts';
 import { emitStore, type MmuStores } from './x87-store.ts';
 
 /** Writes what comes before the helper is called. */
@@ -283,7 +283,7 @@ const sqrt: Emit = (x) => {
 };
 
 /** By names of helpers. */
-const EMITTERS: Readonly<Record<string, Emit>> = {
+export const X87_EMITTERS: Readonly<Record<string, Emit>> = {
   x87Arith: arith,
   x87ArithMem: arithMem,
   x87Com: com,
@@ -301,18 +301,3 @@ const EMITTERS: Readonly<Record<string, Emit>> = {
   x87Sqrt: sqrt,
   x87Check: (x) => x.checkPending(),
 };
-
-export const X87_FUNCTIONS: readonly string[] = Object.keys(EMITTERS);
-
-/** @param helper the function that does everything */
-export function x87Function(
-  name: string,
-  layout: X87Layout,
-  mmu: MmuStores,
-  helper: number,
-): FunctionBody {
-  const x = new X87Code(layout);
-  EMITTERS[name]!(x, mmu);
-  x.done();
-  return x.end(helper);
-}

@@ -1,8 +1,9 @@
 /** FST, FIST and FISTTP of a number that is normal (or zero) and has a place in the format of its destination. */
 
 import { KIND, SEL } from '../common/x87.ts';
+import type { Expr } from './helper-code.ts';
 import { W } from './opcodes.ts';
-import { BIAS, type Expr, type Num, SIGN, type X87Code } from './x87-code.ts';
+import { BIAS, type Num, SIGN, type X87Code } from './x87-code.ts';
 
 /** Functions that store into the guest's memory: address (low, high), words. @returns 0, or negative: nothing was stored */
 export interface MmuStores {

@@ -7,8 +7,6 @@
  * overwritten them, else the state variables.
  */
 
-import { COND, OP } from '../ir/ops.ts';
-import { NONE, type Ref } from '../ir/refs.ts';
 import {
   CC_ADC,
   CC_ADD,
@@ -23,7 +21,9 @@ import {
   CC_SHL,
   CC_SHR,
   CC_SUB,
-} from './flags.ts';
+} from '../common/condition-codes.ts';
+import { COND, OP } from '../ir/ops.ts';
+import { NONE, type Ref } from '../ir/refs.ts';
 import { HELPERS } from './helpers-table.ts';
 import type { Lift } from './lift-context.ts';
 import { CC_A, CC_B, CC_C, GPR, X86_STATE } from './state.ts';

@@ -1,24 +1,25 @@
 /**
  * EFLAGS: the lazily evaluated condition-code state and its evaluation outside generated code.
  *
- * The six status flags are (ccKind, ccA, ccB, ccC). ccKind = CC_x + log2(operand size); what the
- * operands are, r being the result, a and b the operation's operands:
- *
- *     kind      ccA   ccB         ccC
- *     eflags    status flags in EFLAGS positions
- *     carry     status flags      CF (0 or 1), the others from ccA
- *     add       r     b
- *     adc       r     b           carry in
- *     sub       a     b
- *     sbb       a     b           borrow in
- *     logic     r
- *     inc, dec  r     CF kept (0 or 1)
- *     shl, shr, sar   r   a       count, not 0
- *     mul       r     CF and OF (0 or 1)
- *
- * Bits above the operand size are unspecified in all three. SDM vol. 1, section 3.4.3.
+ * The state: common/condition-codes.ts. SDM vol. 1, section 3.4.3.
  */
 
+import {
+  CC_ADC,
+  CC_ADD,
+  CC_DEC,
+  CC_EFLAGS,
+  CC_INC,
+  CC_LOGIC,
+  CC_MUL,
+  CC_SAR,
+  CC_SBB,
+  CC_SHL,
+  CC_SHR,
+  CC_SUB,
+  type FlagsLayout,
+  STATUS_FLAGS,
+} from '../common/condition-codes.ts';
 import { panic } from '../common/panic.ts';
 import { stateWord } from './state.ts';
 
@@ -40,26 +41,15 @@ export const EFLAGS = {
   AC: 0x40000,
   ID: 0x200000,
 } as const;
-export const STATUS_FLAGS = 0x8d5;
-
-export const CC_EFLAGS = 0;
-export const CC_CARRY = 1;
-export const CC_ADD = 4;
-export const CC_SUB = 8;
-export const CC_LOGIC = 12;
-export const CC_ADC = 16;
-export const CC_SBB = 20;
-export const CC_INC = 24;
-export const CC_DEC = 28;
-export const CC_SHL = 32;
-export const CC_SHR = 36;
-export const CC_SAR = 40;
-export const CC_MUL = 44;
-
 export const W_KIND: number = stateWord('ccKind');
 export const W_A: number = stateWord('ccA');
 export const W_B: number = stateWord('ccB');
 export const W_C: number = stateWord('ccC');
+export const FLAGS_LAYOUT: FlagsLayout = {
+  kind: W_KIND * 4,
+  a: W_A * 4,
+  b: W_B * 4,
+};
 const W_DF = stateWord('df');
 const W_REST = stateWord('eflagsRest');
 

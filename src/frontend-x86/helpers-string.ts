@@ -7,9 +7,10 @@
  * translated code, at the limit. The flags do too, but at a fault are those of before.
  */
 
+import { CC_SUB } from '../common/condition-codes.ts';
 import { PAGE_SIZE } from '../common/layout.ts';
 import type { HelperEnv, HelperFn, HelperRow } from '../ir/helpers.ts';
-import { CC_SUB, W_A, W_B, W_KIND } from './flags.ts';
+import { W_A, W_B, W_KIND } from './flags.ts';
 import { CC_VARS } from './helpers-system.ts';
 import { stateVar, stateWord } from './state.ts';
 

@@ -1,6 +1,9 @@
 /** All helpers of the x86 frontend, in the order of their numbers. */
 
+import type { FlagsLayout } from '../common/condition-codes.ts';
+import type { X87Layout } from '../common/x87.ts';
 import type { HelperRow } from '../ir/helpers.ts';
+import { FLAGS_LAYOUT } from './flags.ts';
 import { FP_HELPERS } from './helpers-fp.ts';
 import { INT_HELPERS } from './helpers-int.ts';
 import { SEGMENT_HELPERS } from './helpers-segment.ts';
@@ -8,6 +11,7 @@ import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
 import { VEC_HELPERS } from './helpers-vec.ts';
 import { XSAVE_HELPERS } from './helpers-xsave.ts';
+import { X87_LAYOUT } from './x87-state.ts';
 
 function integersOnly(rows: readonly HelperRow[]): HelperRow[] {
   return rows.map((row) => ({ ...row, integersOnly: true }));
@@ -27,3 +31,9 @@ export const HELPERS: readonly HelperRow[] = [
 export const HELPER: Readonly<Record<string, number>> = Object.fromEntries(
   HELPERS.map((h, i) => [h.name, i]),
 );
+
+/** Where the variables of helpers are that backends have functions of their own for. */
+export const HELPER_LAYOUTS: { readonly flags: FlagsLayout; readonly x87: X87Layout } = {
+  flags: FLAGS_LAYOUT,
+  x87: X87_LAYOUT,
+};

@@ -1,8 +1,5 @@
 /** Lifters of integer arithmetic and logic (SDM vol. 1, section 7.3.2 and 7.3.3). */
 
-import type { OpName } from '../ir/ops.ts';
-import { COND } from '../ir/ops.ts';
-import { NONE, type Ref } from '../ir/refs.ts';
 import {
   CC_ADC,
   CC_ADD,
@@ -13,7 +10,10 @@ import {
   CC_MUL,
   CC_SBB,
   CC_SUB,
-} from './flags.ts';
+} from '../common/condition-codes.ts';
+import type { OpName } from '../ir/ops.ts';
+import { COND } from '../ir/ops.ts';
+import { NONE, type Ref } from '../ir/refs.ts';
 import type { Lift } from './lift-context.ts';
 import { GPR } from './state.ts';
 import type { LiftFn } from './table-format.ts';

@@ -1,8 +1,9 @@
 /** Lifters of BMI1, BMI2 and ADX (SDM vol. 1, 5.1.16): general registers with VEX, and additions on one carry. */
 
+import { CC_LOGIC } from '../common/condition-codes.ts';
 import { COND, type OpName } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
-import { CC_LOGIC, EFLAGS } from './flags.ts';
+import { EFLAGS } from './flags.ts';
 import type { Lift } from './lift-context.ts';
 import type { LiftFn } from './table-format.ts';
 

@@ -1,9 +1,9 @@
 /** Lifters of control transfer, system and string instructions (SDM vol. 1, 7.3.8 and 7.3.9). */
 
+import { CC_SUB } from '../common/condition-codes.ts';
 import { COND, EXIT, JUMP, type MemOpName } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import { SEG } from './decoded.ts';
-import { CC_SUB } from './flags.ts';
 import { type Lift, VECTOR } from './lift-context.ts';
 import { loadTop, moveStack, push } from './lift-move.ts';
 import { DF, FS_BASE, GPR, GS_BASE } from './state.ts';

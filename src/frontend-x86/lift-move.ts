@@ -1,8 +1,8 @@
 /** Lifters of data movement, extension, stack and bit instructions (SDM vol. 1, 7.3.1, 7.3.6, 7.3.7). */
 
+import { CC_LOGIC } from '../common/condition-codes.ts';
 import { COND, type MemOpName } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
-import { CC_LOGIC } from './flags.ts';
 import type { Lift } from './lift-context.ts';
 import { FS_BASE, GPR, GS_BASE } from './state.ts';
 import type { LiftFn } from './table-format.ts';

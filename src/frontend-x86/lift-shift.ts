@@ -1,8 +1,8 @@
 /** Lifters of shifts and rotates (SDM vol. 1, 7.3.6). A masked count of 0 leaves the flags alone. */
 
+import { CC_SAR, CC_SHL, CC_SHR } from '../common/condition-codes.ts';
 import type { OpName } from '../ir/ops.ts';
 import type { Ref } from '../ir/refs.ts';
-import { CC_SAR, CC_SHL, CC_SHR } from './flags.ts';
 import type { Lift } from './lift-context.ts';
 import { GPR } from './state.ts';
 import type { LiftFn } from './table-format.ts';

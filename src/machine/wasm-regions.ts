@@ -4,9 +4,8 @@ import { WasmCompiler } from '../backend-wasm/compile.ts';
 import { emitRegion, type RegionObject } from '../backend-wasm/emit-region.ts';
 import { linkRegions } from '../backend-wasm/link.ts';
 import { ENG_CODE_GEN } from '../common/layout.ts';
-import { HELPERS } from '../frontend-x86/helpers-table.ts';
+import { HELPER_LAYOUTS, HELPERS } from '../frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../frontend-x86/state.ts';
-import { X87_LAYOUT } from '../frontend-x86/x87-state.ts';
 import { REGION_LIMITS, type Region, type RegionLimits } from '../ir/cfg/region.ts';
 import { SLOT_FNS } from '../ir/slot-ops.ts';
 import type { CompiledRegion, Tb } from './code-cache.ts';
@@ -45,7 +44,7 @@ export class WasmRegions {
   constructor(cpu: Cpu) {
     const env = cpu.helperEnv;
     this.I32 = env.I32;
-    this.compiler = new WasmCompiler(env, HELPERS, SLOT_FNS, X87_LAYOUT);
+    this.compiler = new WasmCompiler(env, HELPERS, SLOT_FNS, HELPER_LAYOUTS);
     const alone = cpu.lockstep !== null;
     this.batch = alone ? 1 : BATCH;
     this.table = alone ? null : new RegionTable(env);

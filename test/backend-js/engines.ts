@@ -8,9 +8,8 @@ import { emitRegion } from '../../src/backend-js/emit-region.ts';
 import { WasmCompiler } from '../../src/backend-wasm/compile.ts';
 import { emitRegions } from '../../src/backend-wasm/emit-region.ts';
 import { ENG_BUDGET, ENG_TLB_GEN, RAM_BASE, STATE_BASE } from '../../src/common/layout.ts';
-import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
+import { HELPER_LAYOUTS, HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { GUEST_STATE_SIZE, stateWord, X86_STATE } from '../../src/frontend-x86/state.ts';
-import { X87_LAYOUT } from '../../src/frontend-x86/x87-state.ts';
 import type { IrBlock } from '../../src/ir/block.ts';
 import { pcNumber, type Region } from '../../src/ir/cfg/region.ts';
 import type { HelperRow } from '../../src/ir/helpers.ts';
@@ -51,7 +50,7 @@ export class Engines {
     this.helpers = helpers;
     this.interp = new Interpreter(this.machine.env, X86_STATE, helpers, { arenaWords: 1 << 18 });
     this.compiler = new RegionCompiler(this.machine.env, helpers, SLOT_FNS);
-    this.wasm = new WasmCompiler(this.machine.env, helpers, SLOT_FNS, X87_LAYOUT);
+    this.wasm = new WasmCompiler(this.machine.env, helpers, SLOT_FNS, HELPER_LAYOUTS);
   }
 
   /** The machine as a run should find it; the TLB starts empty. */

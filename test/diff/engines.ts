@@ -4,9 +4,8 @@ import { RegionCompiler, type RegionFn } from '../../src/backend-js/compile.ts';
 import { emitRegion } from '../../src/backend-js/emit-region.ts';
 import { WasmCompiler } from '../../src/backend-wasm/compile.ts';
 import { emitRegions } from '../../src/backend-wasm/emit-region.ts';
-import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
+import { HELPER_LAYOUTS, HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { X86_STATE } from '../../src/frontend-x86/state.ts';
-import { X87_LAYOUT } from '../../src/frontend-x86/x87-state.ts';
 import type { IrBlock } from '../../src/ir/block.ts';
 import { formRegion, type Region, type RegionSource } from '../../src/ir/cfg/region.ts';
 import { type InterpBlock, Interpreter } from '../../src/ir/interp.ts';
@@ -147,7 +146,7 @@ export class JsEngine extends CompilingEngine {
 
 export class WasmEngine extends CompilingEngine {
   override readonly name: string = 'WebAssembly';
-  private readonly compiler = new WasmCompiler(this.env, HELPERS, SLOT_FNS, X87_LAYOUT);
+  private readonly compiler = new WasmCompiler(this.env, HELPERS, SLOT_FNS, HELPER_LAYOUTS);
 
   protected override make(region: Region): RegionFn {
     return this.compiler.compile(

@@ -3,7 +3,7 @@
  * helper, an operation's meaning, a pass) while it is active; engines made meanwhile have it.
  */
 
-import { CC_EFLAGS } from '../../src/frontend-x86/flags.ts';
+import { CC_EFLAGS } from '../../src/common/condition-codes.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
 import { liftAdd } from '../../src/frontend-x86/lift-alu.ts';
 import { liftBsf, liftMovzx } from '../../src/frontend-x86/lift-move.ts';

@@ -1,0 +1,103 @@
+/**
+ * Helpers that are WebAssembly functions as well: those do what is usual, and call the helper of the same name, having
+ * changed nothing, for everything else. So where they act they must equal it bit by bit.
+ */
+
+import type { FlagsLayout } from '../common/condition-codes.ts';
+import type { X87Layout } from '../common/x87.ts';
+import { FLAGS_EMITTERS } from './flags-functions.ts';
+import type { Code, FunctionBody } from './function-body.ts';
+import { HelperCode } from './helper-code.ts';
+import { HELPER_PARAMS, MMU_CALLS, MMU_PARAMS, type MmuCall } from './imports.ts';
+import { encodeFunctions } from './module.ts';
+import { X87Code } from './x87-code.ts';
+import { X87_EMITTERS } from './x87-functions.ts';
+import type { MmuStores } from './x87-store.ts';
+
+export interface HelperLayouts {
+  readonly flags: FlagsLayout;
+  readonly x87: X87Layout;
+}
+
+const STORES: readonly MmuCall[] = ['write16', 'write32', 'write64', 'writeBytes'];
+const [write16, write32, write64, writeBytes] = [0, 1, 2, 3] as const;
+const MMU_STORES: MmuStores = { write16, write32, write64, writeBytes };
+
+interface Group {
+  readonly names: readonly string[];
+  readonly emit: (name: string, layouts: HelperLayouts, helper: number) => FunctionBody;
+}
+
+/** Each is a module of its own: few programs need x87 instructions. */
+const GROUPS: readonly Group[] = [
+  {
+    names: Object.keys(FLAGS_EMITTERS),
+    emit: (name, { flags }, helper) => {
+      const code = new HelperCode();
+      FLAGS_EMITTERS[name]!(code, flags);
+      code.done();
+      return code.end(helper);
+    },
+  },
+  {
+    names: Object.keys(X87_EMITTERS),
+    emit: (name, { x87 }, helper) => {
+      const code = new X87Code(x87);
+      X87_EMITTERS[name]!(code, MMU_STORES);
+      code.done();
+      return code.end(helper);
+    },
+  },
+];
+
+type Value = WebAssembly.ExportValue;
+
+/** The functions of a machine, made when the first of their group is asked for. */
+export class NativeHelpers {
+  private readonly memory: WebAssembly.Memory;
+  private readonly layouts: HelperLayouts;
+  private readonly mmu: readonly Value[];
+  private readonly helper: (name: string) => Value;
+  private readonly made: Map<string, Value> = new Map();
+
+  /** @param mmu by position in MMU_CALLS @param helper what is called for what is not usual */
+  constructor(
+    memory: WebAssembly.Memory,
+    layouts: HelperLayouts,
+    mmu: readonly Value[],
+    helper: (name: string) => Value,
+  ) {
+    this.memory = memory;
+    this.layouts = layouts;
+    this.mmu = mmu;
+    this.helper = helper;
+  }
+
+  /** @returns null if there is only the helper */
+  find(name: string): Value | null {
+    const group = this.made.has(name)
+      ? undefined
+      : GROUPS.find(({ names }) => names.includes(name));
+    if (group !== undefined) this.make(group);
+    return this.made.get(name) ?? null;
+  }
+
+  private make({ names, emit }: Group): void {
+    const m: Record<string, WebAssembly.ImportValue> = { mem: this.memory };
+    STORES.forEach((name, i) => {
+      m[i] = this.mmu[MMU_CALLS.indexOf(name)]!;
+    });
+    const bodies = names.map((name, i): Code => {
+      const helper = STORES.length + i;
+      m[helper] = this.helper(name);
+      return emit(name, this.layouts, helper).encode();
+    });
+    const own = names.map(() => HELPER_PARAMS);
+    const params = [...STORES.map((name) => MMU_PARAMS[name]), ...own];
+    const bytes = encodeFunctions(bodies, own, params, names) as Uint8Array<ArrayBuffer>;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m });
+    names.forEach((name, i) => {
+      this.made.set(name, exports[i]!);
+    });
+  }
+}
