@@ -102,9 +102,49 @@ function copyForward(env: HelperEnv, from: number, to: number, bytes: number): v
   }
 }
 
+/** Elements that going down from `lo` reaches in its page; 0 if the first one crosses its end. */
+function downInPage(lo: number): number {
+  const at = lo & (PAGE_SIZE - 1);
+  return at + op.size > PAGE_SIZE ? 0 : Math.floor(at / op.size) + 1;
+}
+
+/** Copies `bytes` from the last element to the first; `from` and `to` are the lowest bytes. */
+function copyBackward(env: HelperEnv, from: number, to: number, bytes: number): void {
+  const { U8 } = env;
+  const distance = from - to;
+  // What has been written is not read again if it is above.
+  const run = distance <= 0 ? bytes : distance >= op.size ? distance : op.size;
+  for (let done = 0; done < bytes; done += run) {
+    const n = Math.min(run, bytes - done);
+    const at = bytes - done - n;
+    U8.copyWithin(to + at, from + at, from + at + n);
+  }
+}
+
+/** At least two elements, downwards. @returns as movsChunk; 0: not in one go */
+function movsDown(env: HelperEnv, n: number): number {
+  const { size } = op;
+  const limit = Math.floor(op.budget / size);
+  const run = Math.min(n, downInPage(src.lo), downInPage(dst.lo), limit);
+  if (run < 2) return 0;
+  // Faults are those of the first element.
+  const from = env.mem.read(src.lo, src.hi, size);
+  if (from < 0) return from;
+  const to = env.mem.writable(dst.lo, dst.hi, size);
+  if (to < 0) return to;
+  const below = (run - 1) * size;
+  if (env.mem.writable(dst.lo - below, dst.hi, run * size) < 0) return 0;
+  copyBackward(env, from - below, to - below, run * size);
+  return run;
+}
+
 /** @returns iterations done, or a negative fault */
 function movsChunk(env: HelperEnv, n: number): number {
   const { size } = op;
+  if (op.step < 0) {
+    const moved = movsDown(env, n);
+    if (moved !== 0) return moved;
+  }
   const bytes = Math.min(n * size, leftInPage(src.lo), leftInPage(dst.lo), op.budget);
   const whole = op.step > 0 ? bytes - (bytes % size) : 0;
   if (whole === 0) {

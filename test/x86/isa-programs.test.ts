@@ -25,6 +25,7 @@ const PROGRAMS: readonly IsaProgram[] = [
   { name: 'fenv', flags: ['-frounding-math', '-fno-builtin', '-Wno-unknown-pragmas'] },
   { name: 'long-double', args: ['20'] },
   { name: 'x87-accuracy' },
+  { name: 'string-down' },
   { name: 'x87-common', args: ['10000'] },
   { name: 'fma-common', flags: ['-mavx2', '-mfma'], cpuLevel: 3, needs: ['avx2', 'fma'] },
   { name: 'same-address' },
