@@ -4,19 +4,14 @@
 
 import type { FP_OPS } from '../ir/ops-fp.ts';
 import { FMA_EVEN, FMA_NEGATE_PRODUCT, FMA_NEGATE_SUM, FMA_ODD } from '../ir/ops-fp.ts';
+import { MODERATE, SPLIT } from '../ir/softfloat/exact.ts';
+import { SUM } from '../ir/softfloat/fused.ts';
 import type { EmitContext } from './context.ts';
 import { type EmitFloat, orElse } from './emit-float.ts';
 import { V, W } from './opcodes.ts';
 
 type FpName = (typeof FP_OPS)[number]['name'];
 
-/** Upper words of doubles: 2^-450, 2^450, 2^-900, 2^900. */
-const MIN = 0x23d00000;
-const MAX = 0x5c100000;
-const MIN_SUM = 0x07b00000;
-const MAX_SUM = 0x78300000;
-/** 2^27 + 1 */
-const SPLIT = [0x02000000, 0x41a00000] as const;
 const SIGN = 0x80000000 | 0;
 const SIGN_SHIFT = 63;
 
@@ -59,19 +54,25 @@ class Lanes {
     return () => this.e.f.v128([lo, hi, lo, hi]);
   }
 
+  /** A number in both lanes. */
+  number(v: number): () => void {
+    const [lo, hi] = new Int32Array(Float64Array.of(v).buffer);
+    return this.bits(lo!, hi!);
+  }
+
   /** Lanes whose magnitude is between two limits. */
-  within(v: () => void, min: number, max: number): () => void {
+  within(v: () => void, { min, max }: { readonly min: number; readonly max: number }): () => void {
     const magnitude = this.op(V.f64x2Abs, v);
     return this.and(
-      this.op(V.f64x2Gt, magnitude, this.bits(0, min)),
-      this.op(V.f64x2Lt, magnitude, this.bits(0, max)),
+      this.op(V.f64x2Gt, magnitude, this.number(min)),
+      this.op(V.f64x2Lt, magnitude, this.number(max)),
     );
   }
 }
 
 /** A double in two halves, each with few enough bits that products of them are exact. */
 function split(l: Lanes, v: () => void): [high: () => void, low: () => void] {
-  const c = l.let(l.mul(l.bits(...SPLIT), v));
+  const c = l.let(l.mul(l.number(SPLIT), v));
   const high = l.let(l.sub(c, l.sub(c, v)));
   return [high, l.let(l.sub(v, high))];
 }
@@ -114,11 +115,8 @@ function fused(e: EmitContext, l: Lanes, x: () => void, y: () => void, z: () => 
   const [v, rest] = twoSum(l, tl, ul);
   const r = l.let(l.add(th, toOdd(l, e, v, rest)));
   const noSum = l.op(V.f64x2Eq, z, l.bits(0, 0));
-  const operands = l.and(l.within(x, MIN, MAX), l.within(y, MIN, MAX));
-  const results = l.and(
-    l.op(V.or, l.within(z, MIN_SUM, MAX_SUM), noSum),
-    l.within(r, MIN_SUM, MAX_SUM),
-  );
+  const operands = l.and(l.within(x, MODERATE), l.within(y, MODERATE));
+  const results = l.and(l.op(V.or, l.within(z, SUM), noSum), l.within(r, SUM));
   return { r, good: l.and(operands, results) };
 }
 

@@ -5,14 +5,10 @@
  * 2008, algorithm 5). NaN stands for "not here": operands or a result for which it is not certain.
  */
 
-/** Operands of a product within these: neither it nor its error over- or underflows. Larger than 2^-450 * 2^-450. */
-const MIN = 2 ** -450;
-const MAX = 2 ** 450;
-/** The same for what is added, and for the result. */
-const MIN_SUM = 2 ** -900;
-const MAX_SUM = 2 ** 900;
-/** 2^27 + 1: splits a double into two halves of 26 bits. */
-const SPLIT = 134217729;
+import { moderate, productError, sumError } from './exact.ts';
+
+/** What is added, if not zero, and the result are within these: products of moderate numbers and their errors are. */
+export const SUM = { min: 2 ** -900, max: 2 ** 900 } as const;
 
 const F64 = new Float64Array(1);
 const WORDS = new Int32Array(F64.buffer);
@@ -38,26 +34,17 @@ function toOdd(s: number, error: number): number {
 
 /** Of doubles. */
 export function fusedF64(x: number, y: number, z: number): number {
-  if (outside(x, MIN, MAX) || outside(y, MIN, MAX)) return Number.NaN;
-  if (z !== 0 && outside(z, MIN_SUM, MAX_SUM)) return Number.NaN;
+  if (!moderate(x) || !moderate(y)) return Number.NaN;
+  if (z !== 0 && outside(z, SUM.min, SUM.max)) return Number.NaN;
   const p = x * y;
-  const c = SPLIT * x;
-  const xh = c - (c - x);
-  const xl = x - xh;
-  const d = SPLIT * y;
-  const yh = d - (d - y);
-  const yl = y - yh;
-  const e = xh * yh - p + xh * yl + xl * yh + xl * yl;
+  const e = productError(x, y, p);
   const uh = z + e;
-  let t = uh - z;
-  const ul = z - (uh - t) + (e - t);
+  const ul = sumError(z, e, uh);
   const th = p + uh;
-  t = th - p;
-  const tl = p - (th - t) + (uh - t);
+  const tl = sumError(p, uh, th);
   const v = tl + ul;
-  t = v - tl;
-  const r = th + toOdd(v, tl - (v - t) + (ul - t));
-  return outside(r, MIN_SUM, MAX_SUM) ? Number.NaN : r;
+  const r = th + toOdd(v, sumError(tl, ul, v));
+  return outside(r, SUM.min, SUM.max) ? Number.NaN : r;
 }
 
 const MIN_F32 = 2 ** -126;
@@ -69,7 +56,6 @@ export function fusedF32(x: number, y: number, z: number): number {
   if (z !== 0 && outside(z, MIN_F32, MAX_F32)) return Number.NaN;
   const p = x * y;
   const s = p + z;
-  const t = s - p;
-  const r = Math.fround(toOdd(s, p - (s - t) + (z - t)));
+  const r = Math.fround(toOdd(s, sumError(p, z, s)));
   return outside(r, MIN_F32, MAX_F32) ? Number.NaN : r;
 }
