@@ -108,13 +108,15 @@ function nameSection(names: readonly string[], first: number): ByteWriter {
 }
 
 /**
- * @param bodies entries of the code section: functions without parameters that return an i32
+ * @param bodies entries of the code section: functions that return an i32
  * @param names theirs, of ASCII
+ * @param params numbers of their parameters, by default none
  */
 export function encodeModule(
   bodies: readonly Code[],
-  imports: readonly Import[],
+  imports: readonly Pick<Import, 'params'>[],
   names: readonly string[],
+  params: readonly number[] = bodies.map(() => 0),
 ): Uint8Array {
   const code = codeSection(bodies.map((b) => b.bytes));
   const out = new ByteWriter(code.length + 512);
@@ -127,33 +129,11 @@ export function encodeModule(
       true,
     ),
   );
-  out.sized(SECTION.function, numbers(bodies.map(() => 0)));
+  out.sized(SECTION.function, numbers(params));
   out.sized(SECTION.export, exportSection(bodies.length, imports.length));
   out.sized(SECTION.custom, hintSection(bodies, imports.length));
   out.sized(SECTION.code, code);
   out.sized(SECTION.custom, nameSection(names, imports.length));
-  return out.view().slice();
-}
-
-/**
- * A module of functions with parameters, exported by position.
- * @param params numbers of parameters of what it imports
- * @param own numbers of its functions'
- */
-export function encodeFunctions(
-  bodies: readonly Code[],
-  own: readonly number[],
-  params: readonly number[],
-  names: readonly string[],
-): Uint8Array {
-  const out = new ByteWriter(1 << 14);
-  out.append(HEADER);
-  out.sized(SECTION.type, TYPES);
-  out.sized(SECTION.import, importSection(params, true));
-  out.sized(SECTION.function, numbers(own));
-  out.sized(SECTION.export, exportSection(bodies.length, params.length));
-  out.sized(SECTION.code, codeSection(bodies.map((b) => b.bytes)));
-  out.sized(SECTION.custom, nameSection(names, params.length));
   return out.view().slice();
 }
 

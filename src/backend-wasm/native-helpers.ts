@@ -9,7 +9,7 @@ import { FLAGS_EMITTERS } from './flags-functions.ts';
 import type { Code, FunctionBody } from './function-body.ts';
 import { HelperCode } from './helper-code.ts';
 import { HELPER_PARAMS, MMU_CALLS, MMU_PARAMS, type MmuCall } from './imports.ts';
-import { encodeFunctions } from './module.ts';
+import { encodeModule } from './module.ts';
 import { X87Code } from './x87-code.ts';
 import { X87_EMITTERS } from './x87-functions.ts';
 import type { MmuStores } from './x87-store.ts';
@@ -93,8 +93,13 @@ export class NativeHelpers {
       return emit(name, this.layouts, helper).encode();
     });
     const own = names.map(() => HELPER_PARAMS);
-    const params = [...STORES.map((name) => MMU_PARAMS[name]), ...own];
-    const bytes = encodeFunctions(bodies, own, params, names) as Uint8Array<ArrayBuffer>;
+    const imports = [...STORES.map((name) => MMU_PARAMS[name]), ...own];
+    const bytes = encodeModule(
+      bodies,
+      imports.map((params) => ({ params })),
+      names,
+      own,
+    ) as Uint8Array<ArrayBuffer>;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m });
     names.forEach((name, i) => {
       this.made.set(name, exports[i]!);
