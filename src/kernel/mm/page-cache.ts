@@ -126,6 +126,7 @@ export class PageCache implements FilePages {
       if (done === 0 || !(e instanceof LinuxError)) throw e;
     } finally {
       this.writing = false;
+      this.dropUnused();
     }
     this.writtenEnd = Math.max(this.writtenEnd, offset + done);
     this.limitDirty();
@@ -339,7 +340,6 @@ export class PageCache implements FilePages {
       this.letGo(frame, count);
       const written = given === 0 ? 0 : Math.ceil((start + given) / PAGE_SIZE);
       for (let i = 0; i < written; i++) this.dirty.add(index + i);
-      this.dropUnused();
     }
   }
 
