@@ -206,17 +206,26 @@ static void processor(void) {
   printf("random %x %lx\n", carries, all);
 }
 
+#define LOOP(far_call, pointer)                                                                                    \
+  __asm__ volatile(                                                                                                \
+      "1: lea 2f(%%rip), %%rax\n\tpush $0x33\n\tpush %%rax\n\tlretq\n"                                              \
+      "2: mov %%rsp, %%rcx\n\tpush $0x2b\n\tpush %%rcx\n\tpushf\n\tpush $0x33\n\tlea 3f(%%rip), %%rax\n\t"          \
+      "push %%rax\n\tiretq\n"                                                                                      \
+      "3: " far_call " *(%3)\n\tmov $0x2b, %%eax\n\tlar %%eax, %k2\n\tjnz 4f\n\tadd %2, %1\n4:\tdec %0\n\tjnz 1b"  \
+      : "+r"(n), "+b"(sum), "+r"(access) : "r"(&(pointer)) : "rax", "rcx", "cc", "memory")
+
 /* Often enough to be compiled: returns to the next instruction, a far call, and LAR. */
 static void loop(void) {
   uint64_t n = 20000, sum = 0, access = 0;
-  const struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far_call = {TARGET, 0x33};
+  const struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) narrow = {TARGET, 0x33};
   memcpy((void *)TARGET, "\x48\xff\xc3\xcb", 4); /* inc rbx; retf */
-  __asm__ volatile(
-      "1: lea 2f(%%rip), %%rax\n\tpush $0x33\n\tpush %%rax\n\tlretq\n"
-      "2: mov %%rsp, %%rcx\n\tpush $0x2b\n\tpush %%rcx\n\tpushf\n\tpush $0x33\n\tlea 3f(%%rip), %%rax\n\t"
-      "push %%rax\n\tiretq\n"
-      "3: lcall *(%3)\n\tmov $0x2b, %%eax\n\tlar %%eax, %k2\n\tjnz 4f\n\tadd %2, %1\n4:\tdec %0\n\tjnz 1b"
-      : "+r"(n), "+b"(sum), "+r"(access) : "r"(&far_call) : "rax", "rcx", "cc", "memory");
+  LOOP("lcall", narrow);
+  printf("loop %lx\n", sum);
+  if (!intel) return;
+  const struct { uint64_t offset; uint16_t selector; } __attribute__((packed)) wide = {TARGET, 0x33};
+  memcpy((void *)TARGET, "\x48\xff\xc3\x48\xcb", 5); /* inc rbx; retfq */
+  n = 20000;
+  LOOP("rex.w lcall", wide);
   printf("loop %lx\n", sum);
 }
 
