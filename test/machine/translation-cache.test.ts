@@ -3,7 +3,16 @@
  * same; runs at once do not disturb each other; what is kept is bounded.
  */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootNode } from '../../src/host/node/boot.ts';
@@ -223,6 +232,27 @@ test(
       assert.is(store.find(key), null, `bit ${bit}`);
       store.close();
     }
+  }),
+);
+
+test(
+  'what a run that was killed did not write to its end is removed, once it is old',
+  withRoot(async (root) => {
+    const put = (n: number): void => {
+      const store = new FileTranslationStore('build-v2', root);
+      store.put([{ key: { pcLo: n << 12, pcHi: 0, hash0: n, hash1: n }, words: Int32Array.of(n) }]);
+      store.close();
+    };
+    put(1);
+    const [old, young] = ['a.pack.17', 'b.pack.18'].map((name) => join(root, 'build-v2', name));
+    for (const path of [old!, young!]) writeFileSync(path, 'half of it');
+    const yesterday = new Date(Date.now() - 24 * 3600_000);
+    utimesSync(old!, yesterday, yesterday);
+    put(2);
+    assert.equal(
+      [old!, young!].map((path) => existsSync(path)),
+      [false, true],
+    );
   }),
 );
 
