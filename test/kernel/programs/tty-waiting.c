@@ -53,7 +53,7 @@ static void cases(void) {
   say("take the foreground", tcsetpgrp(tty, getpgrp()));
   state("still", pid, WNOHANG | WUNTRACED);
   write(master, "xy\n", 3);
-  state("input while in the background", pid, WNOHANG | WUNTRACED);
+  state("input while in the background", pid, WUNTRACED);
   tcsetpgrp(tty, pid);
   kill(pid, SIGKILL);
   waitpid(pid, 0, 0);
@@ -65,7 +65,7 @@ static void cases(void) {
   state("^Z", pid, WUNTRACED);
   tcsetpgrp(tty, getpgrp());
   kill(pid, SIGCONT);
-  state("continued in the background", pid, WNOHANG | WUNTRACED);
+  state("continued in the background", pid, WUNTRACED);
   tcsetpgrp(tty, pid);
   kill(pid, SIGCONT);
   state("continued in the foreground", pid, WNOHANG | WUNTRACED);
@@ -79,7 +79,7 @@ static void cases(void) {
   kill(pid, SIGSTOP);
   state("stopped", pid, WUNTRACED);
   kill(pid, SIGCONT);
-  state("continued", pid, WNOHANG | WUNTRACED);
+  state("continued", pid, WUNTRACED);
   kill(pid, SIGKILL);
   state("end", pid, 0);
   signal(SIGTTIN, SIG_DFL);
