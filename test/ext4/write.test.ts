@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENOSPC } from '../../src/kernel/errno.ts';
+import { ENOENT, ENOSPC } from '../../src/kernel/errno.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
 import {
   S_IFBLK,
@@ -119,6 +119,29 @@ tooled('a directory of 3,000 entries is valid, complete and can be emptied', () 
     mustBeClean(device);
   }
 });
+
+tooled(
+  'a removed directory that is still somebody’s working directory can be changed in memory',
+  () => {
+    const device = fresh(32, LAYOUTS['defaults']!);
+    const fs = open(device);
+    const dir = mkdir(fs.root, 'cwd');
+    fs.root.rmdir('cwd');
+    dir.setattr({ mode: 0o040700, uid: 5, mtime: { sec: 9, nsec: 8 } });
+    const { mode, uid, mtime } = dir.stat();
+    assert.equal([mode, uid, mtime], [0o040700, 5, { sec: 9, nsec: 8 }]);
+    assert.is(
+      errnoOf(() => dir.setxattr('user.a', new Uint8Array(2000), 0)),
+      ENOENT,
+    );
+    writeFile(touch(fs.root, 'after'), 0, bytesOf('kept'));
+    fs.sync();
+    mustBeClean(device);
+    fs.close();
+    mustBeClean(device);
+    assert.is(latin1(readFile(walk(open(device), 'after'))), 'kept');
+  },
+);
 
 tooled('sparse files beyond 4 GiB, holes and truncation', () => {
   const device = fresh(32, ['-t', 'ext4', '-b', '4096']);

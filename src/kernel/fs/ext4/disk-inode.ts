@@ -291,6 +291,8 @@ export class DiskInode {
   /** Before changing the record directly. */
   touch(): DataView {
     const block = this.current();
+    // What is left of a freed inode, which somebody's working directory may be, has no place on disk.
+    if (this.freed) return block.view;
     this.vol.cache.touch(block);
     this.vol.dirtyInodes.add(this.ino);
     return block.view;

@@ -10,6 +10,7 @@ import {
   EFBIG,
   EINVAL,
   EISDIR,
+  ENOENT,
   ENOTDIR,
   EOPNOTSUPP,
   EPERM,
@@ -275,6 +276,8 @@ export class Ext4Inode extends BaseInode implements PageData {
     flags: number,
   ): void {
     const { volume } = this.fs;
+    // It may need a block, which nobody would free.
+    if (this.disk.isFreed) throw linuxError(ENOENT);
     volume.mutate(() => {
       setAttribute(this.disk, index, name, value, flags);
       volume.requireFeature(SB.featureCompat, COMPAT.ext_attr);
