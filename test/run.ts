@@ -46,6 +46,7 @@ interface FileOutcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly string[];
+  readonly failures: readonly string[];
   /** Why the file as a whole failed, whatever its tests say. */
   readonly problem: string;
   /** What is worth saying, and no failure. */
@@ -196,7 +197,7 @@ function killGroup(pid: number | undefined): void {
 }
 
 function parseReport(text: string): FileReport {
-  if (!text.endsWith('\n')) return { passed: 0, failed: 0, skipped: [] };
+  if (!text.endsWith('\n')) return { passed: 0, failed: 0, skipped: [], failures: [] };
   return JSON.parse(text) as FileReport;
 }
 
@@ -230,6 +231,7 @@ async function runAll(options: RunOptions): Promise<boolean> {
   const queue = selectFiles(options);
   const total = { passed: 0, failed: 0, skipped: 0 };
   const broken: string[] = [];
+  const failures: string[] = [];
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const outcome = await runFile(file, options);
@@ -237,12 +239,15 @@ async function runAll(options: RunOptions): Promise<boolean> {
       total.passed += outcome.passed;
       total.failed += outcome.failed + (outcome.problem === '' ? 0 : 1);
       total.skipped += outcome.skipped.length;
+      failures.push(...outcome.failures);
       if (outcome.problem !== '' || outcome.failed > 0) broken.push(relative('.', file));
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, worker));
 
   if (broken.length > 0) console.log(`\nfailed: ${broken.sort().join(' ')}`);
+  // Again: of a long log often only the end is at hand.
+  for (const failure of failures) console.log(`\n${failure}`);
   if (total.passed + total.failed === 0) console.log('\nno tests ran');
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);

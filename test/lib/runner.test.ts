@@ -60,6 +60,13 @@ test('kills a file that reported and does not exit, and says so', () => {
   assert.match(output, '1 passed, killed: it did not exit within 10 s');
 });
 
+test('names what failed at the end again', () => {
+  const { output } = run('--root', FIXTURES, 'fails-assertion', 'throws-string');
+  const end = output.slice(output.lastIndexOf('\nfailed: '));
+  assert.match(end, /^fails \/ one is two: Expected values to be strictly equal:\n.*Actual/ms);
+  assert.match(end, "'just a string'");
+});
+
 let everyFixture: string | undefined;
 
 /** One run over all fixtures, cut into what was printed about each file. */

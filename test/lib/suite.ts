@@ -15,7 +15,7 @@ import './audit.ts';
 import './uvu-defer.ts';
 import { realpathSync, writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { inspect } from 'node:util';
+import { inspect, stripVTControlCharacters } from 'node:util';
 import { isNativeError } from 'node:util/types';
 import { exec, suite as uvuSuite } from 'uvu';
 
@@ -39,19 +39,23 @@ export interface FileReport {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly string[];
+  /** Of each failed test: its name, and the beginning of what it threw. */
+  readonly failures: readonly string[];
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** What was expected, and the beginning of what came instead. */
+const FAILURE_CHARS = 1000;
 const HOOKS = ['before', 'after', 'only', 'run'] as const;
 
 const reportFd = takeVariable('KEVLAR_TEST_REPORT_FD');
 const nameFilter = takeVariable('KEVLAR_TEST_GREP');
 const seenNames = new Set<string>();
 const skipped: string[] = [];
+const failures: string[] = [];
 const starters: (() => void)[] = [];
 let registered = 0;
 let passed = 0;
-let failed = 0;
 let state: 'collecting' | 'running' | 'done' = 'collecting';
 
 /** Makes a suite; its tests run when the file that calls this has been evaluated. */
@@ -65,7 +69,7 @@ export function suite(name: string, defaults: TestOptions = {}): Test {
     if (typeof body !== 'function') throw new TypeError(`test '${caseName}' has no body`);
     registered++;
     const timeout = options.timeout ?? defaults.timeout ?? DEFAULT_TIMEOUT_MS;
-    inner(caseName, () => runCounted(body, timeout));
+    inner(caseName, () => runCounted(`${name} / ${caseName}`, body, timeout));
   };
   const skip = (caseName: string, reason: string): void => {
     if (typeof reason !== 'string' || reason.trim() === '') {
@@ -97,16 +101,23 @@ function claimName(suiteName: string, caseName: string): boolean {
   return nameFilter === undefined || fullName.includes(nameFilter);
 }
 
-async function runCounted(body: TestBody, timeout: number): Promise<void> {
+async function runCounted(name: string, body: TestBody, timeout: number): Promise<void> {
   try {
     await withTimeout(body, timeout);
     passed++;
   } catch (thrown) {
-    failed++;
+    failures.push(`${name}: ${describe(thrown).slice(0, FAILURE_CHARS)}`);
     throw isNativeError(thrown)
       ? withCauses(thrown)
       : new Error(`threw a non-Error: ${inspect(thrown)}`);
   }
+}
+
+/** What was thrown, with the difference that uvu's assertions found. */
+function describe(thrown: unknown): string {
+  if (!isNativeError(thrown)) return inspect(thrown);
+  const details = 'details' in thrown && typeof thrown.details === 'string' ? thrown.details : '';
+  return stripVTControlCharacters(`${thrown.message}\n${details}`).trimEnd();
 }
 
 /** uvu prints the stack only, and a property's stack does not say what failed: its cause does. */
@@ -141,11 +152,12 @@ async function runWhenEvaluated(): Promise<void> {
 }
 
 function finish(): never {
-  if (passed + failed !== registered && nameFilter === undefined) {
-    console.error(`${registered} tests were registered but ${passed + failed} ran`);
+  if (passed + failures.length !== registered && nameFilter === undefined) {
+    console.error(`${registered} tests were registered but ${passed + failures.length} ran`);
     process.exit(1);
   }
-  const report: FileReport = { passed, failed, skipped };
+  const failed = failures.length;
+  const report: FileReport = { passed, failed, skipped, failures };
   if (reportFd !== undefined) writeSync(Number(reportFd), `${JSON.stringify(report)}\n`);
   const empty = registered + skipped.length === 0 && nameFilter === undefined;
   if (empty) console.error('no tests were registered');
