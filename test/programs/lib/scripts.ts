@@ -9,6 +9,8 @@ const SCRIPTS = fileURLToPath(new URL('../scripts/', import.meta.url));
 /** Development files beside the repository; the product does not depend on them. */
 const SHARED = fileURLToPath(new URL('../../../../shared/rootfs/', import.meta.url));
 export const ALPINE_TAR: string = join(SHARED, 'alpine-minirootfs-3.20.3-x86_64.tar.gz');
+/** Has the package manager of the repository's version. */
+export const SEED_TAR: string = join(SHARED, 'alpine-minirootfs-3.19.4-x86_64.tar.gz');
 /** A signed Alpine package repository. */
 export const APKS: string = join(SHARED, 'apks-3.19.1');
 
@@ -50,4 +52,9 @@ export const SCRIPT_ARGV: readonly string[] = [
 /** Why the Alpine root cannot be used, or null. */
 export function noAlpine(): string | null {
   return existsSync(ALPINE_TAR) ? null : `${ALPINE_TAR} is not there`;
+}
+
+/** Why `apk` cannot be had from an Alpine root, or null. */
+export function noSeed(): string | null {
+  return existsSync(SEED_TAR) ? null : `${SEED_TAR} is not there`;
 }
