@@ -2,9 +2,11 @@
  * Micro code of one block as a record of words that holds in another run of the same build: constants are in it, not
  * where they are in the pool; links lead nowhere.
  *
- *     words | pcLo | insns | micro words | micro ops | sites | pending records
- *     micro words, a word for each micro op, pending records (micro.ts)
- *     sites: position in these, lo, hi of each constant
+ *     words | pcLo | insns | micro words | micro ops | sites | pending records (-1: none)
+ *     micro words
+ *     sites: position, lo, hi of each constant; positions count on from the micro words to the pending records
+ *     insnOf, a word for each micro op
+ *     pendingOf, likewise, and the pending records, if there are any
  */
 
 import { CONST_POOL_BASE, CONST_POOL_END } from '../common/layout.ts';
@@ -14,7 +16,6 @@ import {
   M_HEAD,
   M_JUMPIND,
   MICRO_OPS,
-  PENDING_WORDS,
   RECENT_WORDS,
   SLOT_FIELDS,
   TAIL_SLOT_FIELDS,
@@ -25,9 +26,6 @@ import { STRIDE } from './ops.ts';
 const HEADER = 7;
 const FIRST_CONST = (CONST_POOL_BASE >> 2) + 1;
 const END_CONST = CONST_POOL_END >> 2;
-
-/** Fields of a pending record that may hold words of constants. */
-const PENDING_SLOT_FIELDS = 0b1110;
 
 /** Words being written. */
 export class WordWriter {
@@ -61,14 +59,13 @@ function findSites(words: Int32Array, at: number, mask: number, sites: number[])
   }
 }
 
-/** The block's words without links; where constants are in them, in turn with their words, to `sites`. */
-function blockWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Array {
+/** The block's micro code without links; where constants are in it, in turn with their words, to `sites`. */
+function microWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Array {
   const micro = C.slice(block.start, block.end);
   micro[0] = M_HEAD;
   micro[1] = 0;
-  const sideAt = block.microEnd - block.start;
   let at = STRIDE;
-  while (at < sideAt) {
+  while (at < micro.length) {
     const op = micro[at]!;
     findSites(micro, at, SLOT_FIELDS[op]!, sites);
     if (LINKING.has(MICRO_OPS[op]?.kind)) {
@@ -81,9 +78,6 @@ function blockWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Ar
     }
     at += STRIDE;
   }
-  for (at = sideAt + block.microCount; at < micro.length; at += PENDING_WORDS) {
-    findSites(micro, at, PENDING_SLOT_FIELDS, sites);
-  }
   return micro;
 }
 
@@ -95,18 +89,26 @@ export function writeRecord(
   out: WordWriter,
 ): void {
   const sites: number[] = [];
-  const words = blockWords(block, C, sites);
+  const micro = microWords(block, C, sites);
+  const { insnOf, pendingOf, pendingCc } = block;
+  pendingCc.forEach((w, i) => {
+    if (i % 4 !== 0 && w >= FIRST_CONST && w < END_CONST) sites.push(micro.length + i, w);
+  });
   const from = out.length;
-  const micro = block.microEnd - block.start;
-  const pending = (words.length - micro - block.microCount) / PENDING_WORDS;
-  out.append([0, block.pcLo, block.insnCount, micro, block.microCount]);
+  const pending = pendingOf === null ? -1 : pendingCc.length / 4;
+  out.append([0, block.pcLo, block.insnCount, micro.length, insnOf.length]);
   out.append([sites.length / 2, pending]);
-  out.append(words);
+  out.append(micro);
   for (let i = 0; i < sites.length; i += 2) {
     const w = sites[i + 1]!;
     out.push(sites[i]!);
     out.push(I32[w]!);
     out.push(I32[w + 1]!);
+  }
+  out.append(insnOf);
+  if (pendingOf !== null) {
+    out.append(pendingOf);
+    out.append(pendingCc);
   }
   out.words[from] = out.length - from;
 }
@@ -130,9 +132,9 @@ export function isRecord(words: Int32Array, at: number): boolean {
     number,
     number,
   ];
-  if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < 0) return false;
-  const rest = ops + pending * PENDING_WORDS;
-  return length === HEADER + micro + sites * 3 + rest && at + length <= words.length;
+  if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < -1) return false;
+  const rest = pending < 0 ? 0 : ops + pending * 4;
+  return length === HEADER + micro + sites * 3 + ops + rest && at + length <= words.length;
 }
 
 /** Reads the record at words[at…] into the arena `C`. */
@@ -143,17 +145,27 @@ export function readRecord(
   C: Int32Array,
   pool: ConstPool,
 ): InterpBlock {
-  const micro = words[at + 3]!;
+  const microLength = words[at + 3]!;
   const microCount = words[at + 4]!;
   const sites = words[at + 5]!;
-  const size = micro + microCount + words[at + 6]! * PENDING_WORDS;
-  const from = at + HEADER;
-  for (let i = 0; i < size; i++) C[start + i] = words[from + i]!;
+  const pending = words[at + 6]!;
+  let p = at + HEADER;
+  C.set(words.subarray(p, p + microLength), start);
   C[start + 1] = id;
   C[start + 4] = pcHi;
-  const siteWords = from + size;
+  p += microLength;
+  const siteWords = p;
+  p += sites * 3;
+  const insnOf = words.slice(p, p + microCount);
+  p += microCount;
+  const pendingOf = pending < 0 ? null : words.slice(p, p + microCount);
+  if (pending >= 0) p += microCount;
+  const pendingCc = words.slice(p, p + Math.max(pending, 0) * 4);
   for (let s = siteWords; s < siteWords + sites * 3; s += 3) {
-    C[start + words[s]!] = pool.word(words[s + 1]!, words[s + 2]!);
+    const w = pool.word(words[s + 1]!, words[s + 2]!);
+    const where = words[s]!;
+    if (where < microLength) C[start + where] = w;
+    else pendingCc[where - microLength] = w;
   }
   return {
     id,
@@ -161,9 +173,11 @@ export function readRecord(
     pcHi,
     insnCount: words[at + 2]!,
     start,
-    microEnd: start + micro,
-    microCount,
-    end: start + size,
+    end: start + microLength,
+    insnOf,
+    pendingOf,
+    pendingCc,
     hotAt: 0,
+    ir: null,
   };
 }

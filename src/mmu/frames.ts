@@ -28,8 +28,11 @@ export const FRAME_CACHE = 3;
 const NONE = -1;
 const WORDS = HUGE_PAGE_FRAMES / 32;
 
-/** Tries to free about `wanted` frames. @returns how many it freed */
-export type Reclaimer = (wanted: number) => number;
+/**
+ * Tries to free about `wanted` frames, and those that were not used lately; `all`: also others, as there is nothing else
+ * left.
+ */
+export type Reclaimer = (wanted: number, all: boolean) => unknown;
 
 export function frameHost(frame: number): number {
   return RAM_BASE + (frame << PAGE_SHIFT);
@@ -70,6 +73,8 @@ export class FrameAllocator {
   /** References: page table entries, plus one of the page cache that owns the frame. */
   readonly refs: Int32Array;
   readonly kind: Uint8Array;
+  /** 1: a page cache used the frame since it was last asked for frames (second chance). */
+  readonly accessed: Uint8Array;
   free: number;
   /** Called with a frame that is about to be free: nothing may remember its contents. */
   onFree: (frame: number) => void = () => {};
@@ -83,6 +88,8 @@ export class FrameAllocator {
   private readonly partial: BlockList;
   private readonly whole: BlockList;
   private readonly reclaimers = new Set<Reclaimer>();
+  /** Frames that are reclaimed at once. */
+  private readonly batch: number;
   private reclaiming = false;
   /** Whether the frame that takeSingle returned last had been handed out before. */
   private tookUsed = false;
@@ -94,6 +101,8 @@ export class FrameAllocator {
     if (blocks === 0) panic('no room for guest RAM');
     this.refs = new Int32Array(this.total);
     this.kind = new Uint8Array(this.total);
+    this.accessed = new Uint8Array(this.total);
+    this.batch = Math.max(128, this.total >>> 5);
     this.used = new Uint8Array(this.total);
     this.bitmap = new Int32Array(blocks * WORDS);
     this.freeInBlock = new Int32Array(blocks);
@@ -183,14 +192,25 @@ export class FrameAllocator {
     if (this.reclaiming) return this.free > 0;
     this.reclaiming = true;
     try {
-      for (const reclaimer of this.reclaimers) {
-        if (this.free >= wanted) break;
-        reclaimer(Math.max(wanted, 64));
-      }
+      const goal = Math.max(wanted, Math.min(this.batch, this.total >>> 1));
+      this.askAll(goal, false);
+      if (this.free < wanted) this.askAll(goal, false);
+      if (this.free < wanted) this.askAll(wanted, true);
     } finally {
       this.reclaiming = false;
     }
     return this.free >= wanted;
+  }
+
+  /** Asks one after the other until `goal` frames are free; the next time others come first. */
+  private askAll(goal: number, all: boolean): void {
+    for (let left = this.reclaimers.size; left > 0 && this.free < goal; left--) {
+      const [first] = this.reclaimers;
+      if (first === undefined) return;
+      this.reclaimers.delete(first);
+      this.reclaimers.add(first);
+      first(goal - this.free, all);
+    }
   }
 
   private addBlock(block: number): void {

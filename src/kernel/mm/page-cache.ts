@@ -18,6 +18,7 @@ import { ENOMEM, LinuxError, linuxError } from '../errno.ts';
 import type { FilePages, IoSink, IoSource } from '../vfs/types.ts';
 import { DirtyPages } from './dirty-pages.ts';
 import { type PageFiller, ReadAhead, RUN_PAGES, readFrames } from './page-filler.ts';
+import { dropBehind, dropUnused } from './page-reclaim.ts';
 
 /** A mapping of the file. */
 export interface FileMapper {
@@ -46,7 +47,9 @@ export class PageCache implements FilePages {
     this.filler = filler;
     this.dirty = new DirtyPages(paging, filler, this.pages, () => this.settledPages);
     const droppable = filler.readPages !== undefined;
-    this.unregister = droppable ? paging.frames.addReclaimer(() => this.dropClean()) : () => {};
+    this.unregister = droppable
+      ? paging.frames.addReclaimer((wanted, all) => this.dropClean(wanted, all))
+      : () => {};
   }
 
   get size(): number {
@@ -126,7 +129,7 @@ export class PageCache implements FilePages {
       if (done === 0 || !(e instanceof LinuxError)) throw e;
     } finally {
       this.writing = false;
-      this.dropUnused();
+      this.dropMade();
     }
     this.writtenEnd = Math.max(this.writtenEnd, offset + done);
     this.limitDirty();
@@ -175,16 +178,21 @@ export class PageCache implements FilePages {
     this.dirty.limit();
   }
 
-  /** Frees pages that are clean, unmapped and can be read again. @returns how many */
-  dropClean(): number {
+  /** Frees up to `wanted` pages; see page-reclaim.ts. @returns how many */
+  dropClean(wanted: number = Number.MAX_SAFE_INTEGER, all: boolean = true): number {
     if (this.filler.readPages === undefined) return 0;
-    let dropped = 0;
-    for (const [index, frame] of this.pages) {
-      if (this.dirty.has(index) || this.paging.frames.refs[frame] !== 1) continue;
-      this.forget(index, frame);
-      dropped++;
-    }
-    return dropped;
+    return dropUnused(this.pages, this.paging.frames, this, wanted, all);
+  }
+
+  /** Whether a page is clean, unmapped and can be read again. */
+  isDroppable(index: number, frame: number): boolean {
+    return !this.dirty.has(index) && this.paging.frames.refs[frame] === 1;
+  }
+
+  forget(index: number, frame: number): void {
+    this.pages.delete(index);
+    this.dirty.delete(index);
+    this.paging.frames.release(frame);
   }
 
   /** The file is gone: frees everything, dirty or not. Nothing may have it mapped. */
@@ -242,8 +250,10 @@ export class PageCache implements FilePages {
       return zeroed;
     }
     const left = Math.ceil(this.filler.size / PAGE_SIZE) - index;
+    const worth = this.ahead.pagesAt(index, wanted);
+    dropBehind(this.pages, frames, this, this.ahead);
     // What is read ahead is not worth dropping something else for.
-    const most = Math.min(this.ahead.pagesAt(index, wanted), left, frames.free >> 3);
+    const most = Math.min(worth, left, frames.free >> 1);
     let count = 1;
     while (count < most && !this.pages.has(index + count)) count++;
     const taken = readFrames(this.paging, this.filler, index, count);
@@ -253,15 +263,10 @@ export class PageCache implements FilePages {
   }
 
   private adopt(index: number, frame: number): void {
+    this.paging.frames.accessed[frame] = 0;
     this.paging.frames.retain(frame);
     this.pages.set(index, frame);
     if (this.paging.watch !== null) this.paging.watch.cached(this, index, frame);
-  }
-
-  private forget(index: number, frame: number): void {
-    this.pages.delete(index);
-    this.dirty.delete(index);
-    this.paging.frames.release(frame);
   }
 
   /** How many of `most` pages from `index` on are in frames that are neighbours, of which `frame` is the first. */
@@ -303,7 +308,9 @@ export class PageCache implements FilePages {
   }
 
   private hold(frame: number, count: number): void {
-    for (let i = 0; i < count; i++) this.paging.frames.retain(frame + i);
+    const { frames } = this.paging;
+    frames.accessed.fill(1, frame, frame + count);
+    for (let i = 0; i < count; i++) frames.retain(frame + i);
   }
 
   private letGo(frame: number, count: number): void {
@@ -344,7 +351,7 @@ export class PageCache implements FilePages {
   }
 
   /** Frees pages that write() made in vain: where the file ends they would be nobody's. */
-  private dropUnused(): void {
+  private dropMade(): void {
     for (const index of this.made) {
       const unused =
         !this.dirty.has(index) && this.paging.frames.refs[this.pages.get(index)!] === 1;

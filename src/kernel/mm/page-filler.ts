@@ -23,12 +23,15 @@ export const RUN_PAGES = 64;
  */
 export class ReadAhead {
   /** The page after the last one that was read. */
-  private following = 0;
+  following = 0;
+  /** All pages from here to `following` were read in order; whoever gives some up moves it on. */
+  first = 0;
   private window = 0;
 
   /** Pages to read at `index`, of which a reader wants `wanted`. */
   pagesAt(index: number, wanted: number): number {
     const ordered = index === this.following;
+    if (!ordered) this.first = index;
     this.window = ordered ? Math.min(RUN_PAGES, Math.max(2 * this.window, 4 * wanted)) : 0;
     return Math.min(RUN_PAGES, Math.max(wanted, this.window));
   }
@@ -36,6 +39,7 @@ export class ReadAhead {
   /** So many were read. */
   done(index: number, count: number): void {
     this.following = index + count;
+    if (this.first > index) this.first = index;
   }
 }
 

@@ -17,7 +17,8 @@ import type { Mount } from './mount.ts';
 import type { Inode } from './types.ts';
 import { S_IFDIR, S_IFMT } from './types.ts';
 
-const MAX_DENTRIES = 65536;
+/** Linux keeps as many as fit into memory; these are some 40 MB of the host's. */
+const MAX_DENTRIES = 131072;
 
 export class Dentry {
   name: string;
@@ -51,6 +52,8 @@ export class Dentry {
 export class DentryCache {
   private readonly roots = new Map<Inode, Dentry>();
   private count = 0;
+  /** More than this are looked through again: a quarter more than were left, should most have to stay. */
+  private limit = MAX_DENTRIES;
 
   /** The root dentry of the file system whose root is `inode`. */
   root(inode: Inode): Dentry {
@@ -147,9 +150,10 @@ export class DentryCache {
 
   /** Call between system calls' walks: keeps the cache within bounds. */
   trim(): void {
-    if (this.count <= MAX_DENTRIES) return;
+    if (this.count <= this.limit) return;
     this.count = 0;
     for (const root of this.roots.values()) this.count += sweep(root);
+    this.limit = Math.max(MAX_DENTRIES, Math.floor(this.count * 1.25));
   }
 
   private insert(dir: Dentry, d: Dentry): void {

@@ -6,7 +6,7 @@
  * write (mtime, ctime). read(2), write(2), lseek(2).
  */
 
-import { EFBIG, EINVAL, ENOSPC, ENOTTY, ENXIO, linuxError } from '../errno.ts';
+import { EFBIG, EINVAL, ENOSPC, ENOTTY, ENXIO, LinuxError, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import {
   IN_ACCESS,
@@ -36,6 +36,8 @@ import { addWriter, removeWriter } from './write-access.ts';
 
 const FIONREAD = 0x541b;
 const FIGETBSZ = 2;
+/** Bytes that write(2) moves before the file has its new size. */
+const WRITE_CHUNK = 1 << 20;
 const DAY_SECONDS = 86400;
 
 export class RegularFile extends BaseFile {
@@ -91,14 +93,29 @@ export class RegularFile extends BaseFile {
     if (from.remaining === 0) return 0;
     const wanted = limitFileSize(sys, offset, from.remaining);
     if (offset + wanted > MAX_FILE_SIZE) throw linuxError(EFBIG);
-    const length = makeRoom(sys, inode, offset, wanted);
-    if (length === 0) throw linuxError(ENOSPC);
-    const n = this.pagesOf().write(offset, length, from);
-    if (n === 0) return 0;
-    const now = sys.kernel.clock.realtime();
-    this.stampWrite(sys, offset + n, now);
+    let done = 0;
+    try {
+      while (done < wanted) {
+        const length = Math.min(wanted - done, WRITE_CHUNK);
+        const n = this.writeChunk(sys, from, offset + done, length);
+        done += n;
+        if (n < length) break;
+      }
+    } catch (e) {
+      if (done === 0 || !(e instanceof LinuxError)) throw e;
+    }
+    if (done === 0) return 0;
     if (this.flags & O_DSYNC) inode.fsync(true);
     notifyInode(inode, this.path, IN_MODIFY);
+    return done;
+  }
+
+  /** A part of a write(2) that is small enough to be in memory as a whole: with the size set it can be written back. */
+  private writeChunk(sys: Sys, from: IoSource, offset: number, wanted: number): number {
+    const length = makeRoom(sys, this.inode, offset, wanted);
+    if (length === 0) throw linuxError(ENOSPC);
+    const n = this.pagesOf().write(offset, length, from);
+    if (n > 0) this.stampWrite(sys, offset + n, sys.kernel.clock.realtime());
     return n;
   }
 

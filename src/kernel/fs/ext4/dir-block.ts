@@ -40,7 +40,8 @@ export function nameAt(data: Uint8Array, at: number): string {
 
 export function nameIs(data: Uint8Array, at: number, name: string): boolean {
   if (data[at + 6] !== name.length) return false;
-  for (let i = 0; i < name.length; i++) {
+  // Names of one directory differ at their ends more often than at their beginnings.
+  for (let i = name.length - 1; i >= 0; i--) {
     if (data[at + DIRENT_HEADER + i] !== name.charCodeAt(i)) return false;
   }
   return true;

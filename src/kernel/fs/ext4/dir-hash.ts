@@ -29,16 +29,24 @@ export interface HashParams {
 const DEFAULT_SEED = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
 
 /** The last result: a name is looked up before it is added or removed. */
-const last = { name: '', version: -1, seed: DEFAULT_SEED, hash: { major: 0, minor: 0 } };
+const last: { name: string; version: number; seed: readonly number[]; hash: NameHash } = {
+  name: '',
+  version: -1,
+  seed: DEFAULT_SEED,
+  hash: { major: 0, minor: 0 },
+};
+
+function sameWords(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || a.every((word, i) => word === b[i]);
+}
 
 export function hashName(name: string, params: HashParams): NameHash {
   const { seed, version } = params;
-  const known = name === last.name && version === last.version;
-  if (!known || seed.some((word, i) => word !== last.seed[i])) {
+  if (name !== last.name || version !== last.version || !sameWords(seed, last.seed)) {
     last.hash = computeHash(name, params);
     last.name = name;
     last.version = version;
-    last.seed = [...seed];
+    last.seed = seed;
   }
   return last.hash;
 }

@@ -12,7 +12,7 @@ import type { MetaBlock } from './buffers.ts';
 import { DIRENT_HEADER, leafSpace, nameAt, nameIs, readLeaf } from './dir-block.ts';
 import { type HashParams, hashName } from './dir-hash.ts';
 import type { DiskInode } from './disk-inode.ts';
-import { dxLeaf, dxNext, dxProbe, dxRoot, hashParams, hashSeed } from './htree.ts';
+import { dxLeaf, dxNext, dxProbe, dxRoot, hashParams } from './htree.ts';
 import { inlineDirectory } from './inline.ts';
 import {
   EXT_MAX_BLOCKS,
@@ -105,12 +105,13 @@ function dotEntry(dir: DiskInode, name: string): Slot {
 }
 
 export function findInLeaf(block: MetaBlock, name: string, space: number): Slot | null {
+  const { data } = block;
   let previous = -1;
   for (let at = 0; at < space; ) {
-    if (block.view.getUint32(at, true) !== 0 && nameIs(block.data, at, name))
+    if (nameIs(data, at, name) && block.view.getUint32(at, true) !== 0)
       return { block, at, previous };
     previous = at;
-    at += block.view.getUint16(at + 4, true);
+    at += data[at + 4]! | (data[at + 5]! << 8);
   }
   return null;
 }
@@ -145,7 +146,7 @@ export function defaultHash(dir: DiskInode): HashParams {
   let version = v.getUint8(SB.defHashVersion);
   if (version > 2) version = 1;
   if (v.getUint32(SB.flags, true) & FLAG_UNSIGNED_HASH) version += 3;
-  return { version, seed: hashSeed(dir) };
+  return { version, seed: dir.vol.sb.hashSeed };
 }
 
 /** '.' and '..'. @returns false if emit refused */

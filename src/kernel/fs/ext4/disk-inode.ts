@@ -52,6 +52,9 @@ export class DiskInode {
   private offset: number;
   private block: MetaBlock;
   private freed = false;
+  /** The seed of `seed`, and the generation that it is of. */
+  private knownSeed = 0;
+  private seedOf = -1;
 
   constructor(vol: Volume, ino: number) {
     const { sb } = vol;
@@ -300,7 +303,12 @@ export class DiskInode {
 
   /** Seed of the checksums of blocks that belong to this inode. */
   get seed(): number {
-    return crc32cLe32(crc32cLe32(this.vol.sb.csumSeed, this.ino), this.generation);
+    const { generation } = this;
+    if (generation !== this.seedOf) {
+      this.knownSeed = crc32cLe32(crc32cLe32(this.vol.sb.csumSeed, this.ino), generation);
+      this.seedOf = generation;
+    }
+    return this.knownSeed;
   }
 
   /** Sets the checksum; the block is already dirty. */

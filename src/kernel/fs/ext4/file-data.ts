@@ -17,11 +17,14 @@ import { EXT_MAX_BLOCKS, EXT_UNWRITTEN_MAX_LEN } from './layout.ts';
 import { isHole, mapBlock } from './mapping.ts';
 import type { Volume } from './volume.ts';
 
+/** Of files without delayed blocks, which are most: not to be added to. */
+const NONE: Set<number> = new Set();
+
 export class FileData {
   private readonly disk: DiskInode;
   private readonly vol: Volume;
   /** Blocks that have data in the page cache but none on the device. */
-  private readonly delayed = new Set<number>();
+  private delayed: Set<number> = NONE;
   /** What `vol.reserved` holds for us. */
   private reservation = 0;
   /** The block that the file ends in is known to be zero beyond the end. */
@@ -84,6 +87,7 @@ export class FileData {
     const { vol } = this;
     const want = this.cost(this.delayed.size + blocks.length);
     if (vol.freeBlocks - vol.reserved - kept < want - this.reservation) return false;
+    if (this.delayed === NONE) this.delayed = new Set();
     for (const lblk of blocks) this.delayed.add(lblk);
     this.settle();
     return true;
@@ -96,6 +100,7 @@ export class FileData {
   }
 
   private settle(): void {
+    if (this.delayed.size === 0) this.delayed = NONE;
     const want = this.cost(this.delayed.size);
     this.vol.reserved += want - this.reservation;
     this.reservation = want;

@@ -43,12 +43,7 @@ export function hashParams(dir: DiskInode, root: MetaBlock): HashParams {
   let version = root.view.getUint8(28);
   if (version > 5) dir.vol.damaged(`directory inode ${dir.ino}: unknown hash version ${version}`);
   if (version < 3 && dir.vol.sb.view.getUint32(SB.flags, true) & FLAG_UNSIGNED_HASH) version += 3;
-  return { version, seed: hashSeed(dir) };
-}
-
-export function hashSeed(dir: DiskInode): number[] {
-  const v = dir.vol.sb.view;
-  return [0, 4, 8, 12].map((i) => v.getUint32(SB.hashSeed + i, true));
+  return { version, seed: dir.vol.sb.hashSeed };
 }
 
 export function maxIndirectLevels(dir: DiskInode): number {

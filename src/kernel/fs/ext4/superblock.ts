@@ -63,6 +63,8 @@ export class Superblock {
   readonly gdtCsum: boolean;
   readonly csumSeed: number;
   readonly uuid: Uint8Array;
+  /** Of the hashes of names: four words. */
+  readonly hashSeed: readonly number[];
   /** Why this cannot be written, or null. */
   readonly readOnlyReason: string | null;
 
@@ -99,6 +101,7 @@ export class Superblock {
     checkGeometry(this);
     this.groups = Math.ceil((this.blocks - this.firstDataBlock) / this.blocksPerGroup);
     if (this.inodes !== this.groups * this.inodesPerGroup) damaged('the inode count is wrong');
+    this.hashSeed = [0, 4, 8, 12].map((at) => v.getUint32(SB.hashSeed + at, true));
     this.uuid = bytes.slice(SB.uuid, SB.uuid + 16);
     this.csumSeed =
       incompat & INCOMPAT.metadata_csum_seed
