@@ -1,5 +1,5 @@
 // Files of more than memory: larger-than-memory DIRECTORY MIB. One large file is written, read, and changed through a
-// mapping; then many files are written and kept open. Prints checksums.
+// mapping; another by one write(2); then many files are written and kept open. Prints checksums.
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,6 +41,18 @@ static uint32_t sum_file(int fd) {
   return h;
 }
 
+// By one write(2), from memory that nobody has touched.
+static void at_once(size_t size) {
+  void *zeros = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  must(zeros != MAP_FAILED, "mmap");
+  int fd = open("at-once", O_RDWR | O_CREAT | O_TRUNC, 0644);
+  printf("at once: %zd\n", write(fd, zeros, size));
+  printf("rewritten: %zd\n", pwrite(fd, zeros, size, 5));
+  munmap(zeros, size);
+  printf("zeros: %08x\n", sum_file(fd));
+  close(fd);
+}
+
 int main(int argc, char **argv) {
   must(chdir(argv[1]) == 0, "chdir");
   size_t size = (size_t)atoi(argv[2]) * MIB;
@@ -55,6 +67,7 @@ int main(int argc, char **argv) {
   for (size_t at = 0; at < size; at += 40960) m[at] ^= 0x5a;
   must(munmap(m, size) == 0, "munmap");
   printf("changed: %08x\n", sum_file(fd));
+  at_once(size);
   int many[64];
   for (int i = 0; i < 64; i++) {
     char name[20];
