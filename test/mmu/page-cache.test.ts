@@ -209,6 +209,48 @@ test('reading ahead stops where memory gets scarce, and at what is there', () =>
   checkAudit(rig);
 });
 
+test('who reads a large file in order leaves no more than a part of memory behind', () => {
+  const rig = makeRig(1024);
+  const content = pattern(700 * P);
+  const file = new TestFile(rig, content);
+  for (let i = 0; i < 700; i++) {
+    const to = new Buffer(new Uint8Array(P));
+    file.pages.read(i * P, P, to);
+    assert.ok(to.bytes.every((b, at) => b === content[i * P + at]));
+    if (i === 3) append(file, 2 * P, new Uint8Array(P));
+    assert.ok(file.pages.resident <= 1024 / 8 + 64 + 1, `${file.pages.resident} at page ${i}`);
+  }
+  assert.is(sum(file.reads), 700, 'each is read once');
+  assert.ok(file.pages.peek(2) >= 0, 'what is to be written back stays');
+  checkAudit(rig);
+  // Here and there: nothing is left behind.
+  const random = new TestFile(rig, content);
+  for (let i = 0; i < 500; i++)
+    random.pages.read(((i * 37) % 700) * P, P, new Buffer(new Uint8Array(P)));
+  assert.is(random.pages.resident, 500);
+});
+
+test('under pressure what was not used for longest goes first, of all files', () => {
+  const rig = makeRig(512);
+  const hot = new TestFile(rig, pattern(40 * P));
+  const cold = new TestFile(rig, pattern(200 * P));
+  const one = (file: TestFile, i: number): void =>
+    void file.pages.read(i * P, 10, new Buffer(new Uint8Array(10)));
+  const stream = new TestFile(rig, pattern(4000 * P));
+  for (let i = 0; i < 200; i++) one(cold, (i * 37) % 200);
+  const reads: number[] = [];
+  for (let round = 0; round < 100; round++) {
+    for (let i = 0; i < 40; i++) one(hot, (i * 7) % 40);
+    for (let i = 0; i < 30; i++) one(stream, (i * 997 + round * 31) % 4000);
+    reads.push(sum(hot.reads));
+  }
+  assert.ok(cold.pages.resident < 100, `${cold.pages.resident} pages that nobody uses`);
+  const again = (reads.at(-1) as number) - 40;
+  assert.ok(again < 100, `${again} of 4,000 pages in use were read again`);
+  assert.ok(sum(stream.reads) > 2500, 'or there was no pressure');
+  checkAudit(rig);
+});
+
 test('a page that cannot be read ends a transfer: what came before it counts', () => {
   const rig = makeRig();
   const content = pattern(20 * P);

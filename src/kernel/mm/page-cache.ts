@@ -253,7 +253,7 @@ export class PageCache implements FilePages {
     const worth = this.ahead.pagesAt(index, wanted);
     dropBehind(this.pages, frames, this, this.ahead);
     // What is read ahead is not worth dropping something else for.
-    const most = Math.min(worth, left, frames.free >> 1);
+    const most = Math.min(worth, left, frames.free >> 3);
     let count = 1;
     while (count < most && !this.pages.has(index + count)) count++;
     const taken = readFrames(this.paging, this.filler, index, count);

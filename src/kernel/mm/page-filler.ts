@@ -31,7 +31,10 @@ export class ReadAhead {
   /** Pages to read at `index`, of which a reader wants `wanted`. */
   pagesAt(index: number, wanted: number): number {
     const ordered = index === this.following;
-    if (!ordered) this.first = index;
+    if (!ordered) {
+      this.first = index;
+      this.following = index;
+    }
     this.window = ordered ? Math.min(RUN_PAGES, Math.max(2 * this.window, 4 * wanted)) : 0;
     return Math.min(RUN_PAGES, Math.max(wanted, this.window));
   }
@@ -39,7 +42,6 @@ export class ReadAhead {
   /** So many were read. */
   done(index: number, count: number): void {
     this.following = index + count;
-    if (this.first > index) this.first = index;
   }
 }
 
