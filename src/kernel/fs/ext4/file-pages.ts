@@ -19,6 +19,8 @@ export interface PageData {
 }
 
 export interface Ext4Pages extends FilePages {
+  /** Pages in memory. */
+  readonly resident: number;
   readonly dirtyPages: number;
   /** Forgets whole pages [from, to) without writing them. */
   punch(from: number, to: number): void;
@@ -55,6 +57,10 @@ class HeapPages implements Ext4Pages {
 
   constructor(data: PageData) {
     this.data = data;
+  }
+
+  get resident(): number {
+    return this.pages.size;
   }
 
   get dirtyPages(): number {

@@ -12,6 +12,7 @@ import { DiskInode } from './disk-inode.ts';
 import { Ext4ImageError } from './errors.ts';
 import { type Ext4Pages, heapPages, type PageData, type PagesFactory } from './file-pages.ts';
 import { Ext4Inode } from './inode.ts';
+import { InodeTable } from './inode-table.ts';
 import { Journal } from './journal.ts';
 import { INO, NAME_LEN, ROOT_INO } from './layout.ts';
 import { OrphanList } from './orphans.ts';
@@ -39,7 +40,7 @@ export class Ext4FileSystem implements FileSystem {
   readonly orphans: OrphanList;
   /** Inodes with pages in memory. */
   readonly cached: Set<Ext4Inode> = new Set();
-  private readonly inodes = new Map<number, Ext4Inode>();
+  readonly inodes: InodeTable = new InodeTable();
   private readonly pagesFactory: PagesFactory;
 
   /** Opens an image. @throws Ext4ImageError with a line for the user */
@@ -102,7 +103,7 @@ export class Ext4FileSystem implements FileSystem {
       throw linuxError(ESTALE);
     }
     inode = new Ext4Inode(this, disk);
-    this.inodes.set(ino, inode);
+    this.inodes.keep(inode);
     return inode;
   }
 
@@ -143,7 +144,7 @@ export class Ext4FileSystem implements FileSystem {
   /** Remembers a new inode. */
   adopt(disk: DiskInode): Ext4Inode {
     const inode = new Ext4Inode(this, disk);
-    this.inodes.set(disk.ino, inode);
+    this.inodes.keep(inode);
     return inode;
   }
 
@@ -167,9 +168,7 @@ export class Ext4FileSystem implements FileSystem {
   /** Frees what only open files kept, and leaves a clean image. Nothing may be used afterwards. */
   close(): void {
     if (this.readOnly) return;
-    for (const inode of [...this.inodes.values()]) {
-      if (inode.disk.links === 0 && !inode.disk.isFreed) this.destroy(inode);
-    }
+    for (const inode of this.inodes.unnamed()) this.destroy(inode);
     this.sync();
     this.volume.journal?.close();
     this.volume.readOnly = true;

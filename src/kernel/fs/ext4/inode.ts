@@ -41,6 +41,8 @@ export class Ext4Inode extends BaseInode implements PageData {
   private cache: Ext4Pages | null = null;
   /** End of the write that space was reserved for last. */
   private writeEnd = 0;
+  /** Somebody asked for it since the table of inodes was swept last. */
+  asked = true;
 
   constructor(fs: Ext4FileSystem, disk: DiskInode) {
     super(fs, disk.ino);
@@ -151,6 +153,7 @@ export class Ext4Inode extends BaseInode implements PageData {
     if (this.cache === null) {
       this.cache = this.fs.makePages(this);
       this.fs.cached.add(this);
+      this.fs.inodes.keep(this);
     }
     return this.cache;
   }
@@ -295,15 +298,33 @@ export class Ext4Inode extends BaseInode implements PageData {
     return this.references > 0;
   }
 
+  override retain(): void {
+    super.retain();
+    if (this.references === 1) this.fs.inodes.keep(this);
+  }
+
+  /** Whether it has to stay in memory. Pages of which none is left are no reason, and go. */
+  isNeeded(): boolean {
+    if (this.inUse || this.disk.links === 0 || this.data.delayedSectors > 0) return true;
+    if (this.cache === null) return false;
+    if (this.cache.resident > 0) return true;
+    this.dropPages();
+    return false;
+  }
+
+  private dropPages(): void {
+    this.cache?.dispose();
+    this.cache = null;
+    this.fs.cached.delete(this);
+  }
+
   protected override unreferenced(): void {
     if (this.disk.links === 0 && !this.disk.isFreed && !this.fs.readOnly) this.fs.destroy(this);
   }
 
   /** Drops pages and frees all blocks: the inode has no name and no user. */
   freeData(): void {
-    this.cache?.dispose();
-    this.cache = null;
-    this.fs.cached.delete(this);
+    this.dropPages();
     if (this.disk.usesExtents) this.data.free(0, EXT_MAX_BLOCKS, () => {});
     else this.data.forget(0, EXT_MAX_BLOCKS);
   }
@@ -316,9 +337,7 @@ export class Ext4Inode extends BaseInode implements PageData {
   /** Writes dirty pages back and forgets all of them: who copies whole trees needs them once. */
   forgetPages(): void {
     if (!this.fs.readOnly) this.cache?.sync();
-    this.cache?.dispose();
-    this.cache = null;
-    this.fs.cached.delete(this);
+    this.dropPages();
   }
 
   private mustBeDirectory(): void {
