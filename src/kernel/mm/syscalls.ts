@@ -1,7 +1,7 @@
 /** The memory system calls: table rows, and what of them depends on open files. */
 
 import { PAGE_SIZE } from '../../common/layout.ts';
-import { EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
+import { EACCES, EINVAL, ENOSPC, EPERM, linuxError } from '../errno.ts';
 import { TmpFile } from '../fs/tmpfs/file.ts';
 import {
   Enum,
@@ -21,9 +21,11 @@ import {
   F_SEAL_WRITE,
   MS_NOEXEC,
   O_ACCMODE,
+  O_RDONLY,
   O_RDWR,
   O_WRONLY,
 } from '../vfs/constants.ts';
+import { isAppendOnly } from '../vfs/inode-flags.ts';
 import { VfsPath } from '../vfs/path.ts';
 import { type OpenFile, S_IFCHR, S_IFMT } from '../vfs/types.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, PROT_WRITE } from './abi.ts';
@@ -124,6 +126,9 @@ function sysMmap(sys: Sys, { addr, length, prot, flags, fd, offset }: MmapArgs):
   const seals = inode instanceof TmpFile ? (inode.seals ?? 0) : 0;
   const sealed = (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0;
   const isShared = (flags & MAP_TYPE) !== MAP_PRIVATE;
+  if (isShared && access !== O_RDONLY && inode !== null && isAppendOnly(inode)) {
+    throw linuxError(EACCES);
+  }
   if (sealed && isShared && (prot & PROT_WRITE) !== 0) throw linuxError(EPERM);
   return mmap(as, {
     addr,

@@ -6,6 +6,7 @@
 import { EACCES, EINVAL, EISDIR, EPERM, EROFS, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import { IN_ATTRIB, IN_MODIFY, MAX_FILE_SIZE, S_ISGID, S_ISUID } from './constants.ts';
+import { checkChangeable, isImmutable } from './inode-flags.ts';
 import { checkFileSize } from './limits.ts';
 import { notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
@@ -38,6 +39,7 @@ function apply(inode: Inode, path: Path | null, attr: SetAttr): void {
 
 export function changeMode(sys: Sys, inode: Inode, path: Path | null, mode: number): void {
   checkNotReadOnly(path);
+  checkChangeable(inode);
   const { cred } = sys.task;
   checkOwner(cred, inode);
   let bits = (inode.mode & S_IFMT) | (mode & 0o7777);
@@ -53,6 +55,7 @@ export function changeOwner(
   gid: number,
 ): void {
   checkNotReadOnly(path);
+  if (isImmutable(inode) || uid !== KEEP_ID || gid !== KEEP_ID) checkChangeable(inode);
   const { cred } = sys.task;
   const privileged = cred.has(CAP_CHOWN);
   const owner = cred.fsuid === inode.uid;
@@ -82,6 +85,7 @@ export function changeTimes(
   touch: boolean,
 ): void {
   checkNotReadOnly(path);
+  if (!touch || isImmutable(inode)) checkChangeable(inode);
   const { cred } = sys.task;
   if (!isOwner(cred, inode)) {
     if (!touch) throw linuxError(EPERM);
@@ -98,6 +102,7 @@ export function truncatePath(sys: Sys, path: VfsPath, size: number): void {
   if ((path.inode.mode & S_IFMT) === S_IFDIR) throw linuxError(EISDIR);
   if ((path.inode.mode & S_IFMT) !== S_IFREG) throw linuxError(EINVAL);
   checkWritable(sys.task.cred, path);
+  checkChangeable(path.inode);
   checkNotRunning(path.inode);
   truncateInode(sys, path.inode, path, size);
 }
@@ -105,6 +110,7 @@ export function truncatePath(sys: Sys, path: VfsPath, size: number): void {
 /** Sets the size of a file that may be written. */
 export function truncateInode(sys: Sys, inode: Inode, path: Path | null, size: number): void {
   if (size < 0 || size > MAX_FILE_SIZE) throw linuxError(EINVAL);
+  checkChangeable(inode);
   if (size > inode.size) checkFileSize(sys, size);
   const now = sys.kernel.clock.realtime();
   const mode = modeAfterWrite(sys, inode.mode);

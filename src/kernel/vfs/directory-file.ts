@@ -4,6 +4,7 @@ import { EINVAL, EISDIR, ENOENT, linuxError } from '../errno.ts';
 import type { Sys } from '../syscall/types.ts';
 import { IN_ACCESS, SEEK_CUR, SEEK_SET } from './constants.ts';
 import { BaseFile } from './file.ts';
+import { FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, ioctlFlags } from './inode-flags.ts';
 import { notifyInode } from './notify.ts';
 import type { DirEntry, Inode } from './types.ts';
 
@@ -35,6 +36,12 @@ export class DirectoryFile extends BaseFile {
     if (to < 0) throw linuxError(EINVAL);
     this.pos = to;
     return to;
+  }
+
+  override ioctl(sys: Sys, request: number, arg: number): number {
+    if (request === FS_IOC_GETFLAGS || request === FS_IOC_SETFLAGS)
+      return ioctlFlags(sys, this.inode, this.path, request, arg);
+    return super.ioctl(sys, request, arg);
   }
 
   override fsync(dataOnly: boolean): void {

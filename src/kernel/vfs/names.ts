@@ -28,6 +28,7 @@ import {
   RENAME_NOREPLACE,
 } from './constants.ts';
 import type { Dentry } from './dentry.ts';
+import { checkChangeable, isAppendOnly } from './inode-flags.ts';
 import { isLinkable } from './linkable.ts';
 import { nextCookie, notifyEntry, notifySelf } from './notify.ts';
 import type { VfsPath } from './path.ts';
@@ -74,7 +75,9 @@ function checkMayCreate(who: Caller, dir: VfsPath): void {
 /** may_delete in fs/namei.c. */
 function checkMayDelete(who: Caller, dir: VfsPath, victim: Dentry, asDirectory: boolean): void {
   checkAccess(who.cred, dir.inode, MAY_WRITE | MAY_EXEC);
+  if (isAppendOnly(dir.inode)) throw linuxError(EPERM);
   checkSticky(who.cred, dir.inode, victim.inode!);
+  checkChangeable(victim.inode!);
   if (asDirectory && !victim.isDirectory) throw linuxError(ENOTDIR);
   if (!asDirectory && victim.isDirectory) throw linuxError(EISDIR);
   if (isMountPoint(victim)) throw linuxError(EBUSY);
@@ -173,6 +176,7 @@ export function makeLink(
 ): void {
   const p = newPlace(vfs, who, start, name, false);
   if (p.dir.mount !== from.mount) throw linuxError(EXDEV);
+  checkChangeable(from.inode);
   if (from.dentry.isDirectory) throw linuxError(EPERM);
   if (from.inode.nlink === 0 && !isLinkable(from.inode)) throw linuxError(ENOENT);
   p.dir.inode.link(p.name, from.inode);

@@ -9,6 +9,9 @@ import type { VfsPath } from './path.ts';
 import type { Inode } from './types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK } from './types.ts';
 
+/** See inode-flags.ts. */
+export const FS_IMMUTABLE_FL = 0x10;
+
 export const MAY_EXEC = 1;
 export const MAY_WRITE = 2;
 export const MAY_READ = 4;
@@ -59,7 +62,10 @@ export function mayAccess(cred: FsCred, inode: Inode, want: number): boolean {
   return cred.has(CAP_DAC_OVERRIDE);
 }
 
+/** inode_permission(): nobody writes what is immutable. */
 export function checkAccess(cred: FsCred, inode: Inode, want: number): void {
+  if ((want & MAY_WRITE) !== 0 && (inode.attributeFlags ?? 0) & FS_IMMUTABLE_FL)
+    throw linuxError(EPERM);
   if (!mayAccess(cred, inode, want)) throw linuxError(EACCES);
 }
 

@@ -26,6 +26,13 @@ import {
   SEEK_SET,
 } from './constants.ts';
 import { BaseFile } from './file.ts';
+import {
+  FS_IOC_GETFLAGS,
+  FS_IOC_SETFLAGS,
+  ioctlFlags,
+  isSynchronous,
+  keepsAtime,
+} from './inode-flags.ts';
 import { limitFileSize } from './limits.ts';
 import { notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
@@ -105,7 +112,7 @@ export class RegularFile extends BaseFile {
       if (done === 0 || !(e instanceof LinuxError)) throw e;
     }
     if (done === 0) return 0;
-    if (this.flags & O_DSYNC) inode.fsync(true);
+    if (this.flags & O_DSYNC || isSynchronous(inode)) inode.fsync(true);
     notifyInode(inode, this.path, IN_MODIFY);
     return done;
   }
@@ -132,7 +139,7 @@ export class RegularFile extends BaseFile {
     this.atimeChecked = true;
     const path = this.path;
     if (this.flags & O_NOATIME || !(path instanceof VfsPath) || path.mount.readOnly) return;
-    if (path.mount.flags & MS_NOATIME) return;
+    if (path.mount.flags & MS_NOATIME || keepsAtime(this.inode)) return;
     const now = sys.kernel.clock.realtime();
     const st = this.inode.stat();
     const strict = (path.mount.flags & MS_STRICTATIME) !== 0;
@@ -151,6 +158,8 @@ export class RegularFile extends BaseFile {
   }
 
   override ioctl(sys: Sys, request: number, arg: number): number {
+    if (request === FS_IOC_GETFLAGS || request === FS_IOC_SETFLAGS)
+      return ioctlFlags(sys, this.inode, this.path, request, arg);
     if (request !== FIONREAD && request !== FIGETBSZ) throw linuxError(ENOTTY);
     const value = request === FIONREAD ? this.inode.size - this.pos : this.inode.stat().blksize;
     sys.mem.writeU32(arg, value);

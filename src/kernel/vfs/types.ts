@@ -109,6 +109,10 @@ export interface Inode {
   readonly size: number;
   /** Device number of device nodes. */
   readonly rdev: number;
+  /** FS_*_FL, where a file system has them (inode-flags.ts). */
+  readonly attributeFlags?: number;
+  /** FS_IOC_SETFLAGS; the caller may. */
+  setAttributeFlags?(flags: number): void;
   stat(): Stat;
   setattr(attr: SetAttr): void;
 

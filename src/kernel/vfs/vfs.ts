@@ -51,6 +51,7 @@ import { Dentry, DentryCache } from './dentry.ts';
 import { DeviceRegistry } from './devices.ts';
 import { PathFile } from './file.ts';
 import { FsContext } from './fs-context.ts';
+import { isAppendOnly } from './inode-flags.ts';
 import { makeLinkable } from './linkable.ts';
 import { Mount, mountedOn } from './mount.ts';
 import { notifyEntry, notifyInode } from './notify.ts';
@@ -390,6 +391,10 @@ export class Vfs {
     if (access !== O_WRONLY) checkAccess(who.cred, inode, MAY_READ);
     if (writes) checkWritable(who.cred, path);
     if (writes && access === O_ACCMODE) checkAccess(who.cred, inode, MAY_READ | MAY_WRITE);
+    if (isAppendOnly(inode)) {
+      if (access !== O_RDONLY && (flags & O_APPEND) === 0) throw linuxError(EPERM);
+      if (flags & O_TRUNC) throw linuxError(EPERM);
+    }
     if (flags & O_NOATIME && !isOwner(who.cred, inode)) throw linuxError(EPERM);
   }
 

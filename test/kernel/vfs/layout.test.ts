@@ -119,7 +119,7 @@ const body = (): void => {
       'ctim.tv_sec': 5,
       'ctim.tv_nsec': 6,
     });
-    const stx = fields(run('statx', encodeStatx(STAT, 0x801, null, false)));
+    const stx = fields(run('statx', encodeStatx(STAT, 0x801, null, false, undefined)));
     assert.equal(stx, {
       'sizeof *s == n': 1,
       mask: 0xfff,

@@ -27,7 +27,18 @@ import { fallocateFile, sizeLimit } from './fallocate.ts';
 import { FileData } from './file-data.ts';
 import type { Ext4Pages, PageData } from './file-pages.ts';
 import type { Ext4FileSystem } from './fs.ts';
-import { COMPAT, EXT_MAX_BLOCKS, INO, SB } from './layout.ts';
+import {
+  COMPAT,
+  EXT_MAX_BLOCKS,
+  FL_DIRECTORIES,
+  FL_IMMUTABLE,
+  FL_OTHERS,
+  FL_UNSUPPORTED,
+  FL_USER_MODIFIABLE,
+  FL_USER_VISIBLE,
+  INO,
+  SB,
+} from './layout.ts';
 import { createEntry, exchangeOrRename, linkEntry, makeTmpfile, removeName } from './namespace.ts';
 import { linkTarget } from './symlink.ts';
 import { allAttributes, inodeXattr } from './xattr.ts';
@@ -78,6 +89,27 @@ export class Ext4Inode extends BaseInode implements PageData {
 
   get isDirectory(): boolean {
     return (this.mode & S_IFMT) === S_IFDIR;
+  }
+
+  get attributeFlags(): number {
+    return this.disk.flags & FL_USER_VISIBLE;
+  }
+
+  /** ext4_fileattr_set and ext4_ioctl_setflags. */
+  setAttributeFlags(flags: number): void {
+    const { disk } = this;
+    const { volume } = this.fs;
+    const type = this.mode & S_IFMT;
+    const wanted = flags & FL_USER_MODIFIABLE;
+    const foreign = type === S_IFREG ? FL_DIRECTORIES : type === S_IFDIR ? 0 : ~FL_OTHERS;
+    if (flags & ~FL_USER_VISIBLE || wanted & foreign) throw linuxError(EOPNOTSUPP);
+    // What stays immutable may not change otherwise.
+    if (disk.flags & wanted & FL_IMMUTABLE && disk.flags !== wanted) throw linuxError(EPERM);
+    if ((disk.flags ^ wanted) & FL_UNSUPPORTED) throw linuxError(EOPNOTSUPP);
+    volume.mutate(() => {
+      disk.flags = (disk.flags & ~FL_USER_MODIFIABLE) | wanted;
+      disk.setTime(INO.ctime, INO.ctimeExtra, volume.now());
+    });
   }
 
   override stat(): Stat {
@@ -168,6 +200,7 @@ export class Ext4Inode extends BaseInode implements PageData {
 
   prepareWrite(offset: number, length: number, privileged: boolean = true): void {
     if (this.fs.readOnly) throw linuxError(EROFS);
+    if (this.disk.flags & FL_IMMUTABLE) throw linuxError(EPERM);
     this.data.reserve(offset, length, privileged, () => this.fs.writeBack());
     this.writeEnd = offset + length;
   }
@@ -175,6 +208,7 @@ export class Ext4Inode extends BaseInode implements PageData {
   prepareFault(page: number, write: boolean): void {
     if (!write) return;
     if (this.fs.readOnly) throw linuxError(EROFS);
+    if (this.disk.flags & FL_IMMUTABLE) throw linuxError(EPERM);
     const offset = page * PAGE_SIZE;
     const length = Math.min(PAGE_SIZE, this.size - offset);
     this.data.reserve(offset, length, true, () => this.fs.writeBack());

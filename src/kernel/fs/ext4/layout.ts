@@ -197,6 +197,14 @@ export const FL_EXTENTS = 0x80000;
 export const FL_VERITY = 0x100000;
 export const FL_EA_INODE = 0x200000;
 export const FL_INLINE_DATA = 0x10000000;
+/** What FS_IOC_GETFLAGS shows and FS_IOC_SETFLAGS changes (EXT4_FL_USER_VISIBLE, EXT4_FL_USER_MODIFIABLE). */
+export const FL_USER_VISIBLE = 0x725bdfff;
+export const FL_USER_MODIFIABLE = 0x624bc0ff;
+/** Flags whose change needs what is not here: data in the journal, files without extents, DAX, casefold. */
+export const FL_UNSUPPORTED: number = 0x4000 | 0x80000 | 0x2000000 | 0x40000000;
+/** What only directories have (EXT4_REG_FLMASK), and what others than files and directories have (EXT4_OTHER_FLMASK). */
+export const FL_DIRECTORIES: number = 0x10000 | 0x20000 | 0x40000000 | 0x20000000;
+export const FL_OTHERS: number = 0x40 | 0x80;
 /** What a new inode takes over from its directory (EXT4_FL_INHERITED, without what we do not act on). */
 export const FL_INHERITED: number = 0x8 | 0x40 | 0x80;
 

@@ -56,6 +56,7 @@ import {
   SEEK_SET,
 } from '../constants.ts';
 import { setDirectoryNotify } from '../dnotify.ts';
+import { isAppendOnly } from '../inode-flags.ts';
 import {
   END_OF_FILE,
   findConflict,
@@ -136,6 +137,8 @@ export function sysFcntl(
 }
 
 function setFlags(sys: Sys, file: OpenFile, fd: number, flags: number): void {
+  const appends = ((file.flags ^ flags) & O_APPEND) !== 0;
+  if (appends && file.inode !== null && isAppendOnly(file.inode)) throw linuxError(EPERM);
   if ((file.flags ^ flags) & O_ASYNC) setAsync(sys, file, fd, (flags & O_ASYNC) !== 0);
   file.flags = (file.flags & ~SETFL_MASK) | (flags & SETFL_MASK);
 }

@@ -88,12 +88,22 @@ const STATX_MNT_ID = 0x1000;
 const STATX_RESERVED = 0x80000000;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
-export function encodeStatx(st: Stat, dev: number, mount: Mount | null, root: boolean): Uint8Array {
+/** STATX_ATTR_IMMUTABLE, _APPEND and _NODUMP, which have the bits of FS_*_FL. */
+const STATX_ATTR_FLAGS = 0x70;
+
+/** @param flags FS_*_FL, where a file system has them */
+export function encodeStatx(
+  st: Stat,
+  dev: number,
+  mount: Mount | null,
+  root: boolean,
+  flags: number | undefined,
+): Uint8Array {
   const bytes = new Uint8Array(STATX_SIZE);
   const d = new DataView(bytes.buffer);
   d.setUint32(0, STATX_GIVEN | (mount === null ? 0 : STATX_MNT_ID), true);
   d.setUint32(4, st.blksize, true);
-  setU64(d, 8, root ? STATX_ATTR_MOUNT_ROOT : 0);
+  setU64(d, 8, (root ? STATX_ATTR_MOUNT_ROOT : 0) | ((flags ?? 0) & STATX_ATTR_FLAGS));
   d.setUint32(16, st.nlink, true);
   d.setUint32(20, st.uid, true);
   d.setUint32(24, st.gid, true);
@@ -101,7 +111,7 @@ export function encodeStatx(st: Stat, dev: number, mount: Mount | null, root: bo
   setU64(d, 32, st.ino);
   setU64(d, 40, st.size);
   setU64(d, 48, st.blocks);
-  setU64(d, 56, STATX_ATTR_MOUNT_ROOT);
+  setU64(d, 56, STATX_ATTR_MOUNT_ROOT | (flags === undefined ? 0 : STATX_ATTR_FLAGS));
   const times = [st.atime, st.btime, st.ctime, st.mtime];
   times.forEach((t, i) => {
     setU64(d, 64 + 16 * i, t.sec);
@@ -164,7 +174,7 @@ function sysStatx(
   const path = lookupAt(sys, a.dfd, a.filename, a.flags);
   const isRoot = path.dentry === path.mount.root;
   const { inode } = path;
-  const bytes = encodeStatx(inode.stat(), inode.fs.dev, path.mount, isRoot);
+  const bytes = encodeStatx(inode.stat(), inode.fs.dev, path.mount, isRoot, inode.attributeFlags);
   sys.mem.copyOut(a.buffer, bytes, 0, STATX_SIZE);
   return 0;
 }

@@ -14,6 +14,7 @@ import {
   XATTR_REPLACE,
   XATTR_SIZE_MAX,
 } from '../constants.ts';
+import { checkChangeable } from '../inode-flags.ts';
 import { notifyInode } from '../notify.ts';
 import { VfsPath } from '../path.ts';
 import { CAP_SYS_ADMIN, checkAccess, isOwner, MAY_READ, MAY_WRITE } from '../permissions.ts';
@@ -29,6 +30,7 @@ interface Target {
 /** Name spaces and who may use them (xattr_permission). */
 function checkName(sys: Sys, inode: Inode, name: string, write: boolean): void {
   const { cred } = sys.task;
+  if (write) checkChangeable(inode);
   if (name.startsWith('security.')) {
     if (write && !cred.has(CAP_SYS_ADMIN)) throw linuxError(EPERM);
     return;
