@@ -12,7 +12,6 @@ import type { Inode, Path } from './types.ts';
 
 export const FS_SYNC_FL = 0x8;
 export const FS_APPEND_FL = 0x20;
-export const FS_NODUMP_FL = 0x40;
 export const FS_NOATIME_FL = 0x80;
 
 export const FS_IOC_GETFLAGS = 0x80086601;
