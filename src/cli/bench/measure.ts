@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import type { Engine } from '../../machine/cpu.ts';
+import { haveE2fsprogs } from './cases-images.ts';
 import { pyodidePath } from './cases-python.ts';
 import { allCases } from './rows.ts';
 import { BenchError, packageRoot, scratchDirectory } from './tools.ts';
@@ -120,6 +121,7 @@ function absentReferences(shop: Workshop): Map<Subject, string> {
   const absent = new Map<Subject, string>();
   if (!shop.qemu) absent.set('qemu', 'not installed');
   if (pyodidePath() === null) absent.set('pyodide', 'not installed');
+  if (!haveE2fsprogs()) absent.set('e2fsprogs', 'not installed');
   return absent;
 }
 

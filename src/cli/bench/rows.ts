@@ -2,6 +2,7 @@
 
 import { APPLETS, type BusyboxSizes, busyboxCases } from './cases-busybox.ts';
 import { FILE_OPERATIONS, type FileSizes, filesCases } from './cases-files.ts';
+import { imageCases } from './cases-images.ts';
 import { GROWTH_OPERATIONS, type ProgramSizes, programCases } from './cases-programs.ts';
 import { PYTHON_LINES, type PythonSizes, pythonCases } from './cases-python.ts';
 import type { Case, Reference, RowSpec, Unit } from './types.ts';
@@ -45,6 +46,7 @@ export function allCases(shop: Workshop, quick: boolean): Case[] {
     ...programCases(shop, sizes.programs),
     ...busyboxCases(shop, sizes.busybox),
     ...filesCases(shop, sizes.files),
+    ...imageCases(shop, sizes.files.tree),
   ];
 }
 
@@ -157,6 +159,20 @@ const FILES: readonly RowSpec[] = [
     ] as const
   ).map(([name, work, of, metric]) =>
     row(name, `ext4: ${work}`, [of, metric], 'native', FILES_TARGET),
+  ),
+  row(
+    'image-import',
+    'image of 40 MB in 2,560 files',
+    ['image-import', 'time'],
+    'e2fsprogs',
+    FILES_TARGET,
+  ),
+  row(
+    'image-read',
+    'the same copied out of one',
+    ['image-read', 'time'],
+    'e2fsprogs',
+    FILES_TARGET,
   ),
   ...FILE_OPERATIONS.map((operation) =>
     row(

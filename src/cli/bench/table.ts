@@ -1,7 +1,14 @@
 /** The results as a table: for a terminal, or in Markdown for the README. */
 
 import type { Engine } from '../../machine/cpu.ts';
-import type { BenchResult, RowResult, RowSpec, Subject, Unit } from './types.ts';
+import {
+  type BenchResult,
+  REFERENCES,
+  type RowResult,
+  type RowSpec,
+  type Subject,
+  type Unit,
+} from './types.ts';
 
 type Cells = readonly string[];
 
@@ -45,7 +52,7 @@ function metText({ reached, target }: RowResult): string {
 /** The columns of values: references that ran, then engines. */
 function subjects({ rows, engines }: BenchResult): Subject[] {
   const ran = (s: Subject): boolean => rows.some((row) => row.values[s] !== undefined);
-  return [...(['native', 'qemu', 'pyodide'] as const).filter(ran), ...engines];
+  return [...REFERENCES.filter(ran), ...engines];
 }
 
 /** A row about one engine shows that engine's value where the first one's stands. */

@@ -1,15 +1,15 @@
 /**
  * What the benchmark is made of. A *row* is one line of the table: a metric of a case, what it is measured against, and
  * the target. A *case* is one command, which gives one or more metrics. A *subject* runs it: the machine itself,
- * qemu-x86_64, Pyodide, or an engine of kevlar-jit.
+ * qemu-x86_64, Pyodide, mke2fs and debugfs, or an engine of kevlar-jit.
  */
 
 import type { Engine } from '../../machine/cpu.ts';
 
-export type Reference = 'native' | 'qemu' | 'pyodide';
+export type Reference = 'native' | 'qemu' | 'pyodide' | 'e2fsprogs';
 export type Subject = Reference | Engine;
 
-export const REFERENCES: readonly Reference[] = ['native', 'qemu', 'pyodide'];
+export const REFERENCES: readonly Reference[] = ['native', 'qemu', 'pyodide', 'e2fsprogs'];
 
 /** Milliseconds, nanoseconds an operation, megabytes, a ratio; of million instructions a second more is better. */
 export type Unit = 'ms' | 'ns' | 'MB' | 'x' | 'M/s';
