@@ -98,7 +98,7 @@ export class Interpreter {
   private readonly pool: ConstPool;
   private readonly lowering: MicroLowering;
   private readonly run: (p: number) => number;
-  private readonly hotThreshold: number;
+  private hotThreshold: number;
   private next: number = STRIDE;
 
   constructor(
@@ -240,6 +240,17 @@ export class Interpreter {
   /** Whether the block has run as often as hot blocks do. */
   isHot(block: InterpBlock): boolean {
     return this.executions(block) >= this.hotThreshold;
+  }
+
+  /** Executions after which blocks stop with EXIT.hot, fewer than up to now. Those that did run so often stop next time. */
+  lowerThreshold(count: number): void {
+    this.hotThreshold = count;
+    for (const block of this.blocks) {
+      if (block === null || (this.hits[block.id] as number) > block.hotAt) continue;
+      const ran = this.executions(block);
+      block.hotAt = Math.min(block.hotAt, Math.max(count, ran + 1));
+      this.hits[block.id] = block.hotAt - ran;
+    }
   }
 
   /** Has the block, which has run less often, stop with EXIT.hot after `count` executions, or at the threshold. */

@@ -38,7 +38,7 @@ import { CPU_STOP, type CpuPort, REG } from '../kernel/ports.ts';
 import type { Mmu } from '../mmu/mmu.ts';
 import type { Breakpoints } from './breakpoints.ts';
 import { CodeCache, type CompiledRegion, type LeanCounts, SECOND_PAGE, Tb } from './code-cache.ts';
-import { ENGINES, type Engine } from './engines.ts';
+import { ENGINES, type Engine, type EngineRow } from './engines.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
 import type { SavedRegion } from './saved-region.ts';
@@ -78,6 +78,8 @@ const MAX_INSNS = 64;
  */
 const SLOW_EXITS = 512;
 const INSNS_PER_SLOW_EXIT = 4000;
+/** Instructions after which a program counts as one that runs for long; CPython's boot executes 49 million. */
+const SETTLED_INSNS = 64_000_000;
 /** Instructions that hot blocks wait at most for others to be compiled with. */
 const MAX_WAIT = 50_000;
 /**
@@ -137,6 +139,8 @@ export class Cpu implements CpuPort, LockstepHost {
   private regions: RegionCompiler | null = null;
   /** Instructions executed when the first of the blocks that wait for a region became hot. */
   private waitingSince = 0;
+  private readonly engine: EngineRow;
+  private settled = false;
   /** Compares every run of a region with the interpreter, with that engine. */
   readonly lockstep: Lockstep | null;
   private readonly code: CodeSource;
@@ -158,10 +162,11 @@ export class Cpu implements CpuPort, LockstepHost {
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
-    this.lockstep = ENGINES[engine].lockstep ? new Lockstep(mem, mmu, this) : null;
+    this.engine = ENGINES[engine];
+    this.lockstep = this.engine.lockstep ? new Lockstep(mem, mmu, this) : null;
     this.env = { ...mem, mem: mmu, random };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
-      hotThreshold: ENGINES[engine].hot,
+      hotThreshold: this.engine.hot,
       train: true,
     });
     this.cache = new CodeCache(this.interp, mmu);
@@ -187,6 +192,7 @@ export class Cpu implements CpuPort, LockstepHost {
 
   run(budget: number): number {
     this.watch?.entering();
+    if (!this.settled && this.instructions > SETTLED_INSNS) this.settle();
     if (this.regions?.waiting === true && this.instructions - this.waitingSince > MAX_WAIT) {
       this.regions.compilePending();
       this.waitingSince = this.instructions;
@@ -199,6 +205,13 @@ export class Cpu implements CpuPort, LockstepHost {
     this.watch?.left();
     this.instructions += budget - (this.I32[ENG_BUDGET] as number);
     return stop;
+  }
+
+  /** The program runs for long: what is hot now will be for longer. */
+  private settle(): void {
+    this.settled = true;
+    const { hot, settledHot } = this.engine;
+    if (settledHot < hot) this.interp.lowerThreshold(settledHot);
   }
 
   /** Tells of the breakpoint at rip, executes the instruction there, and goes on. @returns a CPU_STOP */
