@@ -17,6 +17,7 @@ import { type IrType, isIntType, type StateLayout } from '../ir/types.ts';
 import { FunctionBody } from './function-body.ts';
 import type { Imports } from './imports.ts';
 import { V, W } from './opcodes.ts';
+import { NOT_ORDINARY, OrdinaryScalars } from './ordinary.ts';
 import { Registers } from './registers.ts';
 import { Temps } from './temps.ts';
 
@@ -51,7 +52,7 @@ export class EmitContext {
   readonly host: number = this.f.newLocal('i32');
   /** Which arm the next dispatch takes. */
   readonly selector: number = this.f.newLocal('i32');
-  /** Not 0 unless arithmetic may be done in line: see emit-float.ts. */
+  /** 0 if arithmetic may be done in line (see emit-float.ts), else NOT_ORDINARY, or -1 without or with that bit. */
   readonly slow: number = this.f.newLocal('i32');
 
   ir: IrBlock;
@@ -63,6 +64,7 @@ export class EmitContext {
   carry = 0;
 
   readonly registers: Registers;
+  readonly ordinary: OrdinaryScalars;
   private readonly temps: Temps;
 
   constructor(region: Region, options: EmitOptions, imports: Imports) {
@@ -70,6 +72,7 @@ export class EmitContext {
     this.imports = imports;
     this.options = options;
     this.registers = new Registers(this.f, options.layout);
+    this.ordinary = new OrdinaryScalars(this.registers);
     this.ir = region.blocks[0]!.ir;
     this.temps = new Temps(this.f, this.ir);
   }
@@ -319,11 +322,15 @@ export class EmitContext {
   loadEnvironment(): void {
     const { f } = this;
     f.i32(0);
+    f.i32(0);
     f.memory(W.i32Load, FP_ENV_WORD * 4);
     f.i32(FAST_MASK);
     f.op(W.i32And);
     f.i32(FAST_VALUE);
-    f.op(W.i32Ne);
+    f.op(W.i32Ne, W.i32Sub);
+    f.get(this.slow);
+    f.i32(NOT_ORDINARY);
+    f.op(W.i32And, W.i32Or);
     f.set(this.slow);
   }
 

@@ -13,8 +13,10 @@ import type { EmitContext } from './context.ts';
 import { emitHelperCall } from './emit-call.ts';
 import { emitInt } from './emit-int.ts';
 import { emitLoad, emitStore } from './emit-mem.ts';
+import { doubtScalars, startScalars } from './emit-scalar.ts';
 import { emitSlotOp } from './emit-slot.ts';
 import { W } from './opcodes.ts';
+import type { Scalar } from './ordinary.ts';
 
 type Arms = readonly (readonly Stmt[] | null)[];
 
@@ -30,6 +32,10 @@ const MAX_COMPARES = 4;
 
 export class ControlEmitter {
   private readonly e: EmitContext;
+  /** The block whose end is being written. */
+  private from = 0;
+  /** By block: what is known at its start, of those that are loops by themselves. */
+  private readonly lasting: Map<number, readonly Scalar[]> = new Map();
   /** Labels of the loops that begin with a dispatch. */
   private readonly dispatchLoops = new Set<number>();
   /** Labels of the arms of dispatches: behind those of the tree. */
@@ -72,6 +78,7 @@ export class ControlEmitter {
       case 'continue':
         if (this.dispatchLoops.has(s.label)) this.checkBudget(s.target);
         else this.charge();
+        if (s.target !== this.from && this.lasting.has(s.target)) doubtScalars(e);
         e.f.br(s.label);
         return;
       default:
@@ -82,11 +89,23 @@ export class ControlEmitter {
   private loop(s: Extract<Stmt, { kind: 'loop' }>): void {
     const { e } = this;
     this.charge();
+    this.findLasting(s.head);
     e.f.open(W.loop, s.label);
     if (s.head < e.region.blocks.length) this.checkBudget(s.head);
     else this.dispatchLoops.add(s.label);
     this.list(s.body);
     e.f.close();
+  }
+
+  /** If the block at a loop's head leads to itself: finds what lasts. */
+  private findLasting(head: number): void {
+    const { e } = this;
+    const block = e.region.blocks[head];
+    if (block === undefined || !block.succ.includes(head)) return;
+    const lasting = e.ordinary.lasting(block.ir);
+    if (lasting.length === 0) return;
+    this.lasting.set(head, lasting);
+    doubtScalars(e);
   }
 
   /** Subtracts what has been executed since the last time. */
@@ -130,9 +149,11 @@ export class ControlEmitter {
 
   private code(node: number, arms: Arms): void {
     const { e } = this;
+    this.from = node;
     e.startBlock(node);
     const { ir } = e;
     e.carry += ir.insnCount;
+    startScalars(e, this.lasting.get(node) ?? []);
     const last = ir.length - STRIDE;
     for (let at = 0; at < last; at += STRIDE) this.instruction(at);
     this.terminator(last, arms);
@@ -157,6 +178,7 @@ export class ControlEmitter {
       else if (row.effect === 'store') emitStore(e, at);
       else panic(`${row.name} in the middle of a block`);
     }
+    e.ordinary.step(e.ir, at);
     if (code[at + 1] === varRef(e.options.layout.fpEnv)) e.loadEnvironment();
     e.release(at);
   }
@@ -191,11 +213,13 @@ export class ControlEmitter {
     // Printing an arm moves on to other blocks.
     const other = this.constant(code[last + 3]!);
     const { carry } = e;
+    const { from } = this;
     e.pushI32(code[last + 4]!);
     e.f.open(W.if);
     this.arm(arms[0], code[last + 2]!);
     e.f.close();
     e.carry = carry;
+    this.from = from;
     if (arms[1] == null) e.leaveAt(other.lo, other.hi, EXIT.next);
     else this.list(arms[1]);
   }
@@ -225,12 +249,12 @@ export class ControlEmitter {
     const targets = guards.map((guard, k): Target => {
       return { lo: guard | 0, hi: Math.floor(guard / 4294967296) | 0, arm: arms[k] ?? [] };
     });
-    this.choose(targets, to, e.carry);
+    this.choose(targets, to, e.carry, this.from);
     e.f.giveLocal('i64', to);
   }
 
   /** Compares with each target in turn if they are few, else halves them first; leaves if it is none. */
-  private choose(targets: readonly Target[], to: number, carry: number): void {
+  private choose(targets: readonly Target[], to: number, carry: number, from: number): void {
     const { e } = this;
     const { f } = e;
     if (targets.length > MAX_COMPARES) {
@@ -240,9 +264,9 @@ export class ControlEmitter {
       f.i64(sorted[half]!.lo, sorted[half]!.hi);
       f.op(W.i64LtU);
       f.open(W.if);
-      this.choose(sorted.slice(0, half), to, carry);
+      this.choose(sorted.slice(0, half), to, carry, from);
       f.close();
-      this.choose(sorted.slice(half), to, carry);
+      this.choose(sorted.slice(half), to, carry, from);
       return;
     }
     for (const { lo, hi, arm } of targets) {
@@ -251,6 +275,7 @@ export class ControlEmitter {
       f.op(W.i64Eq);
       f.open(W.if);
       e.carry = carry;
+      this.from = from;
       this.list(arm);
       f.close();
     }

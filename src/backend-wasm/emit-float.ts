@@ -9,50 +9,32 @@
 
 import type { FP_OPS } from '../ir/ops-fp.ts';
 import type { EmitContext } from './context.ts';
+import {
+  checkedSlow,
+  isScalar,
+  pushUsual,
+  type SlowPath,
+  type Triple,
+  untested,
+} from './emit-scalar.ts';
 import type { EmitSlot, SlotOperands } from './emit-vector.ts';
-import { type Arithmetic, F32, F32X4, F64, F64X2, type Format } from './float-formats.ts';
+import {
+  type Arithmetic,
+  F32,
+  F32X4,
+  F64,
+  F64X2,
+  type Format,
+  pushNormal,
+  pushOrdinary,
+  pushResult,
+  pushZero,
+} from './float-formats.ts';
 import { MISC, V, W } from './opcodes.ts';
 
 type FpName = (typeof FP_OPS)[number]['name'];
 
-/** Emits the call of the operation's function. */
-export type SlowPath = () => void;
 export type EmitFloat = (e: EmitContext, x: SlotOperands, slow: SlowPath) => void;
-
-/** Pushes |x| ≥ the smallest normal number: no zero, no denormal, no NaN. */
-function pushNormal(e: EmitContext, t: Format, x: number): void {
-  e.f.get(x);
-  t.op(e, 'abs');
-  t.min(e);
-  t.op(e, 'ge');
-}
-
-/** Pushes whether x is zero. */
-function pushZero(e: EmitContext, t: Format, x: number): void {
-  e.f.get(x);
-  t.zero(e);
-  t.op(e, 'eq');
-}
-
-/** Pushes whether x is normal, infinite or zero. */
-function pushOrdinary(e: EmitContext, t: Format, x: number): void {
-  pushNormal(e, t, x);
-  pushZero(e, t, x);
-  t.or(e);
-}
-
-/** Pushes whether r is finite and above the smallest normal number. */
-function pushResult(e: EmitContext, t: Format, r: number): void {
-  e.f.get(r);
-  t.op(e, 'abs');
-  t.min(e);
-  t.op(e, 'gt');
-  e.f.get(r);
-  t.op(e, 'abs');
-  t.max(e);
-  t.op(e, 'le');
-  t.and(e);
-}
 
 /** Pushes whether a zero result is exact. */
 const EXACT_ZERO: Record<Arithmetic, (e: EmitContext, t: Format, x: number, y: number) => void> = {
@@ -71,13 +53,6 @@ function pushSame(e: EmitContext, t: Format, x: number): void {
   e.f.get(x);
   e.f.get(x);
   t.op(e, 'eq');
-}
-
-/** Operands and result of arithmetic in locals: one, or one for each half of 256 bits. */
-interface Triple {
-  readonly x: number;
-  readonly y: number;
-  readonly r: number;
 }
 
 /** Pushes an i32: whether the environment is right and `condition` holds of all. */
@@ -123,6 +98,7 @@ const arithmetic =
   (e, operands, slow) => {
     const { f } = e;
     const { d, a, b } = operands;
+    const scalar = isScalar(t) ? untested(e, t, operands) : null;
     const triples = Array.from({ length: halves }, (_, half) => compute(e, op, t, operands, half));
     const setAll = (): void => {
       triples.forEach(({ r }, half) => {
@@ -130,15 +106,18 @@ const arithmetic =
         t.set(e, d, half);
       });
     };
-    pushAll(e, t, triples, ({ x, y, r }) => {
-      pushNormal(e, t, x);
-      if (a !== b) {
-        pushNormal(e, t, y);
+    if (scalar !== null) pushUsual(e, scalar, triples[0]!);
+    else {
+      pushAll(e, t, triples, ({ x, y, r }) => {
+        pushNormal(e, t, x);
+        if (a !== b) {
+          pushNormal(e, t, y);
+          t.and(e);
+        }
+        pushResult(e, t, r);
         t.and(e);
-      }
-      pushResult(e, t, r);
-      t.and(e);
-    });
+      });
+    }
     f.openIf(true);
     setAll();
     f.otherwise();
@@ -153,7 +132,7 @@ const arithmetic =
       t.or(e);
       t.and(e);
     });
-    orElse(e, slow, setAll);
+    orElse(e, scalar === null ? slow : () => checkedSlow(e, scalar, triples[0]!, d, slow), setAll);
     f.close();
     for (const { x, y, r } of triples) {
       for (const local of [x, y, r]) f.giveLocal(t.type, local);

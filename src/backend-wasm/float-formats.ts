@@ -2,6 +2,7 @@
 
 import type { EmitContext } from './context.ts';
 import { V, W, type WasmType } from './opcodes.ts';
+import type { ScalarType } from './ordinary.ts';
 
 /** A scalar or packed format: its local, and how to push, compare and set. */
 export interface Format {
@@ -20,6 +21,14 @@ export interface Format {
   readonly all: (e: EmitContext) => void;
 }
 
+/** A scalar format, whose numbers are tested by their exponent as well: cheaper than comparisons. */
+export interface ScalarFormat extends Format {
+  readonly type: ScalarType;
+  /** Pushes the biased exponent of a local: 0 of zeros and denormals, `special` of infinities and NaNs. */
+  readonly exponent: (e: EmitContext, local: number) => void;
+  readonly special: number;
+}
+
 type FormatOp = 'abs' | 'ge' | 'gt' | 'le' | 'eq' | Arithmetic;
 export type Arithmetic = 'add' | 'sub' | 'mul' | 'div';
 
@@ -34,7 +43,7 @@ const SCALAR = {
   all: () => {},
 };
 
-export const F64: Format = {
+export const F64: ScalarFormat = {
   ...SCALAR,
   type: 'f64',
   push: (e, ref) => e.pushF64(ref),
@@ -42,6 +51,15 @@ export const F64: Format = {
   min: (e) => e.f.f64(0, 0x00100000),
   max: (e) => e.f.f64(-1, 0x7fefffff),
   zero: (e) => e.f.f64(0, 0),
+  exponent: (e, local) => {
+    e.f.get(local);
+    e.f.op(W.i64ReinterpretF64);
+    e.f.i64(52, 0);
+    e.f.op(W.i64ShrU, W.i32WrapI64);
+    e.f.i32(0x7ff);
+    e.f.op(W.i32And);
+  },
+  special: 0x7ff,
   op: scalarOps({
     abs: W.f64Abs,
     ge: W.f64Ge,
@@ -55,7 +73,7 @@ export const F64: Format = {
   }),
 };
 
-export const F32: Format = {
+export const F32: ScalarFormat = {
   ...SCALAR,
   type: 'f32',
   push: (e, ref) => e.pushF32(ref),
@@ -63,6 +81,15 @@ export const F32: Format = {
   min: (e) => e.f.f32(0x00800000),
   max: (e) => e.f.f32(0x7f7fffff),
   zero: (e) => e.f.f32(0),
+  exponent: (e, local) => {
+    e.f.get(local);
+    e.f.op(W.i32ReinterpretF32);
+    e.f.i32(23);
+    e.f.op(W.i32ShrU);
+    e.f.i32(0xff);
+    e.f.op(W.i32And);
+  },
+  special: 0xff,
   op: scalarOps({
     abs: W.f32Abs,
     ge: W.f32Ge,
@@ -120,3 +147,38 @@ export const F32X4: Format = {
     div: V.f32x4Div,
   }),
 };
+
+/** Pushes |x| ≥ the smallest normal number: no zero, no denormal, no NaN. */
+export function pushNormal(e: EmitContext, t: Format, x: number): void {
+  e.f.get(x);
+  t.op(e, 'abs');
+  t.min(e);
+  t.op(e, 'ge');
+}
+
+/** Pushes whether x is zero. */
+export function pushZero(e: EmitContext, t: Format, x: number): void {
+  e.f.get(x);
+  t.zero(e);
+  t.op(e, 'eq');
+}
+
+/** Pushes whether x is normal, infinite or zero. */
+export function pushOrdinary(e: EmitContext, t: Format, x: number): void {
+  pushNormal(e, t, x);
+  pushZero(e, t, x);
+  t.or(e);
+}
+
+/** Pushes whether r is finite and above the smallest normal number. */
+export function pushResult(e: EmitContext, t: Format, r: number): void {
+  e.f.get(r);
+  t.op(e, 'abs');
+  t.min(e);
+  t.op(e, 'gt');
+  e.f.get(r);
+  t.op(e, 'abs');
+  t.max(e);
+  t.op(e, 'le');
+  t.and(e);
+}

@@ -29,6 +29,7 @@ const PROGRAMS: readonly IsaProgram[] = [
   { name: 'x87-common', args: ['10000'] },
   { name: 'fma-common', flags: ['-mavx2', '-mfma'], cpuLevel: 3, needs: ['avx2', 'fma'] },
   { name: 'same-address' },
+  { name: 'ordinary' },
 ];
 
 for (const program of PROGRAMS) testIsaProgram(test, program);
