@@ -7,6 +7,7 @@
  * Sockets cannot be in archives: they are reported, and left out.
  */
 
+import { xattrRecord } from '../kernel/fs/tar-xattrs.ts';
 import { major, minor } from '../kernel/vfs/constants.ts';
 import type { Inode, Stat } from '../kernel/vfs/types.ts';
 import {
@@ -169,7 +170,7 @@ function extendedRecords({ name, link, size, stat, inode, type }: Entry): Uint8A
     for (const key of inode.listxattr()) {
       // Access control lists have a form of their own in archives.
       if (key.startsWith('system.')) continue;
-      add(`SCHILY.xattr.${key}`, latin1(inode.getxattr(key) ?? new Uint8Array(0)));
+      add(xattrRecord(key), latin1(inode.getxattr(key) ?? new Uint8Array(0)));
     }
   }
   return bytesOf(text);

@@ -16,10 +16,23 @@ import { haveE2fsprogs, inTemp, tool } from './tools.ts';
 
 const test = suite('image command');
 
-function run(...args: string[]): { status: number | null; out: string; err: string } {
+interface Ended {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function runWith(env: Readonly<Record<string, string>>, ...args: string[]): Ended {
   const argv = ['--import', 'tsx', 'src/cli/main.ts', 'image', ...args];
-  const r = spawnSync(process.execPath, argv, { encoding: 'latin1' });
+  const r = spawnSync(process.execPath, argv, {
+    encoding: 'latin1',
+    env: { ...process.env, ...env },
+  });
   return { status: r.status, out: r.stdout, err: r.stderr };
+}
+
+function run(...args: string[]): Ended {
+  return runWith({}, ...args);
 }
 
 test('create, import, ls, cat, check', () => {
@@ -84,12 +97,25 @@ import os
 os.setxattr('sub/file', 'user.text', b'hello')
 os.setxattr('sub/file', 'user.bytes', bytes(range(256)))
 os.setxattr('sub', 'user.empty', b'')
+os.mkdir(b'back\\\\slash\\nnew')
+os.setxattr(b'back\\\\slash\\nnew', b'user.e=\\xff', b'odd')
 "
 touch -d '2001-02-03 04:05:06.789012345' empty
 touch -d '1960-01-01 00:00:00.25' fifo
 chmod 4751 empty
 chown 3000000:7 sub/deep
 `;
+
+/** A directory where of the programs that can read attributes there is Python. */
+function onlyPython(dir: string): string {
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  const where = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+    encoding: 'utf8',
+  });
+  symlinkSync(where.stdout.trim(), join(bin, 'python3'));
+  return bin;
+}
 
 function have(command: string): boolean {
   return spawnSync(command, ['--version']).status === 0;
@@ -122,6 +148,19 @@ if (process.getuid?.() !== 0 || !have('tar') || !have('python3')) {
         spawnSync('python3', ['-c', LIST, at(name)], { encoding: 'utf8' }).stdout;
       assert.match(list('tree'), /user\.bytes/);
       assert.is(list('out'), list('tree'));
+      // By getfattr, or by Python where it is not installed.
+      for (const [i, env] of [{}, { PATH: onlyPython(dir) }].entries()) {
+        mkdirSync(at(`direct${i}`));
+        const read = runWith(env, 'import', at('image'), at('tree'), '--to', `/direct${i}`);
+        assert.equal(read, { status: 0, out: '', err: '' });
+        assert.is(
+          run('export', at('image'), at(`direct${i}.tar`), '--from', `/direct${i}`).status,
+          0,
+        );
+        const options = ['--xattrs', '--xattrs-include=*', '-xpf', at(`direct${i}.tar`)];
+        assert.is(spawnSync('tar', [...options, '-C', at(`direct${i}`)]).status, 0);
+        assert.is(list(`direct${i}`), list('tree'), 'imported without an archive');
+      }
       const again = run('export', at('image'), at('out.tar.gz'));
       assert.is(again.status, 125);
       assert.match(again.err, /exists; use --force/);

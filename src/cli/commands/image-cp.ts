@@ -26,7 +26,8 @@ merged. A file that cannot be copied whole leaves what was there.
 
 Modes, times and, with -r, hard and symbolic links are kept; into an image also owners and devices.
 On this computer owners are kept for root only, times to the microsecond; devices, FIFOs and sockets
-are left out, with a message and exit status 1. Extended attributes are not copied.
+are left out, with a message and exit status 1. Extended attributes are copied into an image (read by
+getfattr or python3, if installed), but not out of it: 'image export' has them in its archive.
 
 Examples:
   kevlar-jit image cp notes.txt disk.ext4:/root/
@@ -116,7 +117,10 @@ function copyIn(sources: readonly string[], to: ImagePlace, recursive: boolean):
     const makes = sources.length === 1 && isDirectory(hostStat(sources[0] as string, recursive));
     const target = atPath(text(to), () => targetIn(fs, to, sources.length > 1, makes));
     withBar('copying', (bar) => {
-      const importer = new Importer({ ...progress(bar, total), image: { dev, ino } });
+      const onMissing = (line: string): void => {
+        if (recursive) process.stderr.write(`kevlar-jit: ${line}\n`);
+      };
+      const importer = new Importer({ ...progress(bar, total), image: { dev, ino }, onMissing });
       for (const source of sources) {
         const name = target.name ?? bytes(lastName(source));
         const follow = !recursive || source.endsWith('/');

@@ -193,7 +193,12 @@ function importInto(path: string, source: string, to: string): void {
     const target = makeDirectories(fs, Buffer.from(to).toString('latin1'));
     if (statSync(source).isDirectory()) {
       const total = countEntries(source);
-      withBar('importing', (bar) => importDirectory(source, target, (done) => bar(done, total)));
+      withBar('importing', (bar) =>
+        importDirectory(source, target, {
+          onEntry: (done) => bar(done, total),
+          onMissing: (line) => process.stderr.write(`kevlar-jit: ${source}: ${line}\n`),
+        }),
+      );
       return;
     }
     const inside = Object.create(fs, { root: { value: target } }) as Ext4FileSystem;

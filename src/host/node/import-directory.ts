@@ -1,6 +1,6 @@
 /**
  * Copies a directory of the host into a guest file system: owners, modes, times, hard links, symbolic
- * links, device nodes and holes. Symbolic links are copied, never followed.
+ * links, device nodes, extended attributes and holes. Symbolic links are copied, never followed.
  */
 
 import {
@@ -27,6 +27,7 @@ import {
 } from '../../kernel/vfs/types.ts';
 import { appendPiece, makeFile } from '../image-tools.ts';
 import { timespec } from './host-directory.ts';
+import { type HostXattrs, readXattrs } from './host-xattrs.ts';
 
 export class ImportError extends Error {
   override name = 'ImportError';
@@ -70,6 +71,8 @@ export interface ImportOptions {
   readonly onEntry?: (done: number) => void;
   /** Called after each piece of a file. */
   readonly onBytes?: (length: number) => void;
+  /** Something is not copied, with why. */
+  readonly onMissing?: (line: string) => void;
   /** The image itself, which cannot be copied into itself. */
   readonly image?: { readonly dev: number; readonly ino: number };
 }
@@ -78,9 +81,9 @@ export interface ImportOptions {
 export function importDirectory(
   path: string,
   into: Inode,
-  onEntry: (done: number) => void = () => {},
+  options: ImportOptions = {},
 ): ImportCounts {
-  const importer = new Importer({ onEntry });
+  const importer = new Importer(options);
   importer.copyEntries(Buffer.from(path), into);
   return importer;
 }
@@ -93,6 +96,9 @@ export class Importer {
   /** Copied files with several links, by device and inode. */
   private readonly copied = new Map<string, Inode>();
   private readonly buffer = Buffer.alloc(CHUNK);
+  /** Of the tree that is being copied, and the length of its path. */
+  private xattrs: HostXattrs = new Map();
+  private rootLength = 0;
 
   constructor(options: ImportOptions) {
     this.options = options;
@@ -100,13 +106,32 @@ export class Importer {
 
   /** Copies what is in directory `path` into `into`. */
   copyEntries(path: Buffer, into: Inode): void {
-    for (const name of readdirSync(path, { encoding: 'buffer' })) {
-      this.copyEntry(join(path, name), name.toString('latin1'), into);
-    }
+    this.enter(path);
+    this.copyAll(path, into);
   }
 
   /** Copies the file or directory `path` to `name` in `into`. */
   copyEntry(path: Buffer, name: string, into: Inode): void {
+    this.enter(path);
+    this.copyOne(path, name, into);
+  }
+
+  private enter(path: Buffer): void {
+    const found = readXattrs(path.toString());
+    this.rootLength = path.length;
+    this.xattrs = typeof found === 'string' ? new Map() : found;
+    if (typeof found === 'string') {
+      this.options.onMissing?.(`extended attributes are not copied: ${found}`);
+    }
+  }
+
+  private copyAll(path: Buffer, into: Inode): void {
+    for (const name of readdirSync(path, { encoding: 'buffer' })) {
+      this.copyOne(join(path, name), name.toString('latin1'), into);
+    }
+  }
+
+  private copyOne(path: Buffer, name: string, into: Inode): void {
     try {
       this.copy(path, name, into);
     } catch (error) {
@@ -131,7 +156,7 @@ export class Importer {
     }
     const made = this.make(path, name, into, info);
     if (info.nlink > 1 && !info.isDirectory()) this.copied.set(key, made);
-    if (info.isDirectory()) this.copyEntries(path, made);
+    if (info.isDirectory()) this.copyAll(path, made);
     const mode = (info.mode & S_IFMT) === S_IFLNK ? {} : { mode: info.mode };
     made.setattr({
       ...mode,
@@ -140,6 +165,8 @@ export class Importer {
       atime: timespec(times.atimeNs),
       mtime: timespec(times.mtimeNs),
     });
+    const below = path.toString('latin1').slice(this.rootLength).replace(/^\/+/, '');
+    for (const [key, value] of this.xattrs.get(below) ?? []) made.setxattr(key, value, 0);
   }
 
   private replace(into: Inode, name: string): void {

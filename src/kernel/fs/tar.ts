@@ -1,7 +1,7 @@
 /**
  * Reads tar archives (POSIX ustar and pax, GNU long names, sparse-free) and puts them into any file system
- * through the Inode interface. Owners, modes, times, hard links, device nodes and SCHILY.xattr extended
- * attributes are kept.
+ * through the Inode interface. Owners, modes, times, hard links, device nodes and extended attributes
+ * are kept.
  *
  * A parser of our own: tar-stream, the obvious package, needs Node's streams, which the kernel must not.
  *
@@ -17,6 +17,7 @@ import { makedev, NAME_MAX } from '../vfs/constants.ts';
 import { BufferSource } from '../vfs/transfer.ts';
 import type { FileSystem, Inode, SetAttr, Timespec } from '../vfs/types.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../vfs/types.ts';
+import { isXattrRecord, xattrsOf } from './tar-xattrs.ts';
 
 export class TarError extends Error {
   override name = 'TarError';
@@ -51,7 +52,6 @@ const BLOCK = 512;
 const MAX_EXTENDED = 1 << 20;
 const MAX_PATH = 4096;
 const MAX_LINKS = 40;
-const XATTR_PREFIX = 'SCHILY.xattr.';
 
 function fail(offset: number, what: string): never {
   throw new TarError(`tar archive, offset ${offset}: ${what}`);
@@ -196,7 +196,9 @@ function readHeader(
         ? makedev(number(block, 329, 8, offset, 'major'), number(block, 337, 8, offset, 'minor'))
         : 0,
     data: block.subarray(0, 0),
-    xattrs: extended ? new Map() : xattrsOf(global, next.pax),
+    xattrs: extended
+      ? new Map()
+      : xattrsOf([global, next.pax], (key) => fail(offset, `pax ${key} is not base64`)),
     offset,
   };
   const links = type === '1' || type === '2' || type === '3' || type === '4' || type === '6';
@@ -222,23 +224,6 @@ function paxTime(value: string | undefined, offset: number): Timespec | undefine
   if (m[1] === '') return { sec, nsec };
   // Before 1970 the fraction counts backwards too.
   return nsec === 0 ? { sec: -sec, nsec: 0 } : { sec: -sec - 1, nsec: 1e9 - nsec };
-}
-
-function xattrsOf(
-  global: ReadonlyMap<string, string>,
-  pax: ReadonlyMap<string, string>,
-): Map<string, Uint8Array> {
-  const xattrs = new Map<string, Uint8Array>();
-  for (const records of [global, pax]) {
-    for (const [key, value] of records) {
-      if (!key.startsWith(XATTR_PREFIX)) continue;
-      xattrs.set(
-        key.slice(XATTR_PREFIX.length),
-        Uint8Array.from(value, (c) => c.charCodeAt(0)),
-      );
-    }
-  }
-  return xattrs;
 }
 
 /** Takes in a header about other entries. @returns false if it is an entry itself */
@@ -289,7 +274,7 @@ function readPax(data: Uint8Array, offset: number, into: Map<string, string>): v
     const key = latin1(data.subarray(space + 1, equals));
     const value = latin1(data.subarray(equals + 1, end - 1));
     // No value takes a record back, but an attribute may be empty.
-    if (value === '' && !key.startsWith(XATTR_PREFIX)) into.delete(key);
+    if (value === '' && !isXattrRecord(key)) into.delete(key);
     else into.set(key, value);
     at = end;
   }

@@ -139,3 +139,62 @@ function repairChecksums(bytes: Uint8Array): void {
     block.set(Buffer.from(`${sum.toString(8).padStart(6, '0')}\0 `), 148);
   }
 }
+
+test('attributes as bsdtar stores them, by themselves or beside those of others', () => {
+  const record = (key: string, value: string): string => {
+    const rest = ` ${key}=${value}\n`;
+    let length = rest.length + 1;
+    while (`${length}`.length + rest.length !== length) length = `${length}`.length + rest.length;
+    return `${length}${rest}`;
+  };
+  const block = (name: string, type: string, data: string): Buffer => {
+    const header = Buffer.alloc(512);
+    const field = (at: number, text: string): number => header.write(text, at, 'latin1');
+    field(0, name);
+    field(100, '0000644');
+    field(108, '0000000');
+    field(116, '0000000');
+    field(124, data.length.toString(8).padStart(11, '0'));
+    field(136, '00000000000');
+    field(156, type);
+    field(257, 'ustar\x0000');
+    const body = Buffer.alloc(Math.ceil(data.length / 512) * 512);
+    body.write(data, 0, 'latin1');
+    return Buffer.concat([header, body]);
+  };
+  const bytes = Buffer.from([0, 255, 61, 10]).toString('base64');
+  const records = [
+    record('LIBARCHIVE.xattr.user.odd%3Dname%25', bytes),
+    record('LIBARCHIVE.xattr.user.both', Buffer.from('second').toString('base64')),
+    record('SCHILY.xattr.user.both', 'first'),
+    record('SCHILY.xattr.user.100%25%3D%20', 'all'),
+    record('LIBARCHIVE.xattr.user.empty', ''),
+    record('LIBARCHIVE.xattr.user.bare', Buffer.from('ab').toString('base64').replace('=', '')),
+  ];
+  const make = (pax: string): Uint8Array => {
+    const all = [block('x', 'x', pax), block('file', '0', ''), Buffer.alloc(1024)];
+    const out = new Uint8Array(Buffer.concat(all));
+    repairChecksums(out);
+    return out;
+  };
+  const fs = new Machine().vfs.root.mount.fs;
+  importTar(fs, make(records.join('')));
+  const inode = fs.root.lookup('file')!;
+  assert.equal(inode.listxattr().sort(), [
+    'user.100%=%20',
+    'user.bare',
+    'user.both',
+    'user.empty',
+    'user.odd=name%',
+  ]);
+  const value = (name: string): number[] => [...(inode.getxattr(name) ?? [-1])];
+  assert.equal(value('user.odd=name%'), [0, 255, 61, 10]);
+  assert.equal(value('user.both'), [...Buffer.from('first')]);
+  assert.equal(value('user.bare'), [...Buffer.from('ab')]);
+  assert.equal(value('user.empty'), []);
+  for (const wrong of ['a', '!!!!', 'ab=c'])
+    assert.throws(
+      () => importTar(fs, make(record('LIBARCHIVE.xattr.user.x', wrong))),
+      /LIBARCHIVE\.xattr\.user\.x is not base64/,
+    );
+});

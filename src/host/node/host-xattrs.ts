@@ -1,0 +1,86 @@
+/**
+ * Extended attributes of the host's files. Node has no calls for them; getfattr(1) of package `attr`, or Python, reads
+ * those of a whole tree at once.
+ */
+
+import { spawnSync } from 'node:child_process';
+
+/** Name and value of an attribute; names are Latin-1 bytes. */
+export type HostXattr = readonly [name: string, value: Uint8Array];
+
+/** Attributes by path below the root, "" for the root itself; Latin-1 bytes. */
+export type HostXattrs = ReadonlyMap<string, readonly HostXattr[]>;
+
+const MAX_OUTPUT = 1 << 30;
+/** Those of other namespaces mean something to their own file system only. */
+const KEPT = /^(user\.|trusted\.|security\.|system\.posix_acl_(access|default)$)/;
+
+/** getfattr's output, by Python where getfattr is not installed. */
+const SCRIPT = `
+import os, sys
+def quoted(name): return b''.join(b'\\\\%03o' % c if c in b'\\n\\r\\\\=' else bytes([c]) for c in name)
+def show(path):
+    try: names = os.listxattr(path, follow_symlinks=False)
+    except OSError as e:
+        if e.errno == 95: return
+        raise
+    print_ = sys.stdout.buffer.write
+    if names: print_(b'# file: ' + quoted(path) + b'\\n')
+    for name in names:
+        value = os.getxattr(path, name, follow_symlinks=False)
+        print_(quoted(os.fsencode(name)) + b'=0x' + value.hex().encode() + b'\\n')
+root = os.fsencode(sys.argv[1])
+show(root)
+for at, directories, files in os.walk(root):
+    for name in directories + files: show(os.path.join(at, name))
+`;
+
+const READERS: readonly (readonly string[])[] = [
+  ['getfattr', '-R', '-P', '-h', '--absolute-names', '-d', '-m', '-', '-e', 'hex', '--'],
+  ['python3', '-c', SCRIPT],
+];
+
+/** @returns the attributes of `root` and all below it, or why they cannot be read */
+export function readXattrs(root: string): HostXattrs | string {
+  for (const [program = '', ...args] of READERS) {
+    const r = spawnSync(program, [...args, root], {
+      encoding: 'latin1',
+      maxBuffer: MAX_OUTPUT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' },
+    });
+    if ((r.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue;
+    if (r.error !== undefined) return r.error.message;
+    const lines = r.stderr.trim().split('\n');
+    const wrong = lines.filter((line) => line !== '' && !/not supported$/i.test(line));
+    if (wrong.length > 0) return wrong.at(-1) as string;
+    return parse(r.stdout, Buffer.from(root).toString('latin1').length);
+  }
+  return 'neither getfattr (package attr) nor python3 is installed';
+}
+
+/** "# file: PATH", then "NAME=0xHEX" for each attribute, then an empty line. */
+function parse(text: string, rootLength: number): HostXattrs {
+  const all = new Map<string, HostXattr[]>();
+  let current: HostXattr[] = [];
+  for (const line of text.split('\n')) {
+    if (line.startsWith('# file: ')) {
+      current = [];
+      all.set(unquote(line.slice(8)).slice(rootLength).replace(/^\/+/, ''), current);
+      continue;
+    }
+    const equals = line.indexOf('=');
+    if (equals < 0) continue;
+    const name = unquote(line.slice(0, equals));
+    if (!KEPT.test(name)) continue;
+    current.push([name, Buffer.from(line.slice(equals + 1).replace(/^0x/, ''), 'hex')]);
+  }
+  return all;
+}
+
+/** Backslash and three octal digits stand for a byte. */
+function unquote(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
