@@ -23,8 +23,13 @@ import {
   M_JUMPIND,
   M_REGION,
   MICRO_OPS,
+  PENDING_WORDS,
   RECENT_TARGETS,
   RECENT_WORDS,
+  SIDE_COMPLETED_MASK,
+  SIDE_COMPLETED_SHIFT,
+  SIDE_OFFSET_MASK,
+  SIDE_PENDING_SHIFT,
 } from './micro.ts';
 import { ConstPool, MicroLowering } from './micro-lower.ts';
 import { readRecord, type WordWriter, writeRecord } from './micro-record.ts';
@@ -51,15 +56,13 @@ export interface InterpBlock {
   readonly insnCount: number;
   /** Arena index of the head. */
   readonly start: number;
+  /** The index behind the micro operations, where the side table begins. */
+  readonly microEnd: number;
+  readonly microCount: number;
+  /** The index behind the side table. */
   readonly end: number;
-  readonly insnOf: Int32Array;
-  readonly pendingOf: Int32Array | null;
   /** Executions after which it stops with EXIT.hot: the threshold, or fewer. */
   hotAt: number;
-  /** Records of kind and three words of slots, or -1: what `pendingOf` counts. */
-  readonly pendingCc: Int32Array;
-  /** What it was lowered from; null if it was in a record. */
-  readonly ir: IrBlock | null;
 }
 
 const SLOT_BY_MICRO: readonly (SlotFn | null)[] = MICRO_OPS.map((m) =>
@@ -154,9 +157,10 @@ export class Interpreter {
   }
 
   private linkToItself(block: InterpBlock): void {
-    if (!LINKING.has(MICRO_OPS[this.C[block.end - 2 * STRIDE] as number]?.kind)) return;
-    this.link(block.end - STRIDE, block, 1);
-    this.link(block.end - STRIDE + 3, block, 1);
+    const tail = block.microEnd - STRIDE;
+    if (!LINKING.has(MICRO_OPS[this.C[tail - STRIDE] as number]?.kind)) return;
+    this.link(tail, block, 1);
+    this.link(tail + 3, block, 1);
   }
 
   private runTraining(block: InterpBlock, how: number): void {
@@ -185,20 +189,17 @@ export class Interpreter {
     const start = this.next;
     const low = this.lowering;
     this.next = low.lower(ir, id, this.C, start);
-    const block: InterpBlock = {
+    return this.enlist({
       id,
       pcLo: ir.pcLo,
       pcHi: ir.pcHi,
       insnCount: ir.insnCount,
       start,
+      microEnd: low.microEnd,
+      microCount: low.microCount,
       end: this.next,
-      insnOf: low.insnOf.slice(0, low.microCount),
-      pendingOf: ir.pending === null ? null : low.pendingOf.slice(0, low.microCount),
-      pendingCc: low.pendingCc(ir),
-      hotAt: this.hotThreshold,
-      ir,
-    };
-    return this.enlist(block);
+      hotAt: 0,
+    });
   }
 
   private enlist(block: InterpBlock): InterpBlock {
@@ -272,7 +273,7 @@ export class Interpreter {
   /** Where the block's jumpind went lately, as numbers, the most frequent first; empty if it has none. */
   recentTargets(block: InterpBlock): number[] {
     const { C } = this;
-    const ring = block.end - RECENT_WORDS;
+    const ring = block.microEnd - RECENT_WORDS;
     if (this.blocks[block.id] !== block || C[ring - STRIDE] !== M_JUMPIND) return [];
     const counts = new Map<number, number>();
     for (let i = ring; i < ring + 2 * RECENT_TARGETS; i += 2) {
@@ -326,48 +327,52 @@ export class Interpreter {
 
   /** Guest instructions of the block that were completed before micro operation at.p. */
   completedAt(block: InterpBlock): number {
-    return (block.insnOf[this.microIndex(block)] as number) >>> 16;
+    return completedIn(this.sideWord(block));
   }
 
-  /** Index of the micro op at at.p: every op before a terminator is one STRIDE. */
-  private microIndex(block: InterpBlock): number {
-    return (this.at.p - block.start) / STRIDE;
+  /** Of the side table, what belongs to the micro op at at.p: every op before a terminator is one STRIDE. */
+  private sideWord({ start, microEnd }: InterpBlock): number {
+    return this.C[microEnd + (this.at.p - start) / STRIDE] as number;
   }
 
   /** After a fault: pc of the instruction, and the condition codes that a pass had deferred. */
   private settle(): void {
     const block = this.blocks[this.at.block];
     if (block == null) panic('fault outside any block');
-    const i = this.microIndex(block);
-    const insn = block.insnOf[i] as number;
+    const side = this.sideWord(block);
     if (this.C[this.at.p] === M_EXIT) return;
     const { I32 } = this.env;
     const pc = this.wordOf(this.layout.pc);
-    const lo = (block.pcLo + (insn & 0xffff)) | 0;
+    const lo = (block.pcLo + (side & SIDE_OFFSET_MASK)) | 0;
     I32[pc] = lo;
     I32[pc + 1] = block.pcHi + (lo >>> 0 < block.pcLo >>> 0 ? 1 : 0);
-    I32[ENG_BUDGET] = (I32[ENG_BUDGET] as number) + block.insnCount - (insn >>> 16);
-    this.applyPending(block, i);
+    I32[ENG_BUDGET] = (I32[ENG_BUDGET] as number) + block.insnCount - completedIn(side);
+    this.applyPending(block, side >>> SIDE_PENDING_SHIFT);
   }
 
   private wordOf(v: number): number {
     return (this.layout.vars[v]?.offset as number) >> 2;
   }
 
-  private applyPending(block: InterpBlock, i: number): void {
-    const k = block.pendingOf === null ? 0 : (block.pendingOf[i] as number);
+  /** @param k 0, or the number of the block's record and 1 */
+  private applyPending({ microEnd, microCount }: InterpBlock, k: number): void {
     if (k === 0) return;
     const { I32 } = this.env;
-    const { layout } = this;
-    const at = (k - 1) * 4;
+    const { layout, C } = this;
+    const at = microEnd + microCount + (k - 1) * PENDING_WORDS;
     const vars = [layout.ccA, layout.ccB, layout.ccC];
-    I32[this.wordOf(layout.ccKind)] = block.pendingCc[at] as number;
+    I32[this.wordOf(layout.ccKind)] = C[at] as number;
     for (let j = 0; j < 3; j++) {
-      const from = block.pendingCc[at + 1 + j] as number;
+      const from = C[at + 1 + j] as number;
       if (from === -1) continue;
       const to = this.wordOf(vars[j] as number);
       I32[to] = I32[from] as number;
       I32[to + 1] = I32[from + 1] as number;
     }
   }
+}
+
+/** @param side a word of the side table */
+function completedIn(side: number): number {
+  return (side >>> SIDE_COMPLETED_SHIFT) & SIDE_COMPLETED_MASK;
 }

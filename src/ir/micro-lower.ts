@@ -1,6 +1,6 @@
 /**
  * Lowers an IrBlock to micro code: resolves refs to word indices, strips marks, and writes the side
- * table from micro operation to guest instruction that precise faults need.
+ * table (micro.ts).
  */
 
 import { CONST_POOL_BASE, CONST_POOL_END, TEMP_BASE, TEMP_SIZE } from '../common/layout.ts';
@@ -19,7 +19,12 @@ import {
   M_SET32,
   M_SET64,
   MICRO_OF,
+  PENDING_WORDS,
   RECENT_WORDS,
+  SIDE_COMPLETED_MASK,
+  SIDE_COMPLETED_SHIFT,
+  SIDE_OFFSET_MASK,
+  SIDE_PENDING_SHIFT,
 } from './micro.ts';
 import { OP, OPS, type OpRow, STRIDE } from './ops.ts';
 import { isConst, isTemp, NONE, type Ref, refIndex } from './refs.ts';
@@ -77,11 +82,11 @@ export class MicroLowering {
   private readonly pool: ConstPool;
   private readonly ccWords: readonly number[];
   private block: IrBlock | null = null;
-  /** For the last lowered block: guest instruction offset (low 16 bits) and index (high) per micro op. */
-  insnOf: Int32Array = new Int32Array(4096);
-  /** For the last lowered block: `pending` per micro op (0: none). */
-  pendingOf: Int32Array = new Int32Array(4096);
+  /** The side table of the block being lowered. */
+  private side: Int32Array = new Int32Array(4096);
+  /** Of the last block: its micro operations, and the index behind them. */
   microCount = 0;
+  microEnd = 0;
 
   constructor(layout: StateLayout, pool: ConstPool) {
     this.varWords = Int32Array.from(layout.vars, (v) => v.offset >> 2);
@@ -89,42 +94,37 @@ export class MicroLowering {
     this.ccWords = [layout.ccA, layout.ccB, layout.ccC].map((v) => this.varWords[v] as number);
   }
 
-  /** Word index of a ref's slot, in the block being lowered (or `in`). */
-  word(ref: Ref, block: IrBlock = this.block as IrBlock): number {
+  /** Word index of a ref's slot, in the block being lowered. */
+  private word(ref: Ref): number {
     if (ref === NONE) return ZERO_WORD;
     if (isTemp(ref)) return (TEMP_BASE >> 2) + refIndex(ref) * (TEMP_SIZE >> 2);
     if (isConst(ref)) {
+      const block = this.block as IrBlock;
       const i = refIndex(ref) * 2;
       return this.pool.word(block.consts[i] as number, block.consts[i + 1] as number);
     }
     return this.varWords[refIndex(ref)] as number;
   }
 
-  /** The block's `pendingCc` with words of slots for refs; NONE stays. */
-  pendingCc(block: IrBlock): Int32Array {
+  /** Writes the side table at out[p…], the records with words of slots for refs. @returns the index after it */
+  private writeSide(block: IrBlock, out: Int32Array, p: number): number {
+    const { side, microCount } = this;
+    for (let i = 0; i < microCount; i++) out[p + i] = side[i]!;
     const { pendingCc } = block;
-    const words = new Int32Array(pendingCc.length);
-    for (let i = 0; i < words.length; i++) {
+    const q = p + microCount;
+    for (let i = 0; i < pendingCc.length; i++) {
       const v = pendingCc[i] as number;
-      words[i] = i % 4 === 0 || v === NONE ? v : this.word(v, block);
+      out[q + i] = i % PENDING_WORDS === 0 || v === NONE ? v : this.word(v);
     }
-    return words;
+    return q + pendingCc.length;
   }
 
-  /** Upper bound of the words that `lower` writes. */
-  size(block: IrBlock): number {
-    return block.length + 3 * STRIDE + RECENT_WORDS;
-  }
-
-  /** Writes micro code at out[p…]. @returns the index after it */
+  /** Writes micro code and its side table at out[p…]. @returns the index after them */
   lower(block: IrBlock, blockId: number, out: Int32Array, p: number): number {
     this.block = block;
     const { code, length } = block;
     const need = length / STRIDE + 4;
-    if (this.insnOf.length < need) {
-      this.insnOf = new Int32Array(need * 2);
-      this.pendingOf = new Int32Array(need * 2);
-    }
+    if (this.side.length < need) this.side = new Int32Array(need * 2);
     out[p] = M_HEAD;
     out[p + 1] = blockId;
     out[p + 2] = block.insnCount;
@@ -138,12 +138,11 @@ export class MicroLowering {
       const op = code[i] as number;
       if (op === OP.insn) {
         index++;
-        insn = (code[i + 5] as number) | (index << 16);
+        insn = sideWord(code[i + 5] as number, index);
         continue;
       }
-      this.insnOf[n] = insn;
-      this.pendingOf[n] = block.pending === null ? 0 : (block.pending[i / STRIDE] as number);
-      n++;
+      const pending = block.pending === null ? 0 : (block.pending[i / STRIDE] as number);
+      this.side[n++] = insn | (pending << SIDE_PENDING_SHIFT);
       if (i + 2 * STRIDE === length && this.fuseCompare(i, out, q)) {
         q += 2 * STRIDE;
         break;
@@ -151,7 +150,8 @@ export class MicroLowering {
       q = this.one(i, op, out, q);
     }
     this.microCount = n;
-    return q;
+    this.microEnd = q;
+    return this.writeSide(block, out, q);
   }
 
   /** `set` + `branch` on its result, as the last two instructions: one compare-and-branch. */
@@ -246,6 +246,11 @@ export class MicroLowering {
     }
     return q + STRIDE;
   }
+}
+
+function sideWord(offset: number, completed: number): number {
+  if (offset > SIDE_OFFSET_MASK || completed > SIDE_COMPLETED_MASK) panic('block too long');
+  return offset | (completed << SIDE_COMPLETED_SHIFT);
 }
 
 /** Ops whose `c` field is a raw integer. */

@@ -2,11 +2,9 @@
  * Micro code of one block as a record of words that holds in another run of the same build: constants are in it, not
  * where they are in the pool; links lead nowhere.
  *
- *     words | pcLo | insns | micro words | micro ops | sites | pending records (-1: none)
- *     micro words
- *     sites: position, lo, hi of each constant; positions count on from the micro words to the pending records
- *     insnOf, a word for each micro op
- *     pendingOf, likewise, and the pending records, if there are any
+ *     words | pcLo | insns | micro words | micro ops | sites | pending records
+ *     micro words, a word for each micro op, pending records (micro.ts)
+ *     sites: position in these, lo, hi of each constant
  */
 
 import { CONST_POOL_BASE, CONST_POOL_END } from '../common/layout.ts';
@@ -16,6 +14,7 @@ import {
   M_HEAD,
   M_JUMPIND,
   MICRO_OPS,
+  PENDING_WORDS,
   RECENT_WORDS,
   SLOT_FIELDS,
   TAIL_SLOT_FIELDS,
@@ -26,6 +25,9 @@ import { STRIDE } from './ops.ts';
 const HEADER = 7;
 const FIRST_CONST = (CONST_POOL_BASE >> 2) + 1;
 const END_CONST = CONST_POOL_END >> 2;
+
+/** Fields of a pending record that may hold words of constants. */
+const PENDING_SLOT_FIELDS = 0b1110;
 
 /** Words being written. */
 export class WordWriter {
@@ -59,13 +61,14 @@ function findSites(words: Int32Array, at: number, mask: number, sites: number[])
   }
 }
 
-/** The block's micro code without links; where constants are in it, in turn with their words, to `sites`. */
-function microWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Array {
+/** The block's words without links; where constants are in them, in turn with their words, to `sites`. */
+function blockWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Array {
   const micro = C.slice(block.start, block.end);
   micro[0] = M_HEAD;
   micro[1] = 0;
+  const sideAt = block.microEnd - block.start;
   let at = STRIDE;
-  while (at < micro.length) {
+  while (at < sideAt) {
     const op = micro[at]!;
     findSites(micro, at, SLOT_FIELDS[op]!, sites);
     if (LINKING.has(MICRO_OPS[op]?.kind)) {
@@ -78,6 +81,9 @@ function microWords(block: InterpBlock, C: Int32Array, sites: number[]): Int32Ar
     }
     at += STRIDE;
   }
+  for (at = sideAt + block.microCount; at < micro.length; at += PENDING_WORDS) {
+    findSites(micro, at, PENDING_SLOT_FIELDS, sites);
+  }
   return micro;
 }
 
@@ -89,26 +95,18 @@ export function writeRecord(
   out: WordWriter,
 ): void {
   const sites: number[] = [];
-  const micro = microWords(block, C, sites);
-  const { insnOf, pendingOf, pendingCc } = block;
-  pendingCc.forEach((w, i) => {
-    if (i % 4 !== 0 && w >= FIRST_CONST && w < END_CONST) sites.push(micro.length + i, w);
-  });
+  const words = blockWords(block, C, sites);
   const from = out.length;
-  const pending = pendingOf === null ? -1 : pendingCc.length / 4;
-  out.append([0, block.pcLo, block.insnCount, micro.length, insnOf.length]);
+  const micro = block.microEnd - block.start;
+  const pending = (words.length - micro - block.microCount) / PENDING_WORDS;
+  out.append([0, block.pcLo, block.insnCount, micro, block.microCount]);
   out.append([sites.length / 2, pending]);
-  out.append(micro);
+  out.append(words);
   for (let i = 0; i < sites.length; i += 2) {
     const w = sites[i + 1]!;
     out.push(sites[i]!);
     out.push(I32[w]!);
     out.push(I32[w + 1]!);
-  }
-  out.append(insnOf);
-  if (pendingOf !== null) {
-    out.append(pendingOf);
-    out.append(pendingCc);
   }
   out.words[from] = out.length - from;
 }
@@ -132,9 +130,9 @@ export function isRecord(words: Int32Array, at: number): boolean {
     number,
     number,
   ];
-  if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < -1) return false;
-  const rest = pending < 0 ? 0 : ops + pending * 4;
-  return length === HEADER + micro + sites * 3 + ops + rest && at + length <= words.length;
+  if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < 0) return false;
+  const rest = ops + pending * PENDING_WORDS;
+  return length === HEADER + micro + sites * 3 + rest && at + length <= words.length;
 }
 
 /** Reads the record at words[at…] into the arena `C`. */
@@ -145,27 +143,17 @@ export function readRecord(
   C: Int32Array,
   pool: ConstPool,
 ): InterpBlock {
-  const microLength = words[at + 3]!;
+  const micro = words[at + 3]!;
   const microCount = words[at + 4]!;
   const sites = words[at + 5]!;
-  const pending = words[at + 6]!;
-  let p = at + HEADER;
-  C.set(words.subarray(p, p + microLength), start);
+  const size = micro + microCount + words[at + 6]! * PENDING_WORDS;
+  const from = at + HEADER;
+  for (let i = 0; i < size; i++) C[start + i] = words[from + i]!;
   C[start + 1] = id;
   C[start + 4] = pcHi;
-  p += microLength;
-  const siteWords = p;
-  p += sites * 3;
-  const insnOf = words.slice(p, p + microCount);
-  p += microCount;
-  const pendingOf = pending < 0 ? null : words.slice(p, p + microCount);
-  if (pending >= 0) p += microCount;
-  const pendingCc = words.slice(p, p + Math.max(pending, 0) * 4);
+  const siteWords = from + size;
   for (let s = siteWords; s < siteWords + sites * 3; s += 3) {
-    const w = pool.word(words[s + 1]!, words[s + 2]!);
-    const where = words[s]!;
-    if (where < microLength) C[start + where] = w;
-    else pendingCc[where - microLength] = w;
+    C[start + words[s]!] = pool.word(words[s + 1]!, words[s + 2]!);
   }
   return {
     id,
@@ -173,11 +161,9 @@ export function readRecord(
     pcHi,
     insnCount: words[at + 2]!,
     start,
-    end: start + microLength,
-    insnOf,
-    pendingOf,
-    pendingCc,
+    microEnd: start + micro,
+    microCount,
+    end: start + size,
     hotAt: 0,
-    ir: null,
   };
 }

@@ -14,6 +14,11 @@
  *
  * A jumpind writes down where it goes, in turn (`next`: where the next pair goes), for regions.
  *
+ * Behind a block's micro operations is its side table, which faults need: a word for each micro operation, in which are
+ * the offset of its guest instruction, how many instructions were completed before it, and which of the block's pending
+ * records applies (0: none, or its number and 1); then these records, of four words each: the kind of condition codes,
+ * and three words of slots or -1.
+ *
  * Links hold arena indices of other blocks' heads (0: none) and are valid while `gen` is the current
  * code generation. A dead block's head is overwritten, so a stale link can only reach a live head.
  */
@@ -25,6 +30,13 @@ import { COND_NAMES, OPS, type OpRow, STRIDE } from './ops.ts';
 export const RECENT_TARGETS = 16;
 /** Words that they take, whole strides. */
 export const RECENT_WORDS: number = Math.ceil((2 * RECENT_TARGETS) / STRIDE) * STRIDE;
+
+/** Of a word of the side table: where the count of completed instructions, and where the pending record begins. */
+export const SIDE_COMPLETED_SHIFT = 10;
+export const SIDE_PENDING_SHIFT = 17;
+export const SIDE_OFFSET_MASK: number = (1 << SIDE_COMPLETED_SHIFT) - 1;
+export const SIDE_COMPLETED_MASK: number = (1 << (SIDE_PENDING_SHIFT - SIDE_COMPLETED_SHIFT)) - 1;
+export const PENDING_WORDS = 4;
 
 export type MicroKind =
   | 'head'

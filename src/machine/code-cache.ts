@@ -37,7 +37,9 @@ export interface LeanCounts {
   instructions: number;
 }
 
-/** A translation block. */
+const NO_REGIONS: readonly CompiledRegion[] = [];
+
+/** A translation block. There are many: each field counts. */
 export class Tb {
   readonly pcLo: number;
   readonly pcHi: number;
@@ -49,7 +51,9 @@ export class Tb {
   readonly interp: InterpBlock;
   region: CompiledRegion | null = null;
   /** Regions that contain it. */
-  readonly inRegions: CompiledRegion[] = [];
+  inRegions: readonly CompiledRegion[] = NO_REGIONS;
+  /** Another block from the same bytes, at another address. */
+  nextAtHost: Tb | null = null;
   gen: number;
   alive = true;
   /** A region could not be made here: not tried again. */
@@ -115,7 +119,8 @@ export class CodeCache implements CodeTracker {
   onFlush: (() => void) | null = null;
   private readonly interp: Interpreter;
   private readonly pages: CodePages;
-  private readonly byHost: Map<number, Tb[]> = new Map();
+  /** First of the blocks there; see `nextAtHost`. */
+  private readonly byHost: Map<number, Tb> = new Map();
   private readonly byFrame: Map<number, Set<Tb>> = new Map();
   /** Per frame, which 16-byte pieces may hold translated code. */
   private readonly pieces: Map<number, Uint8Array> = new Map();
@@ -134,7 +139,9 @@ export class CodeCache implements CodeTracker {
 
   /** Live blocks, for dumps and audits (one that spans two pages comes once). */
   *blocks(): Generator<Tb> {
-    for (const list of this.byHost.values()) yield* list;
+    for (const first of this.byHost.values()) {
+      for (let tb: Tb | null = first; tb !== null; tb = tb.nextAtHost) yield tb;
+    }
   }
 
   /** Live blocks with bytes in a frame, for audits. */
@@ -152,10 +159,9 @@ export class CodeCache implements CodeTracker {
 
   /** The block translated from the code at `host` for address hi:lo. */
   find(host: number, lo: number, hi: number): Tb | null {
-    const list = this.byHost.get(host);
-    if (list === undefined) return null;
-    for (const tb of list) if (tb.pcLo === lo && tb.pcHi === hi) return tb;
-    return null;
+    let tb = this.byHost.get(host) ?? null;
+    while (tb !== null && (tb.pcLo !== lo || tb.pcHi !== hi)) tb = tb.nextAtHost;
+    return tb;
   }
 
   /** Makes `tb` the one that `recentAt` finds. */
@@ -164,9 +170,8 @@ export class CodeCache implements CodeTracker {
   }
 
   add(tb: Tb): void {
-    const list = this.byHost.get(tb.host);
-    if (list === undefined) this.byHost.set(tb.host, [tb]);
-    else list.push(tb);
+    tb.nextAtHost = this.byHost.get(tb.host) ?? null;
+    this.byHost.set(tb.host, tb);
     const from = tb.host & (PAGE_SIZE - 1);
     const end = from + tb.byteLength;
     this.track(this.pages.frameOf(tb.host), tb, from, Math.min(end, PAGE_SIZE));
@@ -228,12 +233,20 @@ export class CodeCache implements CodeTracker {
     if (this.log.length < MAX_LOG) this.log.push({ pc: tb.pc, reason });
     this.interp.kill(tb.interp);
     if (tb.first !== null) this.interp.kill(tb.first);
-    const list = this.byHost.get(tb.host) as Tb[];
-    list.splice(list.indexOf(tb), 1);
-    if (list.length === 0) this.byHost.delete(tb.host);
+    this.dropFromHost(tb);
     this.byFrame.get(this.pages.frameOf(tb.host))?.delete(tb);
     if (tb.secondFrame >= 0) this.byFrame.get(tb.secondFrame)?.delete(tb);
     for (const region of tb.inRegions) this.killRegion(region);
+  }
+
+  private dropFromHost(tb: Tb): void {
+    const { byHost } = this;
+    let before = byHost.get(tb.host) as Tb;
+    if (before !== tb) {
+      while (before.nextAtHost !== tb) before = before.nextAtHost as Tb;
+      before.nextAtHost = tb.nextAtHost;
+    } else if (tb.nextAtHost === null) byHost.delete(tb.host);
+    else byHost.set(tb.host, tb.nextAtHost);
   }
 
   killRegion(region: CompiledRegion): void {
@@ -247,7 +260,7 @@ export class CodeCache implements CodeTracker {
   /** Attaches a region to its entry block. */
   install(region: CompiledRegion): void {
     region.entry.region = region;
-    for (const tb of region.members) tb.inRegions.push(region);
+    for (const tb of region.members) tb.inRegions = [...tb.inRegions, region];
     this.interp.setRegion(region.entry.interp, true);
   }
 

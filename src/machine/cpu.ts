@@ -415,9 +415,9 @@ export class Cpu implements CpuPort, LockstepHost {
     this.saved?.save(this.cache, this.interp, this.regions?.keeps === true);
   }
 
-  /** The block's IR after the passes, made again if it came from an earlier run. The code is mapped. */
+  /** The block's IR after the passes, made again: few blocks need it again. The code is mapped. */
   irOf({ interp }: Tb): IrBlock {
-    return interp.ir ?? this.lift(interp.pcLo, interp.pcHi, -1, interp.insnCount);
+    return this.lift(interp.pcLo, interp.pcHi, -1, interp.insnCount);
   }
 
   /** The block at hi:lo if it is translated and mapped as it was; translates nothing. */

@@ -18,20 +18,15 @@ export function startStats(machine: Machine): void {
  * Bytes of V8's heap that a block takes beside the arrays counted here (its objects, their arrays' headers, entries in
  * the cache's maps): measured, after a CPython with many modules, by what dropping all blocks gives back.
  */
-const OBJECT_BYTES = 1280;
+const OBJECT_BYTES = 336;
 
 /** What the translations that are there take: guest code, and all that was made of it. */
 export function translationSize({ cpu, regions }: Machine): { guest: number; host: number } {
   let guest = 0;
   let host = regions?.stats.sourceBytes ?? 0;
   for (const { byteLength, interp } of cpu.cache.blocks()) {
-    const { ir } = interp;
     guest += byteLength;
-    host += OBJECT_BYTES + (interp.end - interp.start) * 4 + interp.insnOf.byteLength;
-    host += (interp.pendingOf?.byteLength ?? 0) + interp.pendingCc.byteLength;
-    if (ir === null) continue;
-    host += ir.code.byteLength + ir.consts.byteLength + ir.tempTypes.length * 8;
-    host += ir.pending?.byteLength ?? 0;
+    host += OBJECT_BYTES + (interp.end - interp.start) * 4;
   }
   return { guest, host };
 }

@@ -247,10 +247,10 @@ export class TranslationCache {
     const out = new WordWriter();
     out.append([0, 0]);
     const { words, entries } = page;
-    for (const tb of blocks.values()) {
+    for (const [offset, tb] of blocks) {
       if (!this.writeBlock(tb, interp, out)) continue;
       out.words[0]!++;
-      if (tb.interp.ir !== null) this.stats.saved++;
+      if (!entries.blocks.has(offset)) this.stats.saved++;
     }
     // What an earlier run made and this one did not need.
     const copy = (at: number): void => out.append(words.subarray(at, at + words[at]!));
