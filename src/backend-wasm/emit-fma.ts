@@ -15,6 +15,11 @@ type FpName = (typeof FP_OPS)[number]['name'];
 const SIGN = 0x80000000 | 0;
 const SIGN_SHIFT = 63;
 
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** Expressions of vectors of two doubles, each of which pushes its value. */
 class Lanes {
   private readonly e: EmitContext;
@@ -61,7 +66,7 @@ class Lanes {
   }
 
   /** Lanes whose magnitude is between two limits. */
-  within(v: () => void, { min, max }: { readonly min: number; readonly max: number }): () => void {
+  within(v: () => void, { min, max }: Range): () => void {
     const magnitude = this.op(V.f64x2Abs, v);
     return this.and(
       this.op(V.f64x2Gt, magnitude, this.number(min)),
@@ -114,9 +119,11 @@ function fused(e: EmitContext, l: Lanes, x: () => void, y: () => void, z: () => 
   const [th, tl] = twoSum(l, p, uh);
   const [v, rest] = twoSum(l, tl, ul);
   const r = l.let(l.add(th, toOdd(l, e, v, rest)));
-  const noSum = l.op(V.f64x2Eq, z, l.bits(0, 0));
-  const operands = l.and(l.within(x, MODERATE), l.within(y, MODERATE));
-  const results = l.and(l.op(V.or, l.within(z, SUM), noSum), l.within(r, SUM));
+  // A product of zero is exact, and the sum then the summand, which is no zero if the result is none.
+  const orZero = (v: () => void, range: Range): (() => void) =>
+    l.op(V.or, l.within(v, range), l.op(V.f64x2Eq, v, l.bits(0, 0)));
+  const operands = l.and(orZero(x, MODERATE), orZero(y, MODERATE));
+  const results = l.and(orZero(z, SUM), l.within(r, SUM));
   return { r, good: l.and(operands, results) };
 }
 

@@ -64,8 +64,9 @@ for (const [name, bits, fused] of [
     let done = 0;
     for (let i = 0; i < ROUNDS; i++) {
       const exponents = rng.chance(80) ? 4 : rng.chance(50) ? 60 : 120;
-      const x = number(rng, bits, exponents);
+      let x = number(rng, bits, exponents);
       const y = number(rng, bits, exponents);
+      if (rng.chance(3)) x = rng.chance(50) ? 0 : -0;
       let z = rng.chance(5) ? 0 : number(rng, bits, 2 * exponents);
       // Nearly all of the product goes away.
       if (rng.chance(20)) z = bits === 53 ? -x * y : Math.fround(-x * y);
@@ -79,11 +80,15 @@ for (const [name, bits, fused] of [
   });
 }
 
-test('says nothing of NaNs, infinities, denormals, zero products and results near the limits', () => {
-  for (const v of [Number.NaN, Number.POSITIVE_INFINITY, 0, 5e-324, 1e308, 1e-300]) {
+test('says nothing of NaNs, infinities, denormals, zeros as results and results near the limits', () => {
+  for (const v of [Number.NaN, Number.POSITIVE_INFINITY, 5e-324, 1e308, 1e-300]) {
     assert.ok(Number.isNaN(fusedF64(v, 3, 1)), `${v} * 3 + 1`);
     assert.ok(Number.isNaN(fusedF64(3, v, 1)), `3 * ${v} + 1`);
-    if (v !== 0) assert.ok(Number.isNaN(fusedF64(3, 1, v)), `3 + ${v}`);
+    assert.ok(Number.isNaN(fusedF64(3, 1, v)), `3 + ${v}`);
+    assert.ok(Number.isNaN(fusedF64(v, 0, 1)), `${v} * 0 + 1`);
+  }
+  for (const fused of [fusedF64, fusedF32]) {
+    assert.ok(Number.isNaN(fused(0, 2, 0)) && Number.isNaN(fused(2, -0, -0)), 'nothing but zeros');
   }
   assert.ok(Number.isNaN(fusedF64(3, 2, -6)), 'an exact zero');
   assert.ok(Number.isNaN(fusedF32(3, 2, -6)), 'an exact zero');

@@ -2,7 +2,7 @@
  * x * y + z with one rounding to nearest, in JavaScript's own arithmetic: the product as a sum of two doubles (Dekker),
  * the three summed up with the tail rounded to odd, so that the last rounding is right (Boldo and Melquiond, "Emulation
  * of a FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd", IEEE Transactions on Computers 57(4),
- * 2008, algorithm 5). NaN stands for "not here": operands or a result for which it is not certain.
+ * 2008, algorithm 5). A product of zero is exact, and a sum that is not zero then the summand. NaN stands for "not here": operands or a result for which it is not certain.
  */
 
 import { moderate, productError, sumError } from './exact.ts';
@@ -34,7 +34,7 @@ function toOdd(s: number, error: number): number {
 
 /** Of doubles. */
 export function fusedF64(x: number, y: number, z: number): number {
-  if (!moderate(x) || !moderate(y)) return Number.NaN;
+  if (!(moderate(x) || x === 0) || !(moderate(y) || y === 0)) return Number.NaN;
   if (z !== 0 && outside(z, SUM.min, SUM.max)) return Number.NaN;
   const p = x * y;
   const e = productError(x, y, p);
@@ -52,8 +52,7 @@ const MAX_F32 = 2 ** 127;
 
 /** Of floats: their product is exact in a double, and so many bits are enough for one rounding more. */
 export function fusedF32(x: number, y: number, z: number): number {
-  if (outside(x, MIN_F32, MAX_F32) || outside(y, MIN_F32, MAX_F32)) return Number.NaN;
-  if (z !== 0 && outside(z, MIN_F32, MAX_F32)) return Number.NaN;
+  for (const v of [x, y, z]) if (v !== 0 && outside(v, MIN_F32, MAX_F32)) return Number.NaN;
   const p = x * y;
   const s = p + z;
   const r = Math.fround(toOdd(s, sumError(p, z, s)));

@@ -1,6 +1,6 @@
 /*
  * Fused multiply-adds of moderate numbers, often enough to be compiled: random ones, sums in which the product goes
- * away but for its error, ties. Scalars and vectors, all combinations of signs.
+ * away but for its error, ties, zeros. Scalars and vectors, all combinations of signs.
  */
 #include <immintrin.h>
 #include <stdint.h>
@@ -49,6 +49,8 @@ int main(void) {
       a[k] = make((i + k) % 3 == 0);
       b[k] = make(i % 3 == 0);
       c[k] = i % 4 == 0 ? -a[k] * b[k] : i % 11 == 0 ? 0.0 : make(i % 3 == 1);
+      if (i % 13 == k) a[k] = i % 2 ? 0.0 : -0.0;
+      if (i % 17 == k) b[k] = i % 2 ? -0.0 : 0.0;
       f[k] = (float)a[k];
       g[k] = (float)b[k];
       h[k] = i % 4 == 0 ? -f[k] * g[k] : (float)c[k];
