@@ -3,12 +3,26 @@
  * has, for each layout that e2fsprogs can make and we claim to read.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkExt4 } from '../../src/kernel/fs/ext4/check.ts';
 import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import { assert, suite } from '../lib/suite.ts';
-import { inTemp, latin1, load, mke2fs, names, pattern, tool, walk, withTools } from './tools.ts';
+import {
+  inTemp,
+  latin1,
+  load,
+  mke2fs,
+  names,
+  pattern,
+  readFile,
+  store,
+  tool,
+  touch,
+  walk,
+  withTools,
+  writeFile,
+} from './tools.ts';
 import { compareTree, makeTree } from './trees.ts';
 
 const test = suite('ext4 reading');
@@ -153,6 +167,52 @@ tooled('reads attributes whose values are inodes', () => {
     device.write(place, Uint8Array.of(1, 2, 3));
     const again = walk(Ext4FileSystem.open(device), 'f');
     assert.throws(() => again.getxattr('user.long'), /EUCLEAN/);
+  });
+});
+
+tooled('what it can only read it reads, says why, and leaves the image alone', () => {
+  const content = 'content of a file\n';
+  const kinds: readonly (readonly [
+    feature: string,
+    options: readonly string[],
+    debugfs: string,
+  ])[] = [
+    ['orphan_present', ['-O', 'orphan_file'], 'feature orphan_present'],
+    ['inline_data', ['-O', 'inline_data'], 'feature'],
+    ['ea_inode', ['-O', 'ea_inode'], 'feature'],
+    ['quota', ['-O', 'quota'], 'feature'],
+    ['project', ['-O', 'project,quota'], 'feature'],
+    ['verity', ['-O', 'verity'], 'feature'],
+    ['shared_blocks', [], 'feature shared_blocks'],
+  ];
+  inTemp((dir) => {
+    const tree = join(dir, 'tree');
+    mkdirSync(join(tree, 'sub'), { recursive: true });
+    writeFileSync(join(tree, 'sub', 'file'), content);
+    for (const [feature, options, command] of kinds) {
+      const image = join(dir, 'image');
+      mke2fs(image, 16, ['-t', 'ext4', '-I', '256', ...options, '-d', tree]);
+      assert.is(tool('debugfs', ['-w', '-R', command, image]).status, 0);
+      const device = load(image);
+      const log: string[] = [];
+      const fs = Ext4FileSystem.open(device, { log: (line) => log.push(line) });
+      assert.match(log.join('\n'), new RegExp(`mounted read-only: .*${feature}`));
+      assert.is(latin1(readFile(walk(fs, 'sub/file'))), content, feature);
+      const refused: (() => void)[] = [
+        () => touch(fs.root, 'new'),
+        () => walk(fs, 'sub').unlink('file'),
+        () => walk(fs, 'sub').rename('file', fs.root, 'file', 0),
+        () => walk(fs, 'sub/file').setattr({ size: 1 }),
+        () => walk(fs, 'sub/file').setattr({ mode: 0o100600 }),
+        () => walk(fs, 'sub/file').setxattr('user.x', new Uint8Array(1), 0),
+        () => walk(fs, 'sub/file').setAttributeFlags(walk(fs, 'sub/file').attributeFlags | 0x10),
+        () => writeFile(walk(fs, 'sub/file'), 0, new Uint8Array(10)),
+      ];
+      for (const action of refused) assert.throws(action, /EROFS/, `${feature}: ${action}`);
+      fs.close();
+      store(device, join(dir, 'after'));
+      assert.ok(readFileSync(join(dir, 'after')).equals(readFileSync(image)), feature);
+    }
   });
 });
 

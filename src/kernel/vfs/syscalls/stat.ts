@@ -53,6 +53,11 @@ const STATFS_SIZE = 120;
 const TWO_32 = 4294967296;
 
 export function setU64(d: DataView, at: number, value: number): void {
+  if (value >= 0 && value < TWO_32) {
+    d.setUint32(at, value, true);
+    d.setUint32(at + 4, 0, true);
+    return;
+  }
   d.setUint32(at, value % TWO_32, true);
   d.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }
@@ -62,10 +67,13 @@ function setTime(d: DataView, at: number, t: Timespec): void {
   setU64(d, at + 8, t.nsec);
 }
 
-/** struct stat of x86-64. */
+/** What encodeStat returns; its padding stays zero. */
+const statBytes = new Uint8Array(STAT_SIZE);
+const statView = new DataView(statBytes.buffer);
+
+/** struct stat of x86-64. @returns bytes that the next call overwrites */
 export function encodeStat(st: Stat, dev: number): Uint8Array {
-  const bytes = new Uint8Array(STAT_SIZE);
-  const d = new DataView(bytes.buffer);
+  const d = statView;
   setU64(d, 0, dev);
   setU64(d, 8, st.ino);
   setU64(d, 16, st.nlink);
@@ -79,7 +87,7 @@ export function encodeStat(st: Stat, dev: number): Uint8Array {
   setTime(d, 72, st.atime);
   setTime(d, 88, st.mtime);
   setTime(d, 104, st.ctime);
-  return bytes;
+  return statBytes;
 }
 
 /** STATX_BASIC_STATS | STATX_BTIME, and STATX_MNT_ID. */
