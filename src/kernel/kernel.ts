@@ -114,6 +114,8 @@ export class Kernel {
   forks = 0;
   /** System calls since boot, by number, for statistics. */
   readonly syscallCounts: Uint32Array = new Uint32Array(512);
+  /** Milliseconds that their handlers ran, likewise; null: not measured. */
+  syscallMs: Float64Array | null = null;
   private readonly logged = new Set<string>();
 
   constructor(options: KernelOptions) {

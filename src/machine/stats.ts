@@ -12,6 +12,7 @@ export type Row = readonly [name: string, value: string | number];
 /** Measures from now on what costs too much to measure always. To be called before a program starts. */
 export function startStats(machine: Machine): void {
   machine.cpu.now = () => machine.kernel.now();
+  machine.kernel.syscallMs = new Float64Array(machine.kernel.syscallCounts.length);
 }
 
 /**
@@ -31,12 +32,18 @@ export function translationSize({ cpu, regions }: Machine): { guest: number; hos
   return { guest, host };
 }
 
+/** Microseconds for each of `count`: what tells whether they take longer the more there are. */
+function each(ms: number, count: number): string {
+  return count === 0 ? '0.0' : ((ms * 1000) / count).toFixed(1);
+}
+
 function translatorRows({ cpu, regions }: Machine): Row[] {
   const rows: Row[] = [
     ['guest instructions', cpu.instructions],
     ['blocks translated', cpu.lifted],
     ['blocks in the cache', cpu.cache.size],
     ['block translation, ms', Math.round(cpu.translationMs)],
+    ['block translation, µs each', each(cpu.translationMs, cpu.lifted)],
   ];
   const kept = cpu.translationStats;
   if (kept !== null) {
@@ -54,6 +61,7 @@ function translatorRows({ cpu, regions }: Machine): Row[] {
     ['regions rejected', stats.rejected],
     ['emitted source, KiB', Math.round(stats.sourceBytes / 1024)],
     ['region compilation, ms', Math.round(stats.ms)],
+    ['region compilation, µs each', each(stats.ms, stats.compiled)],
   );
   if (cpu.lockstep !== null) {
     rows.push(
@@ -79,13 +87,17 @@ function systemRows({ kernel, mmu, audit }: Machine): Row[] {
 }
 
 function syscallRows({ kernel }: Machine): Row[] {
-  const counts = kernel.syscallCounts;
+  const { syscallCounts: counts, syscallMs: ms } = kernel;
   const total = counts.reduce((a, b) => a + b, 0);
   const called = [...counts.keys()].filter((nr) => counts[nr] !== 0);
   const top = called.sort((a, b) => counts[b]! - counts[a]!).slice(0, TOP_SYSCALLS);
   return [
     ['system calls', total],
-    ...top.map((nr): Row => [`  ${SYSCALL_NAMES[nr] ?? `number ${nr}`}`, counts[nr]!]),
+    ...top.map((nr): Row => {
+      const count = counts[nr]!;
+      const time = ms === null ? '' : `, ${each(ms[nr]!, count)} µs each`;
+      return [`  ${SYSCALL_NAMES[nr] ?? `number ${nr}`}`, `${count}${time}`];
+    }),
   ];
 }
 

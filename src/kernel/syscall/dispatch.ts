@@ -85,15 +85,22 @@ function unknownSyscall(task: Task, nr: number): void {
   setResult(task, -ENOSYS);
 }
 
-function runHandler(task: Task, row: SyscallRow): void {
-  const { sys } = task;
-  let result: number;
+/** Runs a handler. @returns its result, or the error it threw below zero */
+function resultOf({ sys }: Task, row: SyscallRow): number {
   try {
-    result = row.handler(sys, sys.args);
+    return row.handler(sys, sys.args);
   } catch (e) {
     if (!(e instanceof LinuxError)) throw e;
-    result = -e.errno;
+    return -e.errno;
   }
+}
+
+function runHandler(task: Task, row: SyscallRow): void {
+  const { sys, kernel } = task;
+  const { syscallMs } = kernel;
+  const start = syscallMs === null ? 0 : kernel.now();
+  const result = resultOf(task, row);
+  if (syscallMs !== null) syscallMs[sys.nr]! += kernel.now() - start;
   if (result === BLOCKED) blockTask(task);
   else {
     finishSyscall(task, result, false);
