@@ -1,6 +1,6 @@
 /**
  * Status flags that a region finds as others left them, evaluated in WebAssembly: the helpers `eflags` and `condition`,
- * for the operations that programs test nearly always.
+ * for the operations that programs test nearly always; and those after rotations, which keep some of them.
  */
 
 import {
@@ -168,8 +168,33 @@ function condition(x: HelperCode, at: FlagsLayout): void {
   setResult(x, x.op(W.i32And, x.op(W.i32Xor, x.get(v), x.get(cc)), x.i32(1)));
 }
 
+/** Operands: the result; the count, the bits of the operand (from bit 8 on), 1 to the right (from bit 16 on). */
+function rotateFlags(x: HelperCode, at: FlagsLayout): void {
+  const how = x.let('i32', x.argument(W.i32Load, 2));
+  const flags = statusFlags(x, at);
+  x.when(x.op(W.i32And, x.get(how), x.i32(0xff)), () => {
+    const r = x.let('i64', x.argument(W.i64Load, 1));
+    const size = x.op(W.i32And, x.op(W.i32ShrU, x.get(how), x.i32(8)), x.i32(0xff));
+    const bits = x.let('i64', x.op(W.i64ExtendI32u, size));
+    const bit = (shift: Expr): Expr =>
+      x.op(W.i32And, x.op(W.i32WrapI64, x.op(W.i64ShrU, x.get(r), shift)), x.i32(1));
+    const top = x.let('i32', bit(x.op(W.i64Sub, x.get(bits), x.i64(1))));
+    const cf = x.let('i32', bit(x.i64(0)));
+    const of = x.let('i32', x.op(W.i32Xor, x.get(top), x.get(cf)));
+    x.when(x.op(W.i32ShrU, x.get(how), x.i32(16)), () => {
+      x.set(cf, x.get(top));
+      x.set(of, x.op(W.i32Xor, x.get(top), bit(x.op(W.i64Sub, x.get(bits), x.i64(2)))));
+    });
+    const kept = x.op(W.i32And, x.get(flags), x.i32(~(1 | (1 << SHIFT.of))));
+    const changed = x.op(W.i32Or, x.get(cf), x.op(W.i32Shl, x.get(of), x.i32(SHIFT.of)));
+    x.set(flags, x.op(W.i32Or, kept, changed));
+  });
+  setResult(x, x.get(flags));
+}
+
 /** By names of helpers. */
 export const FLAGS_EMITTERS: Readonly<Record<string, (x: HelperCode, at: FlagsLayout) => void>> = {
   eflags,
   condition,
+  rotateFlags,
 };

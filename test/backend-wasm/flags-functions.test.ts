@@ -20,6 +20,7 @@ const { I32 } = env;
 
 const D = TEMP_BASE >> 2;
 const A = D + 4;
+const B = D + 8;
 
 type Native = (d: number, a: number, b: number, c: number) => number;
 
@@ -40,14 +41,13 @@ function setState(rng: Random, kind: number): void {
   I32[W_C] = kind >= 32 && kind < 44 ? 1 + rng.below(kind & 3 ? 31 : 8) : rng.below(2);
 }
 
-function compare(name: string, argument: number, what: string): void {
-  I32[A] = argument;
+function compare(name: string, what: string): void {
   const { fn } = HELPERS[HELPER[name]!]!;
   I32.fill(-1, D, D + 2);
-  assert.is(fn(env, D, A, 0, 0), 0);
+  assert.is(fn(env, D, A, B, 0), 0);
   const expected = [I32[D], I32[D + 1]];
   I32.fill(-1, D, D + 2);
-  assert.is(native(name)(D, A, 0, 0), 0);
+  assert.is(native(name)(D, A, B, 0), 0);
   assert.equal([I32[D], I32[D + 1]], expected, what);
 }
 
@@ -57,8 +57,30 @@ test('eflags and condition', () => {
     for (let i = 0; i < 400; i++) {
       setState(rng, kind);
       const state = [kind, I32[W_A], I32[W_A + 1], I32[W_B], I32[W_B + 1], I32[W_C]].join(' ');
-      compare('eflags', 0, state);
-      for (let cc = 0; cc < 16; cc++) compare('condition', cc, `${state}, condition ${cc}`);
+      compare('eflags', state);
+      for (let cc = 0; cc < 16; cc++) {
+        I32[A] = cc;
+        compare('condition', `${state}, condition ${cc}`);
+      }
+    }
+  }
+});
+
+test('rotateFlags', () => {
+  const rng = new Random(Date.now() >>> 0);
+  for (const kind of KINDS) {
+    for (let i = 0; i < 400; i++) {
+      setState(rng, kind);
+      const size = 1 << rng.below(4);
+      const count = rng.chance(20) ? 0 : 1 + rng.below(size === 8 ? 63 : 31);
+      I32[B] = count | (size << 11) | (rng.below(2) << 16);
+      for (const w of [A, A + 1])
+        I32[w] = rng.chance(30)
+          ? EDGES[rng.below(EDGES.length)]!
+          : Number(rng.value() & 0xffffffffn) | 0;
+      if (size < 8) I32[A + 1] = 0;
+      if (size < 4) I32[A]! &= (1 << (size * 8)) - 1;
+      compare('rotateFlags', `kind ${kind}, ${I32[A]} ${I32[A + 1]}, how ${I32[B]!.toString(16)}`);
     }
   }
 });
