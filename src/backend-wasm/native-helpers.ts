@@ -4,7 +4,9 @@
  */
 
 import type { FlagsLayout } from '../common/condition-codes.ts';
+import type { DivisionLayout } from '../common/division.ts';
 import type { X87Layout } from '../common/x87.ts';
+import { DIVISION_EMITTERS } from './division-functions.ts';
 import { FLAGS_EMITTERS } from './flags-functions.ts';
 import type { Code, FunctionBody } from './function-body.ts';
 import { HelperCode } from './helper-code.ts';
@@ -17,6 +19,7 @@ import type { MmuStores } from './x87-store.ts';
 export interface HelperLayouts {
   readonly flags: FlagsLayout;
   readonly x87: X87Layout;
+  readonly division: DivisionLayout;
 }
 
 const STORES: readonly MmuCall[] = ['write16', 'write32', 'write64', 'writeBytes'];
@@ -35,6 +38,15 @@ const GROUPS: readonly Group[] = [
     emit: (name, { flags }, helper) => {
       const code = new HelperCode();
       FLAGS_EMITTERS[name]!(code, flags);
+      code.done();
+      return code.end(helper);
+    },
+  },
+  {
+    names: Object.keys(DIVISION_EMITTERS),
+    emit: (name, { division }, helper) => {
+      const code = new HelperCode();
+      DIVISION_EMITTERS[name]!(code, division);
       code.done();
       return code.end(helper);
     },

@@ -1,5 +1,6 @@
 /** Helpers of integer instructions: division, rotates through carry, flags of rotates, CRC32. */
 
+import type { DivisionLayout } from '../common/division.ts';
 import type { HelperEnv, HelperRow } from '../ir/helpers.ts';
 import { divide128, divideSigned128, quotient } from './divide.ts';
 import { statusFlags } from './flags.ts';
@@ -9,6 +10,8 @@ import { stateVar, stateWord } from './state.ts';
 const RAX = stateWord('rax');
 const RDX = stateWord('rdx');
 const DE = 0;
+
+export const DIVISION_LAYOUT: DivisionLayout = { rax: RAX * 4, rdx: RDX * 4 };
 
 /** div8(src): AX / src. */
 function div8(env: HelperEnv, _d: number, a: number): number {

@@ -1,11 +1,12 @@
 /** All helpers of the x86 frontend, in the order of their numbers. */
 
 import type { FlagsLayout } from '../common/condition-codes.ts';
+import type { DivisionLayout } from '../common/division.ts';
 import type { X87Layout } from '../common/x87.ts';
 import type { HelperRow } from '../ir/helpers.ts';
 import { FLAGS_LAYOUT } from './flags.ts';
 import { FP_HELPERS } from './helpers-fp.ts';
-import { INT_HELPERS } from './helpers-int.ts';
+import { DIVISION_LAYOUT, INT_HELPERS } from './helpers-int.ts';
 import { SEGMENT_HELPERS } from './helpers-segment.ts';
 import { STRING_HELPERS } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
@@ -33,7 +34,8 @@ export const HELPER: Readonly<Record<string, number>> = Object.fromEntries(
 );
 
 /** Where the variables of helpers are that backends have functions of their own for. */
-export const HELPER_LAYOUTS: { readonly flags: FlagsLayout; readonly x87: X87Layout } = {
-  flags: FLAGS_LAYOUT,
-  x87: X87_LAYOUT,
-};
+export const HELPER_LAYOUTS: {
+  readonly flags: FlagsLayout;
+  readonly x87: X87Layout;
+  readonly division: DivisionLayout;
+} = { flags: FLAGS_LAYOUT, x87: X87_LAYOUT, division: DIVISION_LAYOUT };
