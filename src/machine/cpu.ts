@@ -53,8 +53,8 @@ import {
 export interface TranslationObserver {
   /** A block was lifted; passes follow. */
   lifted(ir: IrBlock): void;
-  /** It was entered into the cache. */
-  translated(tb: Tb): void;
+  /** It was entered into the cache, as the passes left it. */
+  translated(tb: Tb, ir: IrBlock): void;
 }
 
 /** Sees guest code begin and end to run (machine/watch). */
@@ -359,7 +359,9 @@ export class Cpu implements CpuPort, LockstepHost {
       this.interp.kill(block);
       return null;
     }
-    return this.enlist(block, ir.byteLength, host);
+    const tb = this.enlist(block, ir.byteLength, host);
+    this.observer?.translated(tb, ir);
+    return tb;
   }
 
   private enlistSaved({ block, bytes, region }: LoadedBlock, host: number): Tb {
@@ -397,7 +399,6 @@ export class Cpu implements CpuPort, LockstepHost {
     }
     const tb = new Tb(block, bytes, host, second, 0);
     this.cache.add(tb);
-    this.observer?.translated(tb);
     return tb;
   }
 

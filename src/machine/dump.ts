@@ -130,8 +130,8 @@ export class TranslationRecorder implements TranslationObserver {
     });
   }
 
-  translated(tb: Tb): void {
-    this.recorded.push({ ir: this.machine.cpu.irOf(tb), executions: 0, tb });
+  translated(tb: Tb, ir: IrBlock): void {
+    this.recorded.push({ ir, executions: 0, tb });
   }
 
   /** Reads the interpreter's counters, which are about to be used for other blocks. */
@@ -206,7 +206,7 @@ export class TranslationRecorder implements TranslationObserver {
     return {
       name: compiled.name,
       pc: compiled.entry.pc,
-      symbol: this.lifts.get(this.machine.cpu.irOf(compiled.entry))?.symbol ?? '',
+      symbol: this.lifts.get(region.blocks[0]!.ir)?.symbol ?? '',
       entries: compiled.entries,
       instructions: counts?.instructions ?? 0,
       alive: compiled.alive,
