@@ -27,6 +27,8 @@ export interface GuestOptions {
   /** Bytes of guest RAM. */
   readonly memory?: number;
   readonly engine?: Engine;
+  /** See MachineOptions. */
+  readonly hot?: number;
   /** x86-64 microarchitecture level of the CPU, 2 or 3 (AVX2, FMA and others); default 2. */
   readonly cpuLevel?: CpuLevel;
   readonly hostname?: string;
@@ -105,6 +107,7 @@ export class Guest {
       memory: options.memory ?? DEFAULT_MEMORY,
       engine: options.engine ?? 'auto',
       host: options.host,
+      ...(options.hot === undefined ? {} : { hot: options.hot }),
       ...(options.cpuLevel === undefined ? {} : { cpuLevel: options.cpuLevel }),
       ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
       ...(options.system === undefined ? {} : { system: options.system }),

@@ -148,13 +148,14 @@ export class Cpu implements CpuPort, LockstepHost {
   /** The instruction that faulted. */
   private readonly faulting = new Decoded();
 
-  /** @param random 32 random bits @param level see MachineOptions */
+  /** @param random 32 random bits @param level, hot see MachineOptions */
   constructor(
     mem: LinearMemory,
     mmu: Mmu,
     engine: Engine,
     random: () => number,
     level: CpuLevel = 2,
+    hot: number | null = null,
   ) {
     mem.I32[ENG_CPU_LEVEL] = level;
     this.flags = linuxFlags(level);
@@ -162,7 +163,7 @@ export class Cpu implements CpuPort, LockstepHost {
     this.mem = mem;
     this.I32 = mem.I32;
     this.mmu = mmu;
-    this.engine = ENGINES[engine];
+    this.engine = hot === null ? ENGINES[engine] : { ...ENGINES[engine], hot, settledHot: hot };
     this.lockstep = this.engine.lockstep ? new Lockstep(mem, mmu, this) : null;
     this.env = { ...mem, mem: mmu, random };
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {

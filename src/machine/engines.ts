@@ -23,8 +23,8 @@ export const ENGINES = {
   /** What is fastest. */
   auto: { backend: 'wasm', hot: 20_000, settledHot: 8000, lockstep: false, keeps: true },
   interp: { backend: null, hot: 0, settledHot: 0, lockstep: false, keeps: false },
-  js: { backend: 'js', hot: 100, settledHot: 100, lockstep: false, keeps: false },
-  wasm: { backend: 'wasm', hot: 1000, settledHot: 1000, lockstep: false, keeps: false },
+  js: { backend: 'js', hot: 20_000, settledHot: 2000, lockstep: false, keeps: false },
+  wasm: { backend: 'wasm', hot: 20_000, settledHot: 8000, lockstep: false, keeps: false },
   lockstep: { backend: 'js', hot: 20, settledHot: 20, lockstep: true, keeps: false },
   'lockstep-wasm': { backend: 'wasm', hot: 20, settledHot: 20, lockstep: true, keeps: false },
 } as const satisfies Record<string, EngineRow>;

@@ -24,6 +24,8 @@ export interface MachineOptions {
   /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 4 MiB. */
   readonly memory: number;
   readonly engine: Engine;
+  /** Executions of a block after which it is compiled, instead of the engine's: for tests. */
+  readonly hot?: number;
   /** x86-64 microarchitecture level of the CPU (with 3: AVX2, FMA and others); default 2. */
   readonly cpuLevel?: CpuLevel;
   readonly host: HostPort;
@@ -81,6 +83,7 @@ export class Machine {
       options.engine,
       randomWords(options.host),
       options.cpuLevel,
+      options.hot,
     );
     if (options.translations !== undefined) this.cpu.useStore(options.translations);
     const { backend, lockstep, keeps } = ENGINES[options.engine];

@@ -62,6 +62,7 @@ export class Rig {
     this.machine = new Machine({
       memory: (options.memory ?? 16) * MB,
       engine: options.engine ?? 'interp',
+      ...(options.hot === undefined ? {} : { hot: options.hot }),
       audit: true,
       host: {
         clock,
@@ -71,10 +72,7 @@ export class Rig {
         log: (line) => void this.log.push(line),
       },
     });
-    const { kernel, mmu, regions, cpu } = this.machine;
-    if (options.hot !== undefined) {
-      (cpu.interp as unknown as { hotThreshold: number }).hotThreshold = options.hot;
-    }
+    const { kernel, mmu, regions } = this.machine;
     const inJavaScript = ENGINES[options.engine ?? 'interp'].backend === 'js';
     if (regions !== null && inJavaScript && options.records !== false) regions.keepRecords = true;
     registerSystem(kernel);

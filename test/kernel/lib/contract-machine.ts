@@ -6,6 +6,7 @@ import { TmpFs } from '../../../src/kernel/fs/tmpfs/tmpfs.ts';
 import type { Engine } from '../../../src/machine/cpu.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { compilingMore } from '../../lib/heat.ts';
 import { keptTranslations } from '../../lib/translations.ts';
 import { putFile } from './run-guest.ts';
 
@@ -21,6 +22,7 @@ export function machineWithRoot(
   const machine = new Machine({
     memory: MEMORY,
     engine,
+    ...compilingMore(engine),
     host: nodeHost((line) => log.push(line)),
     audit: audited,
     ...keptTranslations(2),

@@ -22,6 +22,7 @@ import type { FileSystem, IoSource } from '../../../src/kernel/vfs/types.ts';
 import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { compilingMore } from '../../lib/heat.ts';
 import { keptTranslations } from '../../lib/translations.ts';
 
 const MEMORY = 128 * 1024 * 1024;
@@ -79,6 +80,7 @@ export function createMachine(log: string[] = [], cpu: CpuOptions = {}): Machine
   const machine = new Machine({
     memory: MEMORY,
     engine: cpu.engine ?? 'interp',
+    ...compilingMore(cpu.engine ?? 'interp'),
     cpuLevel: cpu.cpuLevel ?? 2,
     host: testHost(log),
     audit: AUDIT,

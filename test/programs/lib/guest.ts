@@ -8,6 +8,7 @@ import type { CpuLevel, Engine } from '../../../src/machine/cpu.ts';
 import type { Machine } from '../../../src/machine/machine.ts';
 import { putFile } from '../../kernel/lib/run-guest.ts';
 import { AUDIT } from '../../lib/audit.ts';
+import { compilingMore } from '../../lib/heat.ts';
 import { keptTranslations } from '../../lib/translations.ts';
 import { ENV, type Outcome, SCRIPT_ARGV, type Script } from './scripts.ts';
 
@@ -60,6 +61,7 @@ export async function runGuest(run: GuestRun): Promise<GuestOutcome> {
   const guest = Guest.boot({
     root: run.root,
     engine: run.engine,
+    ...compilingMore(run.engine),
     cpuLevel: run.cpuLevel ?? 2,
     memory: run.memory ?? MEMORY,
     audit: run.audit ?? AUDIT,
