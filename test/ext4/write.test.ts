@@ -6,7 +6,10 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENOENT, ENOSPC } from '../../src/kernel/errno.ts';
+import { MemoryBlockDevice } from '../../src/kernel/fs/blockdev.ts';
+import { Ext4FileSystem } from '../../src/kernel/fs/ext4/fs.ts';
 import type { Ext4Inode } from '../../src/kernel/fs/ext4/inode.ts';
+import { createExt4 } from '../../src/kernel/fs/ext4/mkfs.ts';
 import {
   S_IFBLK,
   S_IFCHR,
@@ -453,4 +456,42 @@ tooled('a read-only or overlaid image is not written', () => {
     30,
   );
   fs.close();
+});
+
+test('every block and inode of a full disk is found again, wherever a search began', () => {
+  const device = new MemoryBlockDevice(3 << 20);
+  createExt4(device, { blockSize: 1024, blank: true });
+  const fs = Ext4FileSystem.open(device);
+  const files: string[] = [];
+  const fill = (): void => {
+    for (let i = 0; ; i++) {
+      const name = `file ${files.length} ${i}`;
+      try {
+        writeFile(touch(fs.root, name), 0, pattern(1024 * (1 + (i % 7)), i));
+        if (i % 16 === 15) fs.sync();
+        files.push(name);
+      } catch {
+        break;
+      }
+    }
+  };
+  fill();
+  const free = fs.volume.freeBlocks;
+  assert.ok(free < 40, `${free} blocks are left`);
+  // Holes of all sizes, at all places within a byte of the bitmap.
+  for (let round = 0; round < 3; round++) {
+    for (const name of files.filter((_, i) => i % 5 === round)) fs.root.unlink(name);
+    fs.sync();
+    const large = touch(fs.root, `large ${round}`);
+    const blocks = fs.volume.freeBlocks - 40;
+    writeFile(large, 0, pattern(blocks * 1024, round));
+    fs.sync();
+    assert.ok(fs.volume.freeBlocks < 60, `${fs.volume.freeBlocks} blocks are left`);
+    fs.root.unlink(`large ${round}`);
+    files.splice(0, files.length, ...files.filter((_, i) => i % 5 !== round));
+    fs.sync();
+    fill();
+  }
+  fs.close();
+  mustBeClean(device);
 });

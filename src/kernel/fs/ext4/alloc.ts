@@ -43,11 +43,15 @@ function findFree(vol: Volume, g: number, from: number): number {
   const map = vol.groups.blockMap(g).data;
   const pending = vol.groups.pendingBits(g);
   const count = vol.groups.blockCount(g);
-  for (let byte = from >> 3; byte * 8 < count; byte++) {
+  const hints = vol.groups.blockHints;
+  // Only a search from the hint on shows that all before a byte is used, and not if it passes by what was freed lately.
+  const shows = pending === undefined && from <= hints[g]! * 8;
+  for (let byte = Math.max(from >> 3, hints[g]!); byte * 8 < count; byte++) {
     let used = map[byte]!;
     if (pending !== undefined) used |= pending[byte]!;
     if (byte === from >> 3) used |= (1 << (from & 7)) - 1;
     if (used === 0xff) continue;
+    if (shows) hints[g] = byte;
     const bit = byte * 8 + (31 - Math.clz32(~used & (used + 1)));
     return bit < count ? bit : -1;
   }
@@ -83,6 +87,7 @@ export function freeBlocks(vol: Volume, start: number, length: number): void {
     const bit = nr - groups.first(g);
     const n = Math.min(start + length - nr, groups.blockCount(g) - bit);
     const map = groups.touchBlockMap(g).data;
+    groups.blockHints[g] = Math.min(groups.blockHints[g]!, bit >> 3);
     for (let i = bit; i < bit + n; i++) {
       if ((map[i >> 3]! & (1 << (i & 7))) === 0)
         vol.damaged(`block ${nr + i - bit} is freed twice`);
@@ -133,11 +138,13 @@ function directoryGroup(vol: Volume, parent: DiskInode): number {
 function freeSlot(vol: Volume, g: number): number {
   const map = vol.groups.inodeMap(g).data;
   const { inodesPerGroup, firstIno } = vol.sb;
-  for (let byte = 0; byte * 8 < inodesPerGroup; byte++) {
+  const hints = vol.groups.inodeHints;
+  for (let byte = hints[g]!; byte * 8 < inodesPerGroup; byte++) {
     let used = map[byte]!;
     const base = g * inodesPerGroup + byte * 8 + 1;
     if (base < firstIno) used |= (1 << Math.min(8, firstIno - base)) - 1;
     if (used === 0xff) continue;
+    hints[g] = byte;
     const slot = byte * 8 + (31 - Math.clz32(~used & (used + 1)));
     return slot < inodesPerGroup ? slot : -1;
   }
@@ -177,6 +184,7 @@ export function freeInode(vol: Volume, inode: DiskInode, isDirectory: boolean): 
   const map = groups.touchInodeMap(inode.group).data;
   if ((map[slot >> 3]! & (1 << (slot & 7))) === 0) vol.damaged(`inode ${inode.ino} is freed twice`);
   map[slot >> 3]! &= ~(1 << (slot & 7));
+  groups.inodeHints[inode.group] = Math.min(groups.inodeHints[inode.group]!, slot >> 3);
   groups.addFreeInodes(inode.group, 1);
   if (isDirectory) groups.addUsedDirs(inode.group, -1);
 }

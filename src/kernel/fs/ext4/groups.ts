@@ -17,6 +17,9 @@ export class GroupTable {
   readonly inodeTableBlocks: number;
   /** Groups whose descriptor or bitmaps changed. */
   readonly dirty: Set<number> = new Set();
+  /** By group, the byte of its bitmap before which every inode and every block is used: where a search begins. */
+  readonly inodeHints: Int32Array;
+  readonly blockHints: Int32Array;
   private readonly vol: Volume;
   private readonly perBlock: number;
   private readonly descSize: number;
@@ -28,6 +31,8 @@ export class GroupTable {
   constructor(vol: Volume) {
     this.vol = vol;
     const { sb } = vol;
+    this.inodeHints = new Int32Array(sb.groups);
+    this.blockHints = new Int32Array(sb.groups);
     this.descSize = sb.descSize;
     this.wide = sb.is64bit;
     this.perBlock = Math.floor(sb.blockSize / sb.descSize);
