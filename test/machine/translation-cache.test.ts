@@ -26,7 +26,7 @@ import type {
 } from '../../src/machine/translation-cache.ts';
 import { assert, suite } from '../lib/suite.ts';
 
-const test = suite('translation cache');
+const test = suite('translation cache', { timeout: 180_000 });
 
 const SCRIPT =
   'i=0; while [ $i -lt 25000 ]; do i=$((i+1)); done; echo $i; ls /bin | sort | md5sum; (exit 3); echo $?';
