@@ -78,8 +78,8 @@ const MAX_INSNS = 64;
  */
 const SLOW_EXITS = 512;
 const INSNS_PER_SLOW_EXIT = 4000;
-/** Instructions after which a program counts as one that runs for long; CPython's boot executes 49 million. */
-const SETTLED_INSNS = 64_000_000;
+/** Instructions after which a program counts as one that runs for long; CPython's boot executes 49 million, with a few imports 95. */
+const SETTLED_INSNS = 128_000_000;
 /** Instructions that hot blocks wait at most for others to be compiled with. */
 const MAX_WAIT = 50_000;
 /**
