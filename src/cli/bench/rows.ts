@@ -71,7 +71,7 @@ const BOOTS: readonly RowSpec[] = [
   row('boot-imports', 'CPython, four imports, warm', ['boot-imports', 'time'], 'qemu', 1),
   row('boot-pyodide', 'the same, against Pyodide', ['boot-imports', 'time'], 'pyodide', 0.25),
   row('boot-js', 'CPython -c pass, engine js', ['boot-warm', 'time'], 'qemu', 5, { engine: 'js' }),
-  row('boot-sh', 'BusyBox sh, start and end', ['boot-sh', 'time'], 'qemu', null),
+  row('boot-sh', 'BusyBox sh, warm cache', ['boot-sh', 'time'], 'qemu', null),
 ];
 
 const PYTHON: readonly RowSpec[] = [
