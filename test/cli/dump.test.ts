@@ -18,7 +18,7 @@ const test = suite('kevlar-jit dump');
 /** Both names are of one length: the second replaces the first in the symbol table. */
 const PLAIN = 'mix_words_x_x_x_words';
 const HOSTILE = 'mix<img/src=x>&"words';
-const ROUNDS = 100000;
+const ROUNDS = 1_000_000;
 
 interface Dumped {
   readonly program: string;
