@@ -118,7 +118,7 @@ function copyIn(sources: readonly string[], to: ImagePlace, recursive: boolean):
     const target = atPath(text(to), () => targetIn(fs, to, sources.length > 1, makes));
     withBar('copying', (bar) => {
       const onMissing = (line: string): void => {
-        if (recursive) process.stderr.write(`kevlar-jit: ${line}\n`);
+        process.stderr.write(`kevlar-jit: ${line}\n`);
       };
       const importer = new Importer({ ...progress(bar, total), image: { dev, ino }, onMissing });
       for (const source of sources) {
