@@ -31,26 +31,26 @@ interface Group {
   readonly emit: (name: string, layouts: HelperLayouts, helper: number) => FunctionBody;
 }
 
+/** Helpers that begin with nothing but their operands and the variables at `at`. */
+function group<At>(
+  emitters: Readonly<Record<string, (x: HelperCode, at: At) => void>>,
+  at: (layouts: HelperLayouts) => At,
+): Group {
+  return {
+    names: Object.keys(emitters),
+    emit: (name, layouts, helper) => {
+      const code = new HelperCode();
+      emitters[name]!(code, at(layouts));
+      code.done();
+      return code.end(helper);
+    },
+  };
+}
+
 /** Each is a module of its own: few programs need x87 instructions. */
 const GROUPS: readonly Group[] = [
-  {
-    names: Object.keys(FLAGS_EMITTERS),
-    emit: (name, { flags }, helper) => {
-      const code = new HelperCode();
-      FLAGS_EMITTERS[name]!(code, flags);
-      code.done();
-      return code.end(helper);
-    },
-  },
-  {
-    names: Object.keys(DIVISION_EMITTERS),
-    emit: (name, { division }, helper) => {
-      const code = new HelperCode();
-      DIVISION_EMITTERS[name]!(code, division);
-      code.done();
-      return code.end(helper);
-    },
-  },
+  group(FLAGS_EMITTERS, ({ flags }) => flags),
+  group(DIVISION_EMITTERS, ({ division }) => division),
   {
     names: Object.keys(X87_EMITTERS),
     emit: (name, { x87 }, helper) => {
