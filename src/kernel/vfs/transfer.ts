@@ -60,7 +60,8 @@ export class BufferSource implements IoSource {
 
 /**
  * What an input that cannot be read twice (a pipe, a socket, a terminal) gives goes straight to the output, which
- * takes what it has room for: the rest stays in the input.
+ * takes what it has room for: the rest stays in the input. So does what is in a page cache, as it need not be copied
+ * twice.
  */
 class OutputSink implements IoSink {
   remaining: number;
@@ -123,10 +124,11 @@ export function transfer(
     const target = to === null ? null : to + done;
     let n: number;
     try {
-      if (positioned || from !== null) {
-        const at = from === null ? input.pos : from + done;
-        n = copyChunk(sys, input, at, output, target, count - done);
-      } else n = passOn(sys, input, output, target, count - done);
+      const at = from !== null ? from + done : positioned ? input.pos : null;
+      // Pages stay in memory while they are written to another file; to itself a file is copied in chunks.
+      if (at === null || (positioned && input.inode !== output.inode))
+        n = passOn(sys, input, at, output, target, count - done);
+      else n = copyChunk(sys, input, at, output, target, count - done);
     } catch (e) {
       // Errors count only if nothing was moved before.
       if (done > 0 && e instanceof LinuxError) break;
@@ -164,16 +166,17 @@ function copyChunk(
   }
 }
 
-/** Moves what the input has now. */
+/** Moves what the input has now, or, out of its page cache, what is at `from`. */
 function passOn(
   sys: Sys,
   input: OpenFile,
+  from: number | null,
   output: OpenFile,
   to: number | null,
   wanted: number,
 ): number {
   const sink = new OutputSink(sys, output, to, wanted);
-  const n = input.read(sys, sink);
+  const n = from === null ? input.read(sys, sink) : input.pread(sys, sink, from);
   if (sink.moved > 0) return sink.moved;
   if (sink.error !== null) throw sink.error;
   return sink.refused !== 0 ? sink.refused : n;

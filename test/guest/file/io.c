@@ -1,12 +1,13 @@
 /* read(2), write(2), their vector and positional forms, lseek(2), sendfile(2), copy_file_range(2), fsync(2). */
 #include "../contract.h"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/resource.h>
 
 static int filled(const char *name, const char *text) {
   int fd = MUST(open(name, O_RDWR | O_CREAT | O_TRUNC, 0644));
@@ -181,6 +182,60 @@ CONTRACT(sendfile_moves_one_offset) {
   lseek(in, 0, SEEK_SET);
   CHECK(sendfile(append, in, 0, 4));
   CHECK(sendfile(out, MUST(open(".", O_RDONLY)), 0, 4));
+}
+
+/* Outputs that take part of what they are given: what they do not take stays in the input. */
+CONTRACT(sendfile_stops_where_the_output_does) {
+  enum { SIZE = 300000 };
+  static unsigned char out[SIZE], bytes[SIZE];
+  for (int i = 0; i < SIZE; i++) bytes[i] = i * 7 + i / 251;
+  int in = filled("in", ""), p[2], done = 0;
+  MUST(pwrite(in, bytes, SIZE, 0));
+  MUST(pipe2(p, O_NONBLOCK));
+  for (int n; (n = sendfile(p[1], in, 0, SIZE)) >= 0; done += n)
+    if (n == 0) break;
+  SAY("pipe took %d, in at %ld", done, (long)lseek(in, 0, SEEK_CUR));
+  CHECK(sendfile(p[1], in, 0, 1));
+  VALUE(read(p[0], out, 10000));
+  VALUE(sendfile(p[1], in, 0, 8192));
+  SAY("in at %ld", (long)lseek(in, 0, SEEK_CUR));
+  VALUE(read(p[0], out + 10000, SIZE));
+  SAY("same: %d", memcmp(out, bytes, 65536 - 4096) == 0);
+  int file = filled("limited", "");
+  struct rlimit limit = {100000, RLIM_INFINITY};
+  signal(SIGXFSZ, SIG_IGN);
+  MUST(setrlimit(RLIMIT_FSIZE, &limit));
+  off_t at = 77;
+  VALUE(sendfile(file, in, &at, SIZE));
+  SAY("at %ld, size %ld", (long)at, (long)lseek(file, 0, SEEK_END));
+  CHECK(sendfile(file, in, &at, SIZE));
+  SAY("at %ld", (long)at);
+  MUST(pread(file, out, SIZE, 0));
+  SAY("same: %d", memcmp(out, bytes + 77, 100000) == 0);
+}
+
+CONTRACT(sendfile_to_the_file_itself) {
+  enum { SIZE = 100000 };
+  static unsigned char out[2 * SIZE], bytes[SIZE];
+  for (int i = 0; i < SIZE; i++) bytes[i] = i * 7 + i / 251;
+  int in = filled("in", ""), same = MUST(open("in", O_WRONLY));
+  MUST(pwrite(in, bytes, SIZE, 0));
+  MUST(lseek(same, SIZE, SEEK_SET));
+  VALUE(sendfile(same, in, 0, SIZE));
+  VALUE(pread(in, out, 2 * SIZE, 0));
+  SAY("same: %d %d", memcmp(out, bytes, SIZE) == 0, memcmp(out + SIZE, bytes, SIZE) == 0);
+}
+
+/* Holes and the end of a file whose pages are not in order in memory. */
+CONTRACT(sendfile_of_holes) {
+  enum { SIZE = 1 << 20 };
+  static unsigned char out[SIZE], bytes[SIZE];
+  int in = filled("in", ""), to = filled("to", "");
+  for (int at = SIZE - 5000; at > 0; at -= 70001) MUST(pwrite(in, memset(bytes + at, at, 5000), 5000, at));
+  off_t at = 3;
+  VALUE(sendfile(to, in, &at, SIZE));
+  VALUE(pread(to, out, SIZE, 0));
+  SAY("same: %d", memcmp(out, bytes + 3, SIZE - 3) == 0);
 }
 
 CONTRACT(copy_file_range_moves_both) {

@@ -98,7 +98,7 @@ function readOffset(sys: Sys, addr: number): number {
 }
 
 function isType(file: OpenFile, type: number): boolean {
-  return (statFile(file).mode & S_IFMT) === type;
+  return ((file.inode ?? statFile(file)).mode & S_IFMT) === type;
 }
 
 /** Moves bytes between two files, updating the offsets at `inOff` / `outOff` (0: the positions). */
