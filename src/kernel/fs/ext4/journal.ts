@@ -26,6 +26,8 @@ import { INCOMPAT, SB } from './layout.ts';
 import type { Volume } from './volume.ts';
 
 const HEADER = 12;
+/** Blocks written at once. */
+const MAX_RUN = 64;
 
 export class Journal {
   private readonly vol: Volume;
@@ -128,10 +130,25 @@ export class Journal {
     let at = this.js.first;
     for (let from = 0; from < blocks.length; from += per) {
       const batch = blocks.slice(from, from + per);
-      this.vol.disk.write(this.map.place(at++), this.descriptor(batch));
-      for (const block of batch) this.vol.disk.write(this.map.place(at++), escaped(block));
+      this.writeAt(at, [this.descriptor(batch), ...batch.map(escaped)]);
+      at += 1 + batch.length;
     }
     return at;
+  }
+
+  /** Writes blocks from journal block `first` on, those that are neighbours on the device together. */
+  private writeAt(first: number, blocks: readonly Uint8Array[]): void {
+    const { blockSize, disk } = this.vol;
+    for (let i = 0; i < blocks.length; ) {
+      const place = this.map.place(first + i);
+      let n = 1;
+      while (n < MAX_RUN && i + n < blocks.length && this.map.place(first + i + n) === place + n)
+        n++;
+      const run = new Uint8Array(n * blockSize);
+      for (let k = 0; k < n; k++) run.set(blocks[i + k]!, k * blockSize);
+      disk.write(place, run);
+      i += n;
+    }
   }
 
   private header(type: number): { bytes: Uint8Array; view: DataView } {
