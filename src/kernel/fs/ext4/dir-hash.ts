@@ -51,21 +51,32 @@ export function hashName(name: string, params: HashParams): NameHash {
   return last.hash;
 }
 
+/** What is hashed so far, and the words that come next: used again for each name. */
+const state = new Int32Array(4);
+const input = new Int32Array(8);
+
 function computeHash(name: string, params: HashParams): NameHash {
   const unsigned = params.version >= UNSIGNED;
   const version = unsigned ? params.version - UNSIGNED : params.version;
-  const seeded = params.seed.some((w) => w !== 0);
-  const state = Int32Array.from(seeded ? params.seed : DEFAULT_SEED);
+  const { seed } = params;
+  const seeded = (seed[0]! | seed[1]! | seed[2]! | seed[3]!) !== 0;
+  state.set(seeded ? seed : DEFAULT_SEED);
   let major: number;
   let minor = 0;
   if (version === HASH_LEGACY) {
     major = legacyHash(name, unsigned);
   } else if (version === HASH_HALF_MD4) {
-    for (let at = 0; at < name.length; at += 32) halfMd4(state, packName(name, at, 8, unsigned));
+    for (let at = 0; at < name.length; at += 32) {
+      packName(name, at, 8, unsigned);
+      halfMd4(state);
+    }
     major = state[1]!;
     minor = state[2]!;
   } else {
-    for (let at = 0; at < name.length; at += 16) tea(state, packName(name, at, 4, unsigned));
+    for (let at = 0; at < name.length; at += 16) {
+      packName(name, at, 4, unsigned);
+      tea(state);
+    }
     major = state[0]!;
     minor = state[1]!;
   }
@@ -91,9 +102,8 @@ function legacyHash(name: string, unsigned: boolean): number {
   return hash0 << 1;
 }
 
-/** str2hashbuf: `words` words from the name at `at`, padded with its length. */
-function packName(name: string, at: number, words: number, unsigned: boolean): Int32Array {
-  const out = new Int32Array(words);
+/** str2hashbuf: sets `words` words of the input from the name at `at`, padded with its length. */
+function packName(name: string, at: number, words: number, unsigned: boolean): void {
   let left = name.length - at;
   let pad = left | (left << 8);
   pad |= pad << 16;
@@ -103,19 +113,18 @@ function packName(name: string, at: number, words: number, unsigned: boolean): I
   for (let i = 0; i < n; i++) {
     val = (charAt(name, at + i, unsigned) + (val << 8)) | 0;
     if (i % 4 === 3) {
-      out[word++] = val;
+      input[word++] = val;
       val = pad;
     }
   }
   left = words - word;
   if (left > 0) {
-    out[word++] = val;
-    while (word < words) out[word++] = pad;
+    input[word++] = val;
+    while (word < words) input[word++] = pad;
   }
-  return out;
 }
 
-function tea(buf: Int32Array, input: Int32Array): void {
+function tea(buf: Int32Array): void {
   let sum = 0;
   let b0 = buf[0]!;
   let b1 = buf[1]!;
@@ -142,9 +151,12 @@ function md4Mix(round: number, x: number, y: number, z: number): number {
   return x ^ y ^ z;
 }
 
-function halfMd4(buf: Int32Array, input: Int32Array): void {
+const mixing = new Int32Array(4);
+
+function halfMd4(buf: Int32Array): void {
   // Step i changes variable (4 - i) mod 4: a, d, c, b, a, …
-  const s = Int32Array.from(buf);
+  const s = mixing;
+  s.set(buf);
   for (let round = 0; round < 3; round++) {
     const { k, order, rot } = MD4_ROUNDS[round]!;
     for (let i = 0; i < 8; i++) {
