@@ -18,7 +18,7 @@ export const FS_IOC_GETFLAGS = 0x80086601;
 export const FS_IOC_SETFLAGS = 0x40086602;
 
 function has(inode: Inode, flags: number): boolean {
-  return inode.attributeFlags !== undefined && (inode.attributeFlags & flags) !== 0;
+  return ((inode.attributeFlags ?? 0) & flags) !== 0;
 }
 
 export function isImmutable(inode: Inode): boolean {

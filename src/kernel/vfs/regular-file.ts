@@ -38,7 +38,7 @@ import { notifyInode } from './notify.ts';
 import { VfsPath } from './path.ts';
 import { CAP_FSETID } from './permissions.ts';
 import { makeRoom } from './room.ts';
-import type { FilePages, Inode, IoSink, IoSource, Timespec } from './types.ts';
+import type { FilePages, Inode, IoSink, IoSource, SetAttr, Timespec } from './types.ts';
 import { addWriter, removeWriter } from './write-access.ts';
 
 const FIONREAD = 0x541b;
@@ -128,10 +128,12 @@ export class RegularFile extends BaseFile {
 
   private stampWrite(sys: Sys, end: number, now: Timespec): void {
     const inode = this.inode;
-    const mode = modeAfterWrite(sys, inode.mode);
-    if (mode !== inode.mode) inode.setattr({ mode });
-    if (end > inode.size) inode.setattr({ size: end, mtime: now, ctime: now });
-    else inode.setattr({ mtime: now, ctime: now });
+    const old = inode.mode;
+    const mode = modeAfterWrite(sys, old);
+    const attr: SetAttr = { mtime: now, ctime: now };
+    if (mode !== old) attr.mode = mode;
+    if (end > inode.size) attr.size = end;
+    inode.setattr(attr);
     this.atimeChecked = false;
   }
 

@@ -55,6 +55,9 @@ export class MetaBlock {
   }
 }
 
+/** Copies that are kept for the next operations. */
+const SPARE = 64;
+
 interface Undo {
   readonly block: MetaBlock;
   /** Null: the block was new. */
@@ -70,7 +73,9 @@ export class BlockCache {
   private readonly disk: Disk;
   private readonly blocks = new Map<number, MetaBlock>();
   private readonly capacity: number;
+  /** Of the running operation: the first `undoCount`. An array that is cut is allocated anew by the next operation. */
   private readonly undo: Undo[] = [];
+  private undoCount = 0;
   private readonly spare: Uint8Array[] = [];
   private op = 0;
   private inOp = false;
@@ -108,7 +113,7 @@ export class BlockCache {
     block.seed = seed;
     block.dirty = true;
     block.undoOp = this.op;
-    this.undo.push({ block, copy: null, dirty: false, kind, seed });
+    this.undo[this.undoCount++] = { block, copy: null, dirty: false, kind, seed };
     this.blocks.set(nr, block);
     this.dirty.add(block);
     return block;
@@ -121,7 +126,8 @@ export class BlockCache {
       block.undoOp = this.op;
       const copy = this.spare.pop() ?? new Uint8Array(this.disk.blockSize);
       copy.set(block.data);
-      this.undo.push({ block, copy, dirty: block.dirty, kind: block.kind, seed: block.seed });
+      const { dirty, kind, seed } = block;
+      this.undo[this.undoCount++] = { block, copy, dirty, kind, seed };
     }
     if (block.dirty) return;
     block.dirty = true;
@@ -142,15 +148,23 @@ export class BlockCache {
   /** The operation succeeded. */
   end(): void {
     this.inOp = false;
-    for (const { copy } of this.undo)
-      if (copy !== null && this.spare.length < 64) this.spare.push(copy);
-    this.undo.length = 0;
+    const { spare, undo } = this;
+    for (let i = 0; i < this.undoCount; i++) {
+      const { copy } = undo[i]!;
+      if (copy !== null && spare.length < SPARE) spare.push(copy);
+    }
+    this.forgetUndo();
+  }
+
+  private forgetUndo(): void {
+    if (this.undoCount > SPARE) this.undo.length = 0;
+    this.undoCount = 0;
   }
 
   /** The operation failed: everything is as before it. */
   rollback(): void {
     this.inOp = false;
-    for (let i = this.undo.length - 1; i >= 0; i--) {
+    for (let i = this.undoCount - 1; i >= 0; i--) {
       const { block, copy, dirty, kind, seed } = this.undo[i]!;
       if (copy === null) {
         this.discard(block);
@@ -162,7 +176,7 @@ export class BlockCache {
       block.dirty = dirty;
       if (!dirty) this.dirty.delete(block);
     }
-    this.undo.length = 0;
+    this.forgetUndo();
   }
 
   /** Blocks that the commit wrote are clean. */

@@ -62,6 +62,7 @@ export function preallocateDirectory(dir: DiskInode, blocks: number): void {
 /** Adds a name that is not there. */
 export function addEntry(dir: DiskInode, name: string, ino: number, mode: number): void {
   const entry: NewEntry = { name, ino, type: DT_OF_MODE[(mode >>> 12) & 15]! };
+  dir.absent = '';
   if (isIndexed(dir)) addIndexed(dir, entry);
   else addLinear(dir, entry);
 }

@@ -127,10 +127,19 @@ export function listDirectory(dir: DiskInode, from: number, emit: (e: DirEntry) 
   if (dir.hasInlineData) listInline(dir, from, emit);
   else if (isIndexed(dir)) listIndexed(dir, from, emit);
   else if (dir.vol.sb.dirIndex && blockCount(dir) === 1) {
-    const params = defaultHash(dir);
-    const entries = hashLeaf(dir, readLeaf(dir, mustMap(dir, 0)), params);
-    if (emitDots(dir, from, emit)) emitSorted(entries, from, emit);
+    const entries = sortedLeaf(dir, readLeaf(dir, mustMap(dir, 0)));
+    if (emitDots(dir, from, emit)) emitFrom(entries, from, emit);
   } else listLinear(dir, from, emit);
+}
+
+/** The leaf that was listed last, in order: a directory is read in several calls. */
+let listed: { block: MetaBlock; change: number; entries: Listed[] } | null = null;
+
+function sortedLeaf(dir: DiskInode, block: MetaBlock): Listed[] {
+  if (listed?.block === block && listed.change === block.undoOp) return listed.entries;
+  const entries = sorted(hashLeaf(dir, block, defaultHash(dir)));
+  listed = { block, change: block.undoOp, entries };
+  return entries;
 }
 
 function listInline(dir: DiskInode, from: number, emit: (e: DirEntry) => boolean): void {
@@ -176,9 +185,12 @@ function hashLeaf(dir: DiskInode, block: MetaBlock, params: HashParams): Listed[
   return out;
 }
 
+function sorted(entries: Listed[]): Listed[] {
+  return entries.sort((a, b) => a.key - b.key || (a.name < b.name ? -1 : 1));
+}
+
 /** @returns false if emit refused */
-function emitSorted(entries: Listed[], from: number, emit: (e: DirEntry) => boolean): boolean {
-  entries.sort((a, b) => a.key - b.key || (a.name < b.name ? -1 : 1));
+function emitFrom(entries: Listed[], from: number, emit: (e: DirEntry) => boolean): boolean {
   let last = -1;
   for (const { key, name, ino, type } of entries) {
     const position = key > last ? key : last + 1;
@@ -200,7 +212,7 @@ function listIndexed(dir: DiskInode, from: number, emit: (e: DirEntry) => boolea
     const next = dxNext(dir, path);
     // Entries of one hash that continue in the next leaf are sorted together.
     if (next >= 0 && next & 1) continue;
-    if (!emitSorted(batch, from, emit) || next < 0) return;
+    if (!emitFrom(sorted(batch), from, emit) || next < 0) return;
     batch = [];
   }
   dir.vol.damaged(`directory inode ${dir.ino}: its index has a loop`);

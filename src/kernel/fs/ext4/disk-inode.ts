@@ -42,6 +42,14 @@ const TYPES: ReadonlySet<number> = new Set([
   S_IFSOCK,
 ]);
 
+/** A time of which the seconds are at `at`; at `extra` (-1: there is none) are their high bits and nanoseconds. */
+export function timeAt(v: DataView, at: number, extra: number): Timespec {
+  const sec = v.getInt32(at, true);
+  if (extra < 0) return { sec, nsec: 0 };
+  const high = v.getUint32(extra, true);
+  return { sec: sec + (high & 3) * 2 ** 32, nsec: Math.min(high >>> 2, 999_999_999) };
+}
+
 export class DiskInode {
   readonly vol: Volume;
   readonly ino: number;
@@ -55,6 +63,8 @@ export class DiskInode {
   /** The seed of `seed`, and the generation that it is of. */
   private knownSeed = 0;
   private seedOf = -1;
+  /** A name that this directory was found not to have, and has not been given since. */
+  absent = '';
 
   constructor(vol: Volume, ino: number) {
     const { sb } = vol;
@@ -233,21 +243,21 @@ export class DiskInode {
 
   /** atime, ctime, mtime or crtime; `extra` is its high half. */
   time(field: number, extra: number): Timespec {
-    const sec = this.view().getInt32(this.offset + field, true);
-    if (!this.fits(extra, 4)) return { sec, nsec: 0 };
-    const high = this.u32(extra);
-    return { sec: sec + (high & 3) * 2 ** 32, nsec: Math.min(high >>> 2, 999_999_999) };
+    const at = this.offset;
+    return timeAt(this.view(), at + field, this.fits(extra, 4) ? at + extra : -1);
   }
 
-  setTime(field: number, extra: number, t: Timespec): void {
-    const low = ((t.sec % 2 ** 32) + 2 ** 32) % 2 ** 32;
+  setTime(field: number, extra: number, { sec, nsec }: Timespec): void {
+    const v = this.touch();
+    const at = this.offset;
     if (!this.fits(extra, 4)) {
-      this.set32(field, t.sec < -(2 ** 31) ? 0x80000000 : Math.min(t.sec, 2 ** 31 - 1) >>> 0);
+      v.setInt32(at + field, Math.max(-(2 ** 31), Math.min(sec, 2 ** 31 - 1)), true);
       return;
     }
-    this.set32(field, low);
-    const epoch = Math.floor((t.sec - (low | 0)) / 2 ** 32) & 3;
-    this.set32(extra, ((t.nsec << 2) | epoch) >>> 0);
+    // Modulo 2^32, as DataView does with any number.
+    v.setInt32(at + field, sec, true);
+    const epoch = Math.floor((sec - v.getInt32(at + field, true)) / 2 ** 32) & 3;
+    v.setUint32(at + extra, (nsec << 2) | epoch, true);
   }
 
   /** Whether the record has the field at `at` of `length` bytes. */

@@ -307,6 +307,11 @@ function extentAt(inode: DiskInode, lblk: number): Extent | null {
   return index < 0 ? null : getExtent(node, index);
 }
 
+/** Whether the file has blocks that its extents name. */
+export function hasExtents(inode: DiskInode): boolean {
+  return inode.usesExtents && entriesOf(extentRoot(inode)) > 0;
+}
+
 /** The first block behind all extents. */
 export function extentsEnd(inode: DiskInode): number {
   const last = extentAt(inode, EXT_MAX_BLOCKS);

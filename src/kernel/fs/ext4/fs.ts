@@ -162,7 +162,7 @@ export class Ext4FileSystem implements FileSystem {
       freeInode(volume, disk, inode.isDirectory);
       disk.detach();
     });
-    this.inodes.delete(disk.ino);
+    this.inodes.delete(inode);
   }
 
   /** Frees what only open files kept, and leaves a clean image. Nothing may be used afterwards. */

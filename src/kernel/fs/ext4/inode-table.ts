@@ -39,6 +39,7 @@ export class InodeTable {
       this.dropped.delete(ino);
       inode = weak.deref();
       if (inode === undefined) return undefined;
+      inode.kept = true;
       this.kept.set(ino, inode);
     }
     inode.asked = true;
@@ -47,15 +48,17 @@ export class InodeTable {
 
   /** Keeps an object that is new, or needed again. */
   keep(inode: Ext4Inode): void {
+    if (inode.kept || inode.disk.isFreed) return;
+    inode.kept = true;
     this.dropped.delete(inode.ino);
     this.kept.set(inode.ino, inode);
     if (this.kept.size > this.keptLimit) this.sweep();
   }
 
   /** The inode is no more. */
-  delete(ino: number): void {
-    this.kept.delete(ino);
-    this.dropped.delete(ino);
+  delete(inode: Ext4Inode): void {
+    inode.kept = false;
+    if (!this.kept.delete(inode.ino)) this.dropped.delete(inode.ino);
   }
 
   /** Inodes without names, which somebody uses. */
@@ -70,6 +73,7 @@ export class InodeTable {
         if (inode.asked) inode.asked = false;
         else if (inode.isNeeded()) continue;
         else {
+          inode.kept = false;
           this.kept.delete(ino);
           this.dropped.set(ino, new WeakRef(inode));
         }

@@ -23,6 +23,7 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../vfs/t
 import { seekSparse } from './data.ts';
 import { listDirectory, lookupName } from './directory.ts';
 import type { DiskInode } from './disk-inode.ts';
+import { hasExtents } from './extent-tree.ts';
 import { fallocateFile, sizeLimit } from './fallocate.ts';
 import { FileData } from './file-data.ts';
 import type { Ext4Pages, PageData } from './file-pages.ts';
@@ -40,6 +41,7 @@ import {
   SB,
 } from './layout.ts';
 import { createEntry, exchangeOrRename, linkEntry, makeTmpfile, removeName } from './namespace.ts';
+import { statOf } from './stat.ts';
 import { linkTarget } from './symlink.ts';
 import { allAttributes, inodeXattr } from './xattr.ts';
 import { aclFromDisk, aclToDisk, fromDiskName, isAcl, toDiskName } from './xattr-names.ts';
@@ -54,6 +56,8 @@ export class Ext4Inode extends BaseInode implements PageData {
   private writeEnd = 0;
   /** Somebody asked for it since the table of inodes was swept last. */
   asked = true;
+  /** It is in the table of inodes, not only weakly. */
+  kept = false;
 
   constructor(fs: Ext4FileSystem, disk: DiskInode) {
     super(fs, disk.ino);
@@ -113,28 +117,16 @@ export class Ext4Inode extends BaseInode implements PageData {
   }
 
   override stat(): Stat {
-    const d = this.disk;
-    return {
-      ino: this.ino,
-      mode: d.mode,
-      nlink: d.links,
-      uid: d.uid,
-      gid: d.gid,
-      rdev: this.rdev,
-      size: d.size,
-      blocks: d.sectors + this.data.delayedSectors,
-      blksize: this.fs.volume.blockSize,
-      atime: d.time(INO.atime, INO.atimeExtra),
-      mtime: d.time(INO.mtime, INO.mtimeExtra),
-      ctime: d.time(INO.ctime, INO.ctimeExtra),
-      btime: d.fits(INO.crtime, 4) ? d.time(INO.crtime, INO.crtimeExtra) : { sec: 0, nsec: 0 },
-    };
+    return statOf(this, this.data.delayedSectors);
   }
 
   override setattr(attr: SetAttr): void {
-    if (attr.size !== undefined && attr.size !== this.size) this.resize(attr.size);
     const d = this.disk;
+    const { size } = attr;
+    const grows = size !== undefined && size > this.size;
+    if (size !== undefined && size !== this.size) this.resize(size);
     this.fs.volume.mutate(() => {
+      if (grows) d.enlarge(size);
       if (attr.mode !== undefined) d.mode = attr.mode;
       if (attr.uid !== undefined) d.uid = attr.uid;
       if (attr.gid !== undefined) d.gid = attr.gid;
@@ -149,17 +141,16 @@ export class Ext4Inode extends BaseInode implements PageData {
     if (this.isDirectory) throw linuxError(EISDIR);
     if (volume.readOnly) throw linuxError(EROFS);
     if (size < 0 || size > sizeLimit(volume)) throw linuxError(EFBIG);
-    if (size > this.size) this.grow(size);
-    else this.shrink(size);
+    if (size < this.size) this.shrink(size);
+    else this.prepareGrowth(size);
   }
 
-  private grow(size: number): void {
-    const { volume } = this.fs;
+  /** What has to be done before the size in the record changes. */
+  private prepareGrowth(size: number): void {
     // What a write has just put beyond the end must stay; otherwise the page's tail is cleared.
     if (size > this.writeEnd) this.cache?.truncate(size);
     this.writeEnd = 0;
     this.data.cleanTail();
-    volume.mutate(() => this.disk.enlarge(size));
   }
 
   private shrink(size: number): void {
@@ -233,7 +224,9 @@ export class Ext4Inode extends BaseInode implements PageData {
     this.mustBeDirectory();
     this.fs.volume.trim();
     const ino = lookupName(this.disk, name);
-    return ino === 0 ? null : this.fs.inode(ino);
+    if (ino !== 0) return this.fs.inode(ino);
+    this.disk.absent = name;
+    return null;
   }
 
   override readdir(from: number, emit: (e: DirEntry) => boolean): void {
@@ -334,7 +327,7 @@ export class Ext4Inode extends BaseInode implements PageData {
 
   override retain(): void {
     super.retain();
-    if (this.references === 1) this.fs.inodes.keep(this);
+    if (!this.kept) this.fs.inodes.keep(this);
   }
 
   /** Whether it has to stay in memory. Pages of which none is left are no reason, and go. */
@@ -359,7 +352,7 @@ export class Ext4Inode extends BaseInode implements PageData {
   /** Drops pages and frees all blocks: the inode has no name and no user. */
   freeData(): void {
     this.dropPages();
-    if (this.disk.usesExtents) this.data.free(0, EXT_MAX_BLOCKS, () => {});
+    if (hasExtents(this.disk)) this.data.free(0, EXT_MAX_BLOCKS, () => {});
     else this.data.forget(0, EXT_MAX_BLOCKS);
   }
 

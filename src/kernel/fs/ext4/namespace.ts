@@ -49,7 +49,8 @@ export function createEntry(dir: Ext4Inode, name: string, what: NewInode): Ext4I
   const { volume } = dir.fs;
   const disk = volume.mutate(() => {
     mustLive(dir);
-    if (findEntry(dir.disk, name) !== null) throw linuxError(EEXIST);
+    // The VFS has just looked.
+    if (dir.disk.absent !== name && findEntry(dir.disk, name) !== null) throw linuxError(EEXIST);
     const made = makeInode(dir.disk, what);
     if ((what.mode & S_IFMT) === S_IFDIR) {
       addLink(dir.disk);

@@ -123,11 +123,15 @@ export class Volume {
     }
     this.depth--;
     this.cache.end();
-    this.undoActions.length = 0;
-    for (const action of this.afterActions) action();
-    this.afterActions.length = 0;
+    if (this.undoActions.length > 0) this.undoActions.length = 0;
+    if (this.afterActions.length > 0) this.runAfterActions();
     if (this.cache.dirty.size >= this.transactionLimit()) this.commit();
     return result;
+  }
+
+  private runAfterActions(): void {
+    for (const action of this.afterActions) action();
+    this.afterActions.length = 0;
   }
 
   /** If the running operation fails, `action` puts back what is not in a buffer. */
