@@ -7,8 +7,9 @@
  * - Every change of a directory goes through Vfs, which updates the tree (`add`, `drop`, `move`).
  *   A file system that changes by itself (host volumes, procfs) says so by `uncached`: its directories
  *   are asked every time, and the dentry is reused only while the inode is the same.
- * - Beyond MAX_DENTRIES, names not used since the last sweep are forgotten, except directories and
- *   mount points, so that working directories keep their names.
+ * - Beyond MAX_DENTRIES, names not used since the last sweep go, except mount points and directories that names are left
+ *   in. Whoever holds such a dentry (open files, working directories, mounts: Linux counts references) keeps it by that:
+ *   who asks for the name gets the same one, and it is in the tree again as soon as a name is looked up below it.
  */
 
 import { ENAMETOOLONG, linuxError } from '../errno.ts';
@@ -26,6 +27,10 @@ export class Dentry {
   /** Null: the name does not exist. */
   readonly inode: Inode | null;
   children: Map<string, Dentry> | null = null;
+  /** Names below this that a sweep let go, of which others may hold the dentries. */
+  dropped: Map<string, WeakRef<Dentry>> | null = null;
+  /** A sweep let it go: it is not in its parent's `children`, but in its `dropped`. */
+  loose = false;
   /** Mounts on this directory, in any name space of parents. */
   mounts: Mount[] | null = null;
   /** The name is gone; files that are open through it show "(deleted)". */
@@ -51,9 +56,20 @@ export class Dentry {
 /** The trees of one machine. */
 export class DentryCache {
   private readonly roots = new Map<Inode, Dentry>();
+  private readonly most: number;
   private count = 0;
   /** More than this are looked through again: a quarter more than were left, should most have to stay. */
-  private limit = MAX_DENTRIES;
+  private limit: number;
+
+  constructor(most: number = MAX_DENTRIES) {
+    this.most = most;
+    this.limit = most;
+  }
+
+  /** Names in the trees. */
+  get size(): number {
+    return this.count;
+  }
 
   /** The root dentry of the file system whose root is `inode`. */
   root(inode: Inode): Dentry {
@@ -73,7 +89,7 @@ export class DentryCache {
   /** The dentry for `name`, possibly negative. The caller has checked that `dir` is a directory. */
   lookup(dir: Dentry, name: string): Dentry {
     const inode = dir.inode!;
-    const known = dir.children?.get(name);
+    const known = dir.children?.get(name) ?? this.revived(dir, name);
     if (known !== undefined) {
       known.touched = true;
       if (!inode.fs.uncached) return known;
@@ -89,8 +105,15 @@ export class DentryCache {
       }
     }
     const d = new Dentry(name, dir, found);
-    // Nobody tells us when a name appears in a directory that changes by itself.
-    if (found !== null || !inode.fs.uncached) this.insert(dir, d);
+    // Nobody tells us when a name appears in a directory that changes by itself; none does in one that was removed.
+    if (!dir.unlinked && (found !== null || !inode.fs.uncached)) this.insert(dir, d);
+    return d;
+  }
+
+  /** The dentry that a sweep let go and somebody holds. */
+  private revived(dir: Dentry, name: string): Dentry | undefined {
+    const d = dir.dropped?.get(name)?.deref();
+    if (d !== undefined) this.insert(dir, d);
     return d;
   }
 
@@ -137,6 +160,7 @@ export class DentryCache {
 
   /** Asks the file system again for everything below `dir`: for changes made without the VFS. */
   revalidate(dir: Dentry): void {
+    for (const name of [...(dir.dropped?.keys() ?? [])]) this.revived(dir, name);
     for (const [name, d] of dir.children ?? []) {
       if (dir.inode!.lookup(name) === d.inode) {
         if (d.isDirectory) this.revalidate(d);
@@ -151,29 +175,49 @@ export class DentryCache {
   /** Call between system calls' walks: keeps the cache within bounds. */
   trim(): void {
     if (this.count <= this.limit) return;
+    // Parents before children. There may be more levels than a recursion can have.
+    const directories = [...this.roots.values()];
+    for (let i = 0; i < directories.length; i++) {
+      for (const d of directories[i]!.children?.values() ?? [])
+        if (d.children !== null || d.dropped !== null) directories.push(d);
+    }
     this.count = 0;
-    for (const root of this.roots.values()) this.count += sweep(root);
-    this.limit = Math.max(MAX_DENTRIES, Math.floor(this.count * 1.25));
+    for (const dir of directories.reverse()) this.count += sweep(dir);
+    this.limit = Math.max(this.most, Math.floor(this.count * 1.25));
   }
 
   private insert(dir: Dentry, d: Dentry): void {
+    // Names of a directory that is not in the tree would not be found by a sweep.
+    for (let at = dir; at.loose; at = at.parent!) this.attach(at.parent!, at);
+    this.attach(dir, d);
+  }
+
+  private attach(dir: Dentry, d: Dentry): void {
+    d.loose = false;
+    dir.dropped?.delete(d.name);
     dir.children ??= new Map();
     if (!dir.children.has(d.name)) this.count++;
     dir.children.set(d.name, d);
   }
 }
 
-/** Removes unused names below `dir`. @returns how many are left */
+/** Removes unused names in `dir`; those below have been. @returns how many are left */
 function sweep(dir: Dentry): number {
-  if (dir.children === null) return 0;
-  let left = 0;
-  for (const [name, d] of dir.children) {
-    if (d.isDirectory || d.touched || d.mounts !== null) {
+  for (const [name, weak] of dir.dropped ?? [])
+    if (weak.deref() === undefined) dir.dropped!.delete(name);
+  for (const [name, d] of dir.children ?? []) {
+    if (d.touched || d.children !== null || d.mounts !== null) {
       d.touched = false;
-      left += 1 + sweep(d);
-    } else {
-      dir.children.delete(name);
+      continue;
     }
+    dir.children!.delete(name);
+    if (d.inode === null) continue;
+    d.loose = true;
+    dir.dropped ??= new Map();
+    dir.dropped.set(name, new WeakRef(d));
   }
+  const left = dir.children?.size ?? 0;
+  if (left === 0) dir.children = null;
+  if (dir.dropped?.size === 0) dir.dropped = null;
   return left;
 }
