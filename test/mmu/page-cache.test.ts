@@ -130,6 +130,92 @@ test('a transfer that faults reports what it moved, or EFAULT if nothing', () =>
   );
 });
 
+test('whole pages that are overwritten are not read, those in part are', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(10 * P + 100));
+  append(file, 2 * P - 10, pattern(4 * P + 20, 9));
+  assert.is(sum(file.reads), 2);
+  file.pages.sync();
+  const expected = pattern(10 * P + 100);
+  expected.set(pattern(4 * P + 20, 9), 2 * P - 10);
+  assert.equal(file.disk, expected);
+  append(file, 8 * P, pattern(3 * P, 11));
+  assert.is(sum(file.reads), 2, 'not the last one either, whose rest is new');
+  const longer = new Uint8Array(11 * P);
+  longer.set(expected);
+  longer.set(pattern(3 * P, 11), 8 * P);
+  assert.equal(readAll(file), longer);
+  file.pages.sync();
+  assert.equal(file.disk, longer);
+  checkAudit(rig);
+});
+
+test('what a source does not give of whole pages stays as it is', () => {
+  for (const given of [0, 1, P - 1, P, P + 1, 3 * P - 1]) {
+    const rig = makeRig();
+    const { free } = rig.paging.frames;
+    const file = new TestFile(rig, pattern(3 * P - 50));
+    const write = (): number =>
+      file.pages.write(0, 3 * P, new Buffer(new Uint8Array(3 * P).fill(7), given));
+    if (given === 0) assert.is(errnoOf(write), EFAULT);
+    else assert.is(write(), given);
+    assert.is(rig.paging.frames.free, free - file.pages.resident);
+    if (given > file.size) file.grow(given);
+    const expected = new Uint8Array(file.size);
+    expected.set(pattern(3 * P - 50));
+    assert.equal(readAll(file), expected.fill(7, 0, given));
+    file.pages.sync();
+    assert.equal(file.disk, expected);
+    checkAudit(rig);
+  }
+});
+
+test('a source that needs the page that it is to overwrite sees the file', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(4 * P));
+  const { free } = rig.paging.frames;
+  const from: IoSource = {
+    remaining: 3 * P,
+    take: (dst, start, end) => {
+      // The page behind the one that it gives: a mapping that is written to its own file.
+      for (let at = start; at < end; at += P) {
+        const host = frameHost(file.pages.frame(1 + (at - start) / P, false));
+        dst.copyWithin(at, host, host + P);
+      }
+      return end - start;
+    },
+  };
+  assert.is(file.pages.write(0, 3 * P, from), 3 * P);
+  const expected = pattern(4 * P);
+  expected.copyWithin(0, P);
+  assert.equal(readAll(file), expected);
+  file.pages.sync();
+  assert.equal(file.disk, expected);
+  assert.is(rig.paging.frames.free, free - 4);
+  checkAudit(rig);
+});
+
+test('of pages of which the last cannot be kept, as its rest is damaged, the others are written', () => {
+  const rig = makeRig();
+  const file = new TestFile(rig, pattern(3 * P));
+  const { free } = rig.paging.frames;
+  file.unreadable = 2;
+  const write = (offset: number): number =>
+    file.pages.write(
+      offset,
+      3 * P - offset,
+      new Buffer(new Uint8Array(3 * P).fill(7), 2 * P + 5 - offset),
+    );
+  assert.is(write(0), 2 * P);
+  assert.is(
+    errnoOf(() => write(2 * P)),
+    EIO,
+  );
+  assert.is(rig.paging.frames.free, free - 2);
+  append(file, 2 * P, new Uint8Array(P).fill(8));
+  checkAudit(rig);
+});
+
 test('without a file behind it, holes read as zeros and take no memory', () => {
   const rig = makeRig();
   const tmp = { size: 100 * P };

@@ -9,7 +9,7 @@ import {
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
 import type { GuestAccess } from '../../src/ir/helpers.ts';
-import { LinuxError } from '../../src/kernel/errno.ts';
+import { EIO, LinuxError, linuxError } from '../../src/kernel/errno.ts';
 import {
   MAP_ANONYMOUS,
   MAP_FIXED,
@@ -99,6 +99,8 @@ export class TestFile implements MappedFile {
   /** Pages of each read and write. */
   readonly reads: number[] = [];
   readonly writes: number[] = [];
+  /** A page that cannot be read. */
+  unreadable = -1;
 
   constructor(rig: Rig, content: Uint8Array) {
     this.disk = content;
@@ -110,6 +112,7 @@ export class TestFile implements MappedFile {
       },
       readPages(index, count, host) {
         file.reads.push(count);
+        if (index <= file.unreadable && file.unreadable < index + count) throw linuxError(EIO);
         const start = index * PAGE_SIZE;
         const end = start + count * PAGE_SIZE;
         rig.memory.U8.fill(0xee, host, host + end - start);

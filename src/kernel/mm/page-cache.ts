@@ -14,10 +14,11 @@
 import { PAGE_SIZE } from '../../common/layout.ts';
 import { FRAME_CACHE, frameHost, ZERO_FRAME } from '../../mmu/frames.ts';
 import type { Paging } from '../../mmu/paging.ts';
-import { ENOMEM, LinuxError, linuxError } from '../errno.ts';
+import { LinuxError } from '../errno.ts';
 import type { FilePages, IoSink, IoSource } from '../vfs/types.ts';
 import { DirtyPages } from './dirty-pages.ts';
 import { type PageFiller, ReadAhead, RUN_PAGES, readFrames } from './page-filler.ts';
+import { filled, overwrite } from './page-overwrite.ts';
 import { dropBehind, dropUnused } from './page-reclaim.ts';
 
 /** A mapping of the file. */
@@ -119,6 +120,12 @@ export class PageCache implements FilePages {
         const at = offset + done;
         const start = at % PAGE_SIZE;
         const index = Math.floor(at / PAGE_SIZE);
+        if (start === 0 && length - done >= PAGE_SIZE && this.isAbsent(index)) {
+          const n = overwrite(this.paging, this, index, length - done, from);
+          done += n;
+          if (n === 0 || n % PAGE_SIZE !== 0) break;
+          continue;
+        }
         const count = this.writable(index, pagesOf(start + length - done));
         const n = Math.min(length - done, count * PAGE_SIZE - start);
         const given = this.take(index, count, start, n, from);
@@ -234,6 +241,21 @@ export class PageCache implements FilePages {
     const { size } = this.filler;
     const settled = !this.writing && this.writtenEnd <= size;
     return settled ? Number.MAX_SAFE_INTEGER : Math.floor(size / PAGE_SIZE);
+  }
+
+  isAbsent(index: number): boolean {
+    return !this.pages.has(index) && this.canRead(index);
+  }
+
+  replace(index: number, frame: number): void {
+    this.adopt(index, frame);
+    this.dirty.add(index);
+  }
+
+  frameToChange(index: number, length: number): number {
+    const frame = filled(this.frame(index, true));
+    this.paging.contentChanges(frame, 0, length, 'write');
+    return frame;
   }
 
   /** Whether the file has something for page `index` that is not in the cache. */
@@ -374,9 +396,4 @@ export class PageCache implements FilePages {
 /** Pages of a transfer of so many bytes from the start of one on that are worth looking at together. */
 function pagesOf(bytes: number): number {
   return Math.min(RUN_PAGES, Math.ceil(bytes / PAGE_SIZE));
-}
-
-function filled(frame: number): number {
-  if (frame < 0) throw linuxError(ENOMEM);
-  return frame;
 }
