@@ -17,7 +17,8 @@ import { type CpuLevel, LEVEL_3_FEATURES } from './cpuid.ts';
 import { DECODE, decode, MAX_INSN_LENGTH } from './decode.ts';
 import type { Decoded } from './decoded.ts';
 import { Lift, VECTOR } from './lift-context.ts';
-import { MAP } from './table-format.ts';
+import { ROWS } from './rows.ts';
+import { type InsnRow, MAP } from './table-format.ts';
 
 /** Guest code as the caller sees it. */
 export interface CodeSource {
@@ -41,7 +42,14 @@ export interface TranslateOptions {
   singleStep?: boolean;
   /** Addresses at which the machine stops before the instruction is executed. */
   breakpoints?: ReadonlySet<number> | null;
+  /** The block is done with before the next one is translated: see BlockBuilder.finish. */
+  borrowed?: boolean;
 }
+
+/** Instructions that a CPU of level 2 does not have. */
+const LEVEL_3_ROWS: ReadonlySet<InsnRow> = new Set(
+  ROWS.filter((row) => row.features.some((f) => LEVEL_3_FEATURES.has(f))),
+);
 
 export const MAX_BLOCK_INSNS = 64;
 
@@ -110,7 +118,7 @@ function liftInsn(status: number, level: CpuLevel): void {
   const row = cx.d.row;
   if (status === DECODE.tooLong) cx.raise(VECTOR.GP);
   else if (status !== DECODE.ok || row === null || row.lift === null) cx.raise(VECTOR.UD);
-  else if (level < 3 && row.features.some((f) => LEVEL_3_FEATURES.has(f))) cx.raise(VECTOR.UD);
+  else if (level < 3 && LEVEL_3_ROWS.has(row)) cx.raise(VECTOR.UD);
   else {
     cx.startInsn(row);
     row.lift(cx);
@@ -174,5 +182,5 @@ export function translateBlock(
     if (count >= maxInsns || offset >= inPage) fallThrough();
     else if (breakpoints?.has(pcNumber(pcLo + offset, pcHi)) === true) fallThrough();
   }
-  return cx.b.finish(offset, count);
+  return cx.b.finish(offset, count, options.borrowed);
 }

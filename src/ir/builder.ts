@@ -1,6 +1,6 @@
 /**
  * Builds IrBlocks. One builder is reused for every block: its arrays grow and are never freed, and
- * `finish` copies out exactly what was used.
+ * `finish` copies out exactly what was used, unless the block is done with before the next one.
  */
 
 import type { IrBlock } from './block.ts';
@@ -95,17 +95,22 @@ export class BlockBuilder {
     return this.length;
   }
 
-  /** @param byteLength bytes of guest code covered; @param insnCount guest instructions */
-  finish(byteLength: number, insnCount: number): IrBlock {
+  /**
+   * @param byteLength bytes of guest code covered
+   * @param insnCount guest instructions
+   * @param borrowed the block is the builder's own arrays, and holds until the next one begins
+   */
+  finish(byteLength: number, insnCount: number, borrowed = false): IrBlock {
+    const { code, length, consts, constCount } = this;
     return {
       pcLo: this.pcLo,
       pcHi: this.pcHi,
       byteLength,
       insnCount,
-      code: this.code.slice(0, this.length),
-      length: this.length,
-      consts: this.consts.slice(0, this.constCount * 2),
-      constCount: this.constCount,
+      code: borrowed ? code : code.slice(0, length),
+      length,
+      consts: borrowed ? consts : consts.slice(0, constCount * 2),
+      constCount,
       tempTypes: this.tempTypes,
       pending: null,
       pendingCc: [],

@@ -46,7 +46,8 @@ function readsCc(
   const row = helpers[code[i + 5]!]!;
   const { ccKind, ccA, ccB, ccC } = layout;
   if (row.reads === 'all' || row.writes === 'all') return true;
-  return [ccKind, ccA, ccB, ccC].some((v) => helperReads(row, v) || helperWrites(row, v));
+  const touches = (v: number): boolean => helperReads(row, v) || helperWrites(row, v);
+  return touches(ccKind) || touches(ccA) || touches(ccB) || touches(ccC);
 }
 
 function isCc(ref: Ref, layout: StateLayout): boolean {

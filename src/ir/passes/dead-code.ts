@@ -27,9 +27,11 @@ import { atLeast, compact, REMOVED } from './rewrite.ts';
 
 const LOW = 1;
 const WHOLE = 3;
-/** Halves of each temp, and of each variable, that are read later. */
+/** Halves of each temp that are read later. */
 let temps: Int32Array = new Int32Array(256);
-let vars: Int32Array = new Int32Array(256);
+/** For each variable: `now`, if it is overwritten before anybody can see it; a fault, at which all are seen, changes `now`. */
+let dead: Int32Array = new Int32Array(256);
+let now = 0;
 
 /** Operations whose low half depends on low halves only, and the 32-bit operation that it is. */
 const NARROW = new Int32Array(OPS.length).fill(-1);
@@ -51,9 +53,9 @@ for (const [wide, narrow] of PAIRS) NARROW[OP[wide]] = OP[narrow];
 export function deadCode(block: IrBlock, layout: StateLayout, helpers: readonly HelperRow[]): void {
   const { code, length } = block;
   temps = atLeast(temps, block.tempTypes.length);
-  vars = atLeast(vars, layout.vars.length);
+  dead = atLeast(dead, layout.vars.length);
   temps.fill(0, 0, block.tempTypes.length);
-  vars.fill(WHOLE, 0, layout.vars.length);
+  allSeen();
   let removed = false;
   for (let i = length - STRIDE; i >= 0; i -= STRIDE) {
     const effect = EFFECTS[code[i]!];
@@ -87,7 +89,14 @@ function isDead(
   } else if (EFFECTS[op] !== EFFECT_PURE) return false;
   if (d === NONE) return true;
   if (isTemp(d)) return temps[refIndex(d)] === 0;
-  return vars[refIndex(d)] === 0 && isIntType(layout.vars[refIndex(d)]!.type);
+  return dead[refIndex(d)] === now && isIntType(layout.vars[refIndex(d)]!.type);
+}
+
+function allSeen(): void {
+  now = (now + 1) | 0;
+  if (now !== 0) return;
+  dead.fill(0);
+  now = 1;
 }
 
 function narrow(block: IrBlock, i: number): void {
@@ -110,21 +119,22 @@ function kill(block: IrBlock, i: number, layout: StateLayout, helpers: readonly 
   const op = code[i]!;
   const d = code[i + 1]!;
   if (WRITES_D[op] === 1 && isVar(d) && isIntType(layout.vars[refIndex(d)]!.type)) {
-    vars[refIndex(d)] = 0;
+    dead[refIndex(d)] = now;
   }
   if (EFFECTS[op] === EFFECT_CC) {
-    vars[layout.ccKind] = 0;
-    if (code[i + 2] !== NONE) vars[layout.ccA] = 0;
-    if (code[i + 3] !== NONE) vars[layout.ccB] = 0;
-    if (code[i + 4] !== NONE) vars[layout.ccC] = 0;
+    dead[layout.ccKind] = now;
+    if (code[i + 2] !== NONE) dead[layout.ccA] = now;
+    if (code[i + 3] !== NONE) dead[layout.ccB] = now;
+    if (code[i + 4] !== NONE) dead[layout.ccC] = now;
   }
   const call = EFFECTS[op] === EFFECT_CALL ? helpers[code[i + 5]!]! : null;
   const faults = call === null ? FAULTS[op] === 1 || EFFECTS[op] === EFFECT_TERM : call.mayFault;
-  if (faults || call?.reads === 'all') vars.fill(WHOLE, 0, layout.vars.length);
-  else if (call !== null) for (const v of call.reads as readonly number[]) vars[v] = WHOLE;
   // A helper may leave alone what it is declared to write.
-  if (call !== null && call.writes !== 'all') for (const v of call.writes) vars[v] = WHOLE;
-  if (call?.writes === 'all') vars.fill(WHOLE, 0, layout.vars.length);
+  if (faults || call?.reads === 'all' || call?.writes === 'all') allSeen();
+  else if (call !== null) {
+    for (const v of call.reads as readonly number[]) dead[v] = 0;
+    for (const v of call.writes as readonly number[]) dead[v] = 0;
+  }
 }
 
 function needOperands(block: IrBlock, i: number): void {
@@ -143,5 +153,5 @@ function need(ref: Ref, halves: number): void {
   if (ref === NONE) return;
   const n = refIndex(ref);
   if (isTemp(ref)) temps[n] = temps[n]! | halves;
-  else if (isVar(ref)) vars[n] = vars[n]! | halves;
+  else if (isVar(ref)) dead[n] = 0;
 }
