@@ -24,10 +24,15 @@ interface Callee {
   readonly fn: ImportedFn;
 }
 
+/** What says which function it is. */
+type Called = Pick<Import, 'kind' | 'number'>;
+
 export class WasmCompiler {
   private readonly memory: WebAssembly.Memory;
   /** By kind, then number. */
-  private readonly functions: Record<Import['kind'], readonly WebAssembly.ExportValue[]>;
+  private readonly callees: Record<Import['kind'], readonly Callee[]>;
+  /** Those of them that modules have called so far, as functions of a module. */
+  private readonly bridged: Map<Callee, WebAssembly.ExportValue> = new Map();
   private readonly helperNames: readonly string[];
   private readonly native: NativeHelpers;
 
@@ -51,33 +56,44 @@ export class WasmCompiler {
         fn: (d = 0, a = 0, b = 0, c = 0, imm = 0) => fn(env, d, a, b, c, imm),
       };
     });
-    const exported = bridge([...mmu, ...helper, ...slot]);
-    const firstSlot = mmu.length + helper.length;
-    this.functions = {
-      mmu: exported.slice(0, mmu.length),
-      helper: exported.slice(mmu.length, firstSlot),
-      slot: exported.slice(firstSlot),
-    };
+    this.callees = { mmu, helper, slot };
     this.helperNames = helpers.map(({ name }) => name);
-    const byName = (name: string): WebAssembly.ExportValue =>
-      this.functions.helper[this.helperNames.indexOf(name)]!;
-    this.native = new NativeHelpers(env.wasm, layouts, this.functions.mmu, byName);
+    this.native = new NativeHelpers(env.wasm, layouts, {
+      mmu: () => this.bridge(mmu),
+      helpers: (names) => this.bridge(names.map((name) => helper[this.helperNames.indexOf(name)]!)),
+    });
   }
 
   compile(emitted: EmittedModule): RegionFn[] {
     const m: Record<string, WebAssembly.ImportValue> = { mem: this.memory };
-    emitted.imports.forEach((x, i) => {
-      m[i] = this.imported(x);
+    this.imported(emitted.imports).forEach((value, i) => {
+      m[i] = value;
     });
     const module = new WebAssembly.Module(emitted.bytes as Uint8Array<ArrayBuffer>);
     const { exports } = new WebAssembly.Instance(module, { m });
     return Array.from({ length: emitted.regions }, (_, i) => exports[i] as RegionFn);
   }
 
-  /** What modules call. */
-  imported({ kind, number }: Pick<Import, 'kind' | 'number'>): WebAssembly.ExportValue {
-    const native = kind === 'helper' ? this.native.find(this.helperNames[number]!) : null;
-    return native ?? this.functions[kind][number]!;
+  /** What a module imports. */
+  imported(list: readonly Called[]): WebAssembly.ExportValue[] {
+    const native = list.map(({ kind, number }) =>
+      kind === 'helper' ? this.native.find(this.helperNames[number]!) : null,
+    );
+    const others = list.filter((_, i) => native[i] === null);
+    const bridged = this.bridge(others.map(({ kind, number }) => this.callees[kind][number]!));
+    return native.map((value) => value ?? bridged.shift()!);
+  }
+
+  /** Functions as functions of a module: those that are not yet become it together. */
+  private bridge(callees: readonly Callee[]): WebAssembly.ExportValue[] {
+    const { bridged } = this;
+    const missing = callees.filter((callee) => !bridged.has(callee));
+    if (missing.length > 0) {
+      bridge(missing).forEach((value, i) => {
+        bridged.set(missing[i]!, value);
+      });
+    }
+    return callees.map((callee) => bridged.get(callee)!);
   }
 }
 

@@ -64,25 +64,25 @@ const GROUPS: readonly Group[] = [
 
 type Value = WebAssembly.ExportValue;
 
+/** What they call. */
+export interface NativeCallees {
+  /** By position in MMU_CALLS. */
+  readonly mmu: () => readonly Value[];
+  /** The helpers of these names, for what is not usual. */
+  readonly helpers: (names: readonly string[]) => readonly Value[];
+}
+
 /** The functions of a machine, made when the first of their group is asked for. */
 export class NativeHelpers {
   private readonly memory: WebAssembly.Memory;
   private readonly layouts: HelperLayouts;
-  private readonly mmu: readonly Value[];
-  private readonly helper: (name: string) => Value;
+  private readonly callees: NativeCallees;
   private readonly made: Map<string, Value> = new Map();
 
-  /** @param mmu by position in MMU_CALLS @param helper what is called for what is not usual */
-  constructor(
-    memory: WebAssembly.Memory,
-    layouts: HelperLayouts,
-    mmu: readonly Value[],
-    helper: (name: string) => Value,
-  ) {
+  constructor(memory: WebAssembly.Memory, layouts: HelperLayouts, callees: NativeCallees) {
     this.memory = memory;
     this.layouts = layouts;
-    this.mmu = mmu;
-    this.helper = helper;
+    this.callees = callees;
   }
 
   /** @returns null if there is only the helper */
@@ -96,12 +96,14 @@ export class NativeHelpers {
 
   private make({ names, emit }: Group): void {
     const m: Record<string, WebAssembly.ImportValue> = { mem: this.memory };
+    const mmu = this.callees.mmu();
     STORES.forEach((name, i) => {
-      m[i] = this.mmu[MMU_CALLS.indexOf(name)]!;
+      m[i] = mmu[MMU_CALLS.indexOf(name)]!;
     });
+    const helpers = this.callees.helpers(names);
     const bodies = names.map((name, i): Code => {
       const helper = STORES.length + i;
-      m[helper] = this.helper(name);
+      m[helper] = helpers[i]!;
       return emit(name, this.layouts, helper).encode();
     });
     const own = names.map(() => HELPER_PARAMS);

@@ -50,7 +50,7 @@ for (const name of ['div32', 'div64', 'idiv32', 'idiv64']) {
   test(name, () => {
     const rng = new Random(Date.now() >>> 0);
     const number = HELPER[name]!;
-    const native = compiler.imported({ kind: 'helper', number }) as Division;
+    const native = compiler.imported([{ kind: 'helper', number }])[0] as Division;
     const { fn } = HELPERS[number]!;
     let [divided, raised] = [0, 0];
     for (let i = 0; i < 20_000; i++) {

@@ -25,7 +25,7 @@ const B = D + 8;
 type Native = (d: number, a: number, b: number, c: number) => number;
 
 function native(name: string): Native {
-  return compiler.imported({ kind: 'helper', number: HELPER[name]! }) as Native;
+  return compiler.imported([{ kind: 'helper', number: HELPER[name]! }])[0] as Native;
 }
 
 const KINDS = [CC_EFLAGS, CC_CARRY, ...Array.from({ length: CC_MUL }, (_, i) => i + 4)];
