@@ -31,11 +31,15 @@ export function generated(key, params, text) {
 /** Asks for every function that the start of a machine may ask for. */
 const ASK = `
 import { texts } from './common/generated.ts';
+import { interpreterKey, interpreterText } from './backend-wasm/interpreter.ts';
+import { X86_STATE } from './frontend-x86/state.ts';
+import { DISPATCH } from './machine/region-table.ts';
 import { INTERP_PARAMS, interpreterSource } from './ir/interp-source.ts';
 import './ir/slot-ops.ts';
 import { prepareEvaluators } from './ir/passes/eval.ts';
 import { generated } from './common/generated.ts';
 generated('interpreter', INTERP_PARAMS, interpreterSource);
+generated(interpreterKey(X86_STATE, DISPATCH), [], () => interpreterText(X86_STATE, DISPATCH));
 prepareEvaluators();
 export default texts;`;
 

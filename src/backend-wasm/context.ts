@@ -311,6 +311,10 @@ export class EmitContext {
     f.set(this.gen);
   }
 
+  pushGeneration(): void {
+    this.f.get(this.gen);
+  }
+
   loadBudget(): void {
     const { f } = this;
     f.i32(0);

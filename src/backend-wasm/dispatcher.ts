@@ -30,6 +30,7 @@ export interface Dispatcher {
   /** Runs the region in a slot of the table and those after it. @returns an EXIT code */
   readonly enter: (slot: number) => number;
   readonly table: WebAssembly.Table;
+  readonly options: DispatcherOptions;
 }
 
 const FIRST_SIZE = 1024;
@@ -43,6 +44,7 @@ export function createDispatcher(
   return {
     enter: exports['enter'] as Dispatcher['enter'],
     table: exports['table'] as WebAssembly.Table,
+    options,
   };
 }
 
@@ -139,6 +141,14 @@ function encode(options: DispatcherOptions): Uint8Array {
   section(10, (s) => {
     s.u32(1);
     s.sized(-1, body(options));
+  });
+  // For profiles.
+  section(0, (s) => {
+    s.name('name');
+    const names = new ByteWriter(32);
+    names.append(Uint8Array.of(1, 0));
+    names.name('dispatcher');
+    s.sized(1, names);
   });
   return out.view().slice();
 }

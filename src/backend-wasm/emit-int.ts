@@ -5,6 +5,7 @@ import { COND, type IntOpName, MEM_SCALE, OPS, type OpRow } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import type { EmitContext } from './context.ts';
 import { W } from './opcodes.ts';
+import type { ValueContext } from './values.ts';
 
 /** The operands of an instruction. */
 interface Operands {
@@ -15,9 +16,9 @@ interface Operands {
 }
 
 /** Pushes the result. */
-type Emit = (e: EmitContext, x: Operands) => void;
+type Emit = (e: ValueContext, x: Operands) => void;
 
-const CONDITIONS_32: readonly number[] = conditions({
+export const CONDITIONS_32: readonly number[] = conditions({
   eq: W.i32Eq,
   ne: W.i32Ne,
   ltu: W.i32LtU,
@@ -29,7 +30,7 @@ const CONDITIONS_32: readonly number[] = conditions({
   les: W.i32LeS,
   gts: W.i32GtS,
 });
-const CONDITIONS_64: readonly number[] = conditions({
+export const CONDITIONS_64: readonly number[] = conditions({
   eq: W.i64Eq,
   ne: W.i64Ne,
   ltu: W.i64LtU,
@@ -115,7 +116,7 @@ const insert =
     f.op(W.i64ExtendI32u, W.i64Or);
   };
 
-function bswap32(e: EmitContext, { a }: Operands): void {
+function bswap32(e: ValueContext, { a }: Operands): void {
   const { f } = e;
   const x = f.takeLocal('i32');
   e.pushI32(a);
@@ -133,7 +134,7 @@ function bswap32(e: EmitContext, { a }: Operands): void {
 }
 
 /** Pushes the i64 in local x with neighbours of `bits` bits swapped. */
-export function pushSwapped(e: EmitContext, x: number, bits: number, mask: number): void {
+export function pushSwapped(e: ValueContext, x: number, bits: number, mask: number): void {
   const { f } = e;
   f.get(x);
   f.i64(mask, mask);
@@ -147,7 +148,7 @@ export function pushSwapped(e: EmitContext, x: number, bits: number, mask: numbe
   f.op(W.i64And, W.i64Or);
 }
 
-function bswap64(e: EmitContext, { a }: Operands): void {
+function bswap64(e: ValueContext, { a }: Operands): void {
   const { f } = e;
   const x = f.takeLocal('i64');
   e.pushI64(a);
@@ -161,7 +162,7 @@ function bswap64(e: EmitContext, { a }: Operands): void {
 }
 
 /** Pushes the low or the high 32 bits of an i64 in a local. */
-function half(e: EmitContext, local: number, high: boolean): void {
+function half(e: ValueContext, local: number, high: boolean): void {
   e.f.get(local);
   e.f.i64(high ? 32 : -1, 0);
   e.f.op(high ? W.i64ShrU : W.i64And);
@@ -213,7 +214,7 @@ function mulHigh(signed: boolean): Emit {
 }
 
 /** a + (b << scale) + imm; absent operands are 0. */
-export function pushAddress(e: EmitContext, x: Operands): void {
+export function pushAddress(e: ValueContext, x: Operands): void {
   const { f } = e;
   const scale = x.c & MEM_SCALE;
   const none = x.a === NONE;

@@ -18,18 +18,19 @@ import { NONE, type Ref } from '../ir/refs.ts';
 import { ARG_BASE, type EmitContext } from './context.ts';
 import { pushAddress } from './emit-int.ts';
 import { V, W } from './opcodes.ts';
+import type { AccessContext } from './values.ts';
 
 /** `(address >>> 7) & MASK` is the byte offset of its TLB entry. */
 const INDEX_SHIFT = 7;
 const INDEX_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
 
-interface Load {
+export interface Load {
   readonly size: number;
   readonly op: number;
   readonly wide: boolean;
 }
 
-const LOADS: Partial<Record<MemOpName, Load>> = {
+export const LOADS: Partial<Record<MemOpName, Load>> = {
   ld8u: { size: 1, op: W.i32Load8u, wide: false },
   ld8s: { size: 1, op: W.i32Load8s, wide: false },
   ld16u: { size: 2, op: W.i32Load16u, wide: false },
@@ -41,13 +42,13 @@ const LOADS: Partial<Record<MemOpName, Load>> = {
   ld64: { size: 8, op: W.i64Load, wide: true },
 };
 
-const VECTOR_SIZE: Partial<Record<MemOpName, number>> = {
+export const VECTOR_SIZE: Partial<Record<MemOpName, number>> = {
   ld128: 16,
   ld256: 32,
   st128: 16,
   st256: 32,
 };
-const STORE_SIZE: Partial<Record<MemOpName, number>> = { st8: 1, st16: 2, st32: 4, st64: 8 };
+export const STORE_SIZE: Partial<Record<MemOpName, number>> = { st8: 1, st16: 2, st32: 4, st64: 8 };
 
 /** The address to `ea`, faulting if it must be aligned and is not. */
 function computeAddress(e: EmitContext, at: number, size: number): void {
@@ -70,7 +71,7 @@ function computeAddress(e: EmitContext, at: number, size: number): void {
 }
 
 /** Pushes whether the TLB does not have the page for this access. */
-function pushMiss(e: EmitContext, size: number, tag: number): void {
+export function pushMiss(e: AccessContext, size: number, tag: number): void {
   const { f } = e;
   f.get(e.ea);
   f.op(W.i32WrapI64);
@@ -87,12 +88,12 @@ function pushMiss(e: EmitContext, size: number, tag: number): void {
   }
   f.i64(-PAGE_SIZE, -1);
   f.op(W.i64And);
-  f.get(e.gen);
+  e.pushGeneration();
   f.op(W.i64Or, W.i64Ne);
 }
 
 /** The host offset of a hit to `host`. */
-function setHost(e: EmitContext): void {
+export function setHost(e: AccessContext): void {
   const { f } = e;
   f.get(e.ea);
   f.op(W.i32WrapI64);

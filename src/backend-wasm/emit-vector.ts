@@ -4,6 +4,7 @@ import type { VEC_OPS } from '../ir/ops-vec.ts';
 import type { Ref } from '../ir/refs.ts';
 import type { EmitContext } from './context.ts';
 import { V, W } from './opcodes.ts';
+import type { ValueContext } from './values.ts';
 
 /** Operands of an instruction. */
 export interface SlotOperands {
@@ -16,13 +17,16 @@ export interface SlotOperands {
 
 export type EmitSlot = (e: EmitContext, x: SlotOperands) => void;
 
+/** One that needs nothing of a region. */
+type EmitVector = (e: ValueContext, x: SlotOperands) => void;
+
 type VecName = (typeof VEC_OPS)[number]['name'];
 
 const ZERO: readonly number[] = [0, 0, 0, 0];
 
 /** Both operands pushed, one instruction. */
 const binary =
-  (op: number): EmitSlot =>
+  (op: number): EmitVector =>
   (e, { d, a, b }) => {
     e.pushV128(a);
     e.pushV128(b);
@@ -31,7 +35,7 @@ const binary =
   };
 
 const unary =
-  (...ops: number[]): EmitSlot =>
+  (...ops: number[]): EmitVector =>
   (e, { d, a }) => {
     e.pushV128(a);
     for (const op of ops) e.f.simd(op);
@@ -39,7 +43,7 @@ const unary =
   };
 
 /** ~a & b */
-const andNot: EmitSlot = (e, { d, a, b }) => {
+const andNot: EmitVector = (e, { d, a, b }) => {
   e.pushV128(b);
   e.pushV128(a);
   e.f.simd(V.andnot);
@@ -47,7 +51,7 @@ const andNot: EmitSlot = (e, { d, a, b }) => {
 };
 
 const bitmask =
-  (op: number): EmitSlot =>
+  (op: number): EmitVector =>
   (e, { d, a }) => {
     e.pushV128(a);
     e.f.simd(op);
@@ -56,7 +60,7 @@ const bitmask =
 
 /** Bytes of both operands by `bytes` of imm; a second operand that is not there is zero. */
 const shuffled =
-  (bytes: (imm: number) => readonly number[], second: 'a' | 'b' | 'zero'): EmitSlot =>
+  (bytes: (imm: number) => readonly number[], second: 'a' | 'b' | 'zero'): EmitVector =>
   (e, { d, a, b, imm }) => {
     e.pushV128(a);
     if (second === 'zero') e.f.v128(ZERO);
@@ -73,7 +77,7 @@ function lanes(size: number, ...numbers: number[]): number[] {
 const sequence = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Lanes alternately from a and b, from lane `from` on. */
-const interleaved = (size: number, high: boolean): EmitSlot => {
+const interleaved = (size: number, high: boolean): EmitVector => {
   const count = 16 / size;
   const from = high ? count / 2 : 0;
   const picked = sequence(count / 2).flatMap((i) => [from + i, count + from + i]);
@@ -81,7 +85,7 @@ const interleaved = (size: number, high: boolean): EmitSlot => {
 };
 
 /** Lanes of b where imm's bit is set. */
-const blended = (size: number): EmitSlot => {
+const blended = (size: number): EmitVector => {
   const count = 16 / size;
   return shuffled(
     (imm) => lanes(size, ...sequence(count).map((i) => i + ((imm >> i) & 1) * count)),
@@ -110,7 +114,7 @@ function aligned(imm: number): number[] {
 }
 
 const shiftByImm =
-  (op: number, width: number, arithmetic: boolean): EmitSlot =>
+  (op: number, width: number, arithmetic: boolean): EmitVector =>
   (e, { d, a, imm }) => {
     const count = imm & 255;
     if (count >= width && !arithmetic) e.f.v128(ZERO);
@@ -124,7 +128,7 @@ const shiftByImm =
 
 /** By the low 64 bits of b. */
 const shiftByLane =
-  (op: number, width: number, arithmetic: boolean): EmitSlot =>
+  (op: number, width: number, arithmetic: boolean): EmitVector =>
   (e, { d, a, b }) => {
     const { f } = e;
     const count = f.takeLocal('i64');
@@ -154,7 +158,7 @@ const shiftByLane =
 
 /** Lanes of b where c's lane is negative, else of a. */
 const blendedByMask =
-  (op: number, width: number): EmitSlot =>
+  (op: number, width: number): EmitVector =>
   (e, { d, a, b, c }) => {
     e.pushV128(b);
     e.pushV128(a);
@@ -166,7 +170,7 @@ const blendedByMask =
   };
 
 const extract =
-  (op: number, count: number, wide: boolean): EmitSlot =>
+  (op: number, count: number, wide: boolean): EmitVector =>
   (e, { d, a, imm }) => {
     e.pushV128(a);
     e.f.lane(op, imm & (count - 1));
@@ -175,7 +179,7 @@ const extract =
   };
 
 const replace =
-  (op: number, count: number, wide: boolean): EmitSlot =>
+  (op: number, count: number, wide: boolean): EmitVector =>
   (e, { d, a, b, imm }) => {
     e.pushV128(a);
     if (wide) e.pushI64(b);
@@ -186,7 +190,7 @@ const replace =
 
 /** Products of the even lanes, 32 by 32 bits. */
 const mulEven =
-  (op: number): EmitSlot =>
+  (op: number): EmitVector =>
   (e, { d, a, b }) => {
     for (const ref of [a, b]) {
       e.pushV128(ref);
@@ -199,7 +203,7 @@ const mulEven =
 
 /** 1 if a & b, or ~a & b, is zero. */
 const test =
-  (inverted: boolean): EmitSlot =>
+  (inverted: boolean): EmitVector =>
   (e, { d, a, b }) => {
     e.pushV128(inverted ? b : a);
     e.pushV128(inverted ? a : b);
@@ -209,7 +213,7 @@ const test =
     e.setI32(d);
   };
 
-export const VECTOR_EMIT: Readonly<Partial<Record<VecName, EmitSlot>>> = {
+export const VECTOR_EMIT: Readonly<Partial<Record<VecName, EmitVector>>> = {
   vzero: (e, { d }) => {
     e.f.v128(ZERO);
     e.setV128(d);

@@ -33,6 +33,7 @@ export const W = {
   i64Load8s: 0x30,
   i64Load16s: 0x32,
   i64Load32s: 0x34,
+  i64Load32u: 0x35,
   i32Store: 0x36,
   i64Store: 0x37,
   f32Store: 0x38,

@@ -13,6 +13,7 @@ import { startQuietly } from '../host/node/v8-start.ts';
 import { LinuxError } from '../kernel/errno.ts';
 import { Ext4ImageError } from '../kernel/fs/ext4/errors.ts';
 import { TarError } from '../kernel/fs/tar.ts';
+import { ENGINES } from '../machine/engines.ts';
 import { Account, openForWriting } from './account.ts';
 import type { RunOptions } from './commands/run.ts';
 import { UserError } from './errors.ts';
@@ -47,7 +48,7 @@ export async function runProgram(
 
   const closeTraces = startTraces(node, options);
   const endWatch = startWatch(guest.machine, options);
-  const endQuiet = startQuietly();
+  const endQuiet = startQuietly(ENGINES[options.engine].interpreter);
   try {
     hooks?.booted(node, argv);
     account.begin(guest.machine);

@@ -6,7 +6,7 @@ import { UserError } from './errors.ts';
 
 const MiB = 1024 * 1024;
 /** Linear memory ends below 2 GiB; its first pages are not guest RAM. */
-const MAX_MEMORY = 2048 * MiB - 8 * MiB;
+const MAX_MEMORY = 2048 * MiB - 24 * MiB;
 const MIN_MEMORY = 16 * MiB;
 
 /** A size in bytes with an optional K, M or G (powers of 1024). */
@@ -21,7 +21,7 @@ export function parseSize(text: string): number {
 export function parseMemory(text: string): number {
   const bytes = Math.floor(parseSize(text) / 4096) * 4096;
   if (bytes < MIN_MEMORY || bytes > MAX_MEMORY) {
-    throw new UserError(`--memory ${text}: guest RAM must be between 16M and 2040M`);
+    throw new UserError(`--memory ${text}: guest RAM must be between 16M and 2024M`);
   }
   return bytes;
 }

@@ -55,3 +55,6 @@ declare namespace WebAssembly {
   class LinkError extends Error {}
   class RuntimeError extends Error {}
 }
+
+/** Base64 of a string of bytes (HTML, section 8.3). */
+declare function btoa(bytes: string): string;

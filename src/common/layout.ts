@@ -12,7 +12,9 @@
  *   0x010000  TLB: 4,096 entries of 32 bytes
  *   0x030000  constant pool of translated code: 8 bytes per constant
  *   0x1c0000  region cache: 16,384 entries of 16 bytes
- *   0x200000  guest RAM, in frames of 4 KiB
+ *   0x200000  micro code: 4 Mi words; the arena of ir/interp.ts
+ *   0x1200000 executions left of each block, then the interpreter's jump cache: 16,384 entries of 16 bytes
+ *   0x1400000 guest RAM, in frames of 4 KiB
  */
 
 export const PAGE_SHIFT = 12;
@@ -34,7 +36,21 @@ export const TLB_ENTRIES = 4096;
 export const TLB_ENTRY_SIZE = 32;
 export const CONST_POOL_BASE = 0x30000;
 export const CONST_POOL_END = 0x1c0000;
-export const RAM_BASE = 0x200000;
+export const ARENA_BASE = 0x200000;
+export const ARENA_WORDS = 0x40_0000;
+/** A word for each block. */
+export const HITS_BASE: number = ARENA_BASE + ARENA_WORDS * 4;
+/**
+ * Jump cache of the interpreter: where blocks' micro code is, by pc. An entry of four words is at
+ * `((lo ^ lo >>> JUMP_CACHE_SHIFT) & (JUMP_CACHE_ENTRIES - 1)) * 16`: the pc (low, high), the code generation under which
+ * it holds, and the arena index.
+ */
+export const JUMP_CACHE_BASE = 0x13c0000;
+export const JUMP_CACHE_ENTRIES = 0x4000;
+export const JUMP_CACHE_SHIFT = 13;
+export const JUMP_CACHE_GEN = 2;
+export const JUMP_CACHE_P = 3;
+export const RAM_BASE = 0x1400000;
 
 /**
  * TLB entry, in int32 words. A tag is `page address (low 32 bits) | generation`, the generation
@@ -96,6 +112,11 @@ export const ENG_FAULT_HI = ENGINE_WORD + 6;
 export const ENG_STOP = ENGINE_WORD + 7;
 /** x86-64 microarchitecture level that CPUID announces: 2 or 3 (0: 2). */
 export const ENG_CPU_LEVEL = ENGINE_WORD + 8;
+/** Where the interpreter stopped: index of the micro operation in the arena, id of the block; see ir/interp.ts. */
+export const ENG_INTERP_P = ENGINE_WORD + 9;
+export const ENG_INTERP_BLOCK = ENGINE_WORD + 10;
+/** Not 0: the interpreter executes blocks that have a region, too. */
+export const ENG_INTERP_PASS = ENGINE_WORD + 11;
 /** Windows of the region that is running (backend-js/windows.ts): five words each. */
 export const ENG_WINDOW_COUNT = 3;
 export const ENG_WINDOWS = ENGINE_WORD + 16;

@@ -1,7 +1,5 @@
 /** What the interpreter's source and its owner agree upon. */
 
-/** Entries of the jump cache: four words each: pc lo, pc hi, code generation, arena index. */
-export const JUMP_CACHE_ENTRIES = 4096;
 /** Interpreter-only exit: a region has been compiled for the block (at.block). */
 export const EXIT_REGION = 6;
 /** Exit through a direct link that is not made yet: at.p is the link's first word. */

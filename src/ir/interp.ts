@@ -8,13 +8,27 @@
  */
 
 import { generated } from '../common/generated.ts';
-import { ENG_BUDGET, ENG_CODE_GEN } from '../common/layout.ts';
+import {
+  ARENA_BASE,
+  ARENA_WORDS,
+  ENG_BUDGET,
+  ENG_CODE_GEN,
+  ENG_INTERP_BLOCK,
+  ENG_INTERP_P,
+  ENG_INTERP_PASS,
+  HITS_BASE,
+  JUMP_CACHE_BASE,
+  JUMP_CACHE_ENTRIES,
+  JUMP_CACHE_GEN,
+  JUMP_CACHE_P,
+  JUMP_CACHE_SHIFT,
+} from '../common/layout.ts';
 import { panic } from '../common/panic.ts';
 import type { IrBlock } from './block.ts';
 import type { HelperEnv, HelperRow } from './helpers.ts';
 import { INTERP_PARAMS, interpreterSource } from './interp-source.ts';
 import { TRAINING, TRAINING_HELPERS, Trainer } from './interp-train.ts';
-import { EXIT_LINK, EXIT_REGION, JUMP_CACHE_ENTRIES } from './interp-words.ts';
+import { EXIT_LINK, EXIT_REGION } from './interp-words.ts';
 import {
   LINKING,
   M_DEAD,
@@ -39,13 +53,39 @@ import type { StateLayout } from './types.ts';
 
 export { EXIT_LINK, EXIT_REGION };
 
-/** Where the interpreter stopped. */
-export interface InterpStop {
+/** Where the interpreter stopped: engine words. */
+export class InterpStop {
+  private readonly I32: Int32Array;
+
+  constructor(I32: Int32Array) {
+    this.I32 = I32;
+  }
+
   /** Arena index of the micro operation (or, after EXIT_LINK, of the link's words). */
-  p: number;
-  block: number;
+  get p(): number {
+    return this.I32[ENG_INTERP_P] as number;
+  }
+
+  /** Id of the block; 0: a region. */
+  get block(): number {
+    return this.I32[ENG_INTERP_BLOCK] as number;
+  }
+
   /** Set by the caller: blocks that have a region are executed here all the same. */
-  passRegions: boolean;
+  set passRegions(on: boolean) {
+    this.I32[ENG_INTERP_PASS] = on ? 1 : 0;
+  }
+}
+
+/** Runs from an arena index until something needs the dispatcher. @returns an EXIT code, EXIT_REGION or EXIT_LINK */
+export type Interpret = (p: number) => number;
+
+/** What an interpreter that is made elsewhere calls. */
+export interface InterpCalls {
+  readonly layout: StateLayout;
+  /** The function of a helper, and that of a slot operation, for the micro operation at an arena index. */
+  readonly helper: (p: number) => number;
+  readonly slot: (p: number) => number;
 }
 
 /** A block in micro code. */
@@ -70,8 +110,10 @@ const SLOT_BY_MICRO: readonly (SlotFn | null)[] = MICRO_OPS.map((m) =>
 );
 
 export interface InterpOptions {
-  /** Words of micro code; default 4 Mi (16 MB). */
+  /** Words of micro code; default ARENA_WORDS (16 MB). */
   readonly arenaWords?: number;
+  /** Makes the function that executes micro code; default: that of interp-source.ts. */
+  readonly interpret?: (env: HelperEnv, calls: InterpCalls) => Interpret;
   /** Executions after which a block stops with EXIT.hot; 0: never. */
   readonly hotThreshold?: number;
   /** Run every operation once first, so that V8 optimizes the interpreter only once. */
@@ -90,17 +132,17 @@ function trainable(helpers: readonly HelperRow[]): Record<number, HelperRow['fn'
 const NEVER_HOT = 0x7fffffff;
 
 export class Interpreter {
-  readonly at: InterpStop = { p: 0, block: 0, passRegions: false };
+  readonly at: InterpStop;
   /** Executions left until a block counts as hot, by block id. */
   readonly hits: Int32Array;
   blocks: (InterpBlock | null)[] = [null];
   private readonly env: HelperEnv;
   private readonly layout: StateLayout;
   private readonly C: Int32Array;
-  private readonly jumpCache: Int32Array = new Int32Array(JUMP_CACHE_ENTRIES * 4);
+  private readonly jumpCache: Int32Array;
   private readonly pool: ConstPool;
   private readonly lowering: MicroLowering;
-  private readonly run: (p: number) => number;
+  private readonly run: Interpret;
   private hotThreshold: number;
   private next: number = STRIDE;
 
@@ -112,11 +154,19 @@ export class Interpreter {
   ) {
     this.env = env;
     this.layout = layout;
-    this.C = new Int32Array(options.arenaWords ?? 1 << 22);
-    this.hits = new Int32Array(this.C.length / (STRIDE * 3) + 1);
+    const { buffer } = env.I32;
+    this.at = new InterpStop(env.I32);
+    this.C = new Int32Array(buffer, ARENA_BASE, options.arenaWords ?? ARENA_WORDS);
+    this.hits = new Int32Array(buffer, HITS_BASE, (JUMP_CACHE_BASE - HITS_BASE) / 4);
+    this.jumpCache = new Int32Array(buffer, JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES * 4);
     this.hotThreshold = options.hotThreshold ?? 0;
     this.pool = new ConstPool(env.I32);
     this.lowering = new MicroLowering(layout, this.pool);
+    const { interpret } = options;
+    if (interpret !== undefined) {
+      this.run = interpret(env, this.calls(helpers));
+      return;
+    }
     const word = (v: number): number => this.wordOf(v);
     this.run = generated('interpreter', INTERP_PARAMS, interpreterSource)(
       env.I32,
@@ -129,7 +179,6 @@ export class Interpreter {
       this.jumpCache,
       trainable(helpers),
       SLOT_BY_MICRO,
-      this.at,
       word(layout.pc),
       word(layout.ccKind),
       word(layout.ccA),
@@ -137,6 +186,16 @@ export class Interpreter {
       word(layout.ccC),
     );
     if (options.train ?? false) this.train();
+  }
+
+  private calls(helpers: readonly HelperRow[]): InterpCalls {
+    const { C, env, layout } = this;
+    return {
+      layout,
+      helper: (p) => helpers[C[p + 5]!]!.fn(env, C[p + 1]!, C[p + 2]!, C[p + 3]!, C[p + 4]!),
+      slot: (p) =>
+        SLOT_BY_MICRO[C[p]!]!(env, C[p + 1]!, C[p + 2]!, C[p + 3]!, C[p + 4]!, C[p + 5]!),
+    };
   }
 
   private train(): void {
@@ -317,12 +376,12 @@ export class Interpreter {
 
   /** Remembers an indirect branch target. */
   cacheJump(to: InterpBlock, codeGen: number): void {
-    const i = ((to.pcLo ^ (to.pcLo >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) << 2;
+    const i = ((to.pcLo ^ (to.pcLo >>> JUMP_CACHE_SHIFT)) & (JUMP_CACHE_ENTRIES - 1)) << 2;
     const jc = this.jumpCache;
     jc[i] = to.pcLo;
     jc[i + 1] = to.pcHi;
-    jc[i + 2] = codeGen;
-    jc[i + 3] = to.start;
+    jc[i + JUMP_CACHE_GEN] = codeGen;
+    jc[i + JUMP_CACHE_P] = to.start;
   }
 
   /** Guest instructions of the block that were completed before micro operation at.p. */
@@ -337,6 +396,8 @@ export class Interpreter {
 
   /** After a fault: pc of the instruction, and the condition codes that a pass had deferred. */
   private settle(): void {
+    // A region that the interpreter led to has settled everything.
+    if (this.at.block === 0) return;
     const block = this.blocks[this.at.block];
     if (block == null) panic('fault outside any block');
     const side = this.sideWord(block);

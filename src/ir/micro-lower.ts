@@ -20,6 +20,7 @@ import {
   M_SET64,
   MICRO_OF,
   PENDING_WORDS,
+  pairOf,
   RECENT_WORDS,
   SIDE_COMPLETED_MASK,
   SIDE_COMPLETED_SHIFT,
@@ -134,6 +135,8 @@ export class MicroLowering {
     let n = 1;
     let insn = 0;
     let index = -1;
+    // The micro operation before, unless it is the second of a pair.
+    let first = -1;
     for (let i = 0; i < length; i += STRIDE) {
       const op = code[i] as number;
       if (op === OP.insn) {
@@ -143,11 +146,13 @@ export class MicroLowering {
       }
       const pending = block.pending === null ? 0 : (block.pending[i / STRIDE] as number);
       this.side[n++] = insn | (pending << SIDE_PENDING_SHIFT);
-      if (i + 2 * STRIDE === length && this.fuseCompare(i, out, q)) {
-        q += 2 * STRIDE;
-        break;
-      }
-      q = this.one(i, op, out, q);
+      const fused = i + 2 * STRIDE === length && this.fuseCompare(i, out, q);
+      const end = fused ? q + 2 * STRIDE : this.one(i, op, out, q);
+      const pair = first < 0 ? -1 : pairOf(out[first] as number, out[q] as number);
+      if (pair >= 0) out[first] = pair;
+      first = pair >= 0 ? -1 : q;
+      q = end;
+      if (fused) break;
     }
     this.microCount = n;
     this.microEnd = q;
@@ -193,7 +198,7 @@ export class MicroLowering {
     out[q + 5] = imm;
     switch (op) {
       case OP.ccset:
-        out[q] = M_CCSET;
+        out[q] = M_CCSET + (c !== NONE ? 2 : b !== NONE ? 1 : 0);
         out[q + 1] = imm;
         out[q + 2] = a === NONE ? (this.ccWords[0] as number) : this.word(a);
         out[q + 3] = b === NONE ? (this.ccWords[1] as number) : this.word(b);

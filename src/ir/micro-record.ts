@@ -121,15 +121,11 @@ export interface Place {
 /** Whether the lengths in the record at words[at…] are right. */
 export function isRecord(words: Int32Array, at: number): boolean {
   if (at + HEADER > words.length) return false;
-  const [length, , , micro, ops, sites, pending] = words.subarray(at, at + HEADER) as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const length = words[at]!;
+  const micro = words[at + 3]!;
+  const ops = words[at + 4]!;
+  const sites = words[at + 5]!;
+  const pending = words[at + 6]!;
   if (micro < 2 * STRIDE || ops < 1 || sites < 0 || pending < 0) return false;
   const rest = ops + pending * PENDING_WORDS;
   return length === HEADER + micro + sites * 3 + rest && at + length <= words.length;

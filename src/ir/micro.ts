@@ -23,6 +23,7 @@
  * code generation. A dead block's head is overwritten, so a stale link can only reach a live head.
  */
 
+import { panic } from '../common/panic.ts';
 import { F_RAW, FIELDS } from './fields.ts';
 import { COND_NAMES, OPS, type OpRow, STRIDE } from './ops.ts';
 
@@ -61,14 +62,16 @@ export interface MicroOp {
   readonly op: number;
   /** Memory ops and lea: whether an index takes part. */
   readonly hasIndex: boolean;
-  /** brcmp and set: the condition. */
+  /** brcmp and set: the condition. ccset: how many operands it sets. */
   readonly cond: number;
+  /** The micro op that follows it, which is executed with it; -1: none, see pairOf. */
+  readonly second: number;
 }
 
 const micro: MicroOp[] = [];
 
 function add(kind: MicroKind, op = -1, hasIndex = false, cond = 0): number {
-  return micro.push({ kind, op, hasIndex, cond }) - 1;
+  return micro.push({ kind, op, hasIndex, cond, second: -1 }) - 1;
 }
 
 export const M_HEAD: number = add('head');
@@ -78,7 +81,9 @@ export const M_JUMP: number = add('jump');
 export const M_BRANCH: number = add('branch');
 export const M_JUMPIND: number = add('jumpind');
 export const M_EXIT: number = add('exit');
-export const M_CCSET: number = add('ccset');
+/** First of three, by the number of operands, less one. */
+export const M_CCSET: number = micro.length;
+for (let n = 1; n <= 3; n++) add('ccset', -1, false, n);
 export const M_CALL: number = add('call');
 /** First of ten (by condition) compare-and-branch operations. */
 export const M_BRCMP32: number = micro.length;
@@ -108,6 +113,74 @@ OPS.forEach((r: OpRow, op) => {
     add(kind, op, true);
   }
 });
+
+/**
+ * Pairs of micro ops that often follow each other: a number for the first one that says that it is followed by the second.
+ * Both stay where they are, so an interpreter may do the same as without, or execute both at once. The pairs are those
+ * that were executed most often in the start of CPython, in BusyBox's shell, awk and sort, and in sqlite.
+ */
+const PAIRS: readonly (readonly [first: string, second: string])[] = [
+  ['ld64', 'lea.i64'],
+  ['st64', 'lea.i64'],
+  ['lea.i64', 'ld64'],
+  ['ext8u.i32', 'brcmp32:1'],
+  ['ext8u.i32', 'brcmp32:0'],
+  ['add.i64', 'ccset:2'],
+  ['ld64', 'ld64'],
+  ['ccset:1', 'ext8u.i32'],
+  ['ccset:2', 'ext8u.i32'],
+  ['and.i32', 'ccset:1'],
+  ['ccset:1', 'brcmp64:0'],
+  ['ccset:1', 'brcmp64:1'],
+  ['lea.i64', 'jumpind'],
+  ['lea.i64', 'st64'],
+  ['mov.i64', 'st64'],
+  ['ld8u+x', 'ccset:2'],
+  ['lea.i64', 'jump'],
+  ['ccset:2', 'brcmp32:1'],
+  ['ccset:2', 'brcmp32:0'],
+  ['lea.i64', 'mov.i64'],
+  ['ccset:2', 'sub.i64'],
+  ['mov.i64', 'mov.i64'],
+  ['ld64', 'ccset:1'],
+  ['ld64', 'ccset:2'],
+  ['mov.i64', 'ld64'],
+  ['mov.i32', 'and.i32'],
+  ['ccset:1', 'brcmp32:0'],
+  ['ccset:1', 'brcmp32:1'],
+  ['ccset:2', 'brcmp64:0'],
+  ['ccset:2', 'brcmp64:1'],
+  ['ld32', 'ccset:2'],
+  ['sub.i32', 'ccset:2'],
+  ['mov.i64', 'ccset:1'],
+  ['add.i32', 'ccset:2'],
+  ['ld64', 'st64'],
+  ['mov.i32', 'mov.i32'],
+  ['mov.i64', 'mov.i32'],
+  ['sext.i64', 'mov.i64'],
+];
+
+/** A micro op by the name of an IR op (`+x`: with an index), or by kind (`:n`: with that `cond`). */
+function named(name: string): number {
+  const [base, variant] = name.split(/:|(?=\+x)/);
+  const first = MICRO_OF[OPS.findIndex((r) => r.name === base)] ?? -1;
+  if (first >= 0) return first + (variant === undefined ? 0 : 1);
+  const found = micro.findIndex((m) => m.kind === base && m.cond === Number(variant ?? 0));
+  return found >= 0 ? found : panic(`no micro op is named ${name}`);
+}
+
+const SINGLE_OPS: number = micro.length;
+const pairs = new Int16Array(SINGLE_OPS * SINGLE_OPS).fill(-1);
+for (const [first, second] of PAIRS) {
+  const a = named(first);
+  const b = named(second);
+  pairs[a * SINGLE_OPS + b] = micro.push({ ...micro[a]!, second: b }) - 1;
+}
+
+/** The number for micro op `a` in front of `b`; -1: none. */
+export function pairOf(a: number, b: number): number {
+  return pairs[a * SINGLE_OPS + b]!;
+}
 
 export const MICRO_OPS: readonly MicroOp[] = micro;
 

@@ -6,6 +6,8 @@
  * nothing here keeps guest state on the JavaScript stack between two `run` calls.
  */
 
+import type { Dispatcher } from '../backend-wasm/dispatcher.ts';
+import { createInterpreter } from '../backend-wasm/interpreter.ts';
 import {
   ENG_BUDGET,
   ENG_CODE_GEN,
@@ -41,6 +43,7 @@ import { CodeCache, type CompiledRegion, type LeanCounts, SECOND_PAGE, Tb } from
 import { ENGINES, type Engine, type EngineRow } from './engines.ts';
 import { Lockstep, type LockstepHost } from './lockstep.ts';
 import type { RegionCompiler } from './region-compiler.ts';
+import { createRegionDispatcher } from './region-table.ts';
 import type { SavedRegion } from './saved-region.ts';
 import {
   type LoadedBlock,
@@ -109,6 +112,8 @@ W_GPR.push(W_RIP);
 export class Cpu implements CpuPort, LockstepHost {
   readonly cache: CodeCache;
   readonly interp: Interpreter;
+  /** Enters regions of WebAssembly without JavaScript; null where each is to be seen. */
+  readonly dispatcher: Dispatcher | null;
   readonly stateSize: number = GUEST_STATE_SIZE;
   readonly xstateSize: number;
   readonly hwcap: number = cpuid(1, 0).edx >>> 0;
@@ -166,9 +171,14 @@ export class Cpu implements CpuPort, LockstepHost {
     this.engine = hot === null ? ENGINES[engine] : { ...ENGINES[engine], hot, settledHot: hot };
     this.lockstep = this.engine.lockstep ? new Lockstep(mem, mmu, this) : null;
     this.env = { ...mem, mem: mmu, random };
+    const dispatcher = this.engine.interpreter === 'wasm' ? createRegionDispatcher(mem) : null;
+    this.dispatcher = dispatcher;
     this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
       hotThreshold: this.engine.hot,
       train: true,
+      ...(dispatcher === null
+        ? {}
+        : { interpret: (env, calls) => createInterpreter(env, calls, dispatcher) }),
     });
     this.cache = new CodeCache(this.interp, mmu);
     mmu.paging.tracker = this.cache;
@@ -282,7 +292,10 @@ export class Cpu implements CpuPort, LockstepHost {
     const hi = I32[W_RIP + 1] as number;
     const gen = I32[ENG_CODE_GEN] as number;
     const recent = cache.recentAt(lo, hi, gen);
-    if (recent !== null) return recent;
+    if (recent !== null) {
+      this.interp.cacheJump(recent.interp, gen);
+      return recent;
+    }
     const host = this.mmu.fetch(lo, hi);
     if (host < 0) return null;
     let tb = cache.find(host, lo, hi);
@@ -309,13 +322,14 @@ export class Cpu implements CpuPort, LockstepHost {
     return false;
   }
 
-  /** Lifts and optimizes the block at hi:lo. */
-  lift(lo: number, hi: number, ccIn: number, insns = -1): IrBlock {
+  /** Lifts and optimizes the block at hi:lo; `borrowed`: it holds until the next block is lifted. */
+  lift(lo: number, hi: number, ccIn: number, insns = -1, borrowed = false): IrBlock {
     const start = this.now?.() ?? 0;
     const ir = translateBlock(this.code, lo, hi, {
       maxInsns: insns < 0 ? MAX_INSNS : insns,
       ccIn,
       breakpoints: this.breakpoints?.addresses ?? null,
+      borrowed,
     });
     this.lifted++;
     this.observer?.lifted(ir);
@@ -353,7 +367,7 @@ export class Cpu implements CpuPort, LockstepHost {
     const saved = this.saved;
     const known = saved === null ? null : saved.load(this.interp, lo, hi, host);
     if (known !== null) return this.enlistSaved(known, host);
-    const ir = this.lift(lo, hi, -1);
+    const ir = this.lift(lo, hi, -1, -1, this.observer === null);
     const block = this.interp.add(ir);
     if (ir.byteLength === 0) {
       this.interp.enter(block);

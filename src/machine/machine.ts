@@ -21,7 +21,7 @@ import { type Located, Symbols } from './symbols.ts';
 import type { TranslationStore } from './translation-cache.ts';
 
 export interface MachineOptions {
-  /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 4 MiB. */
+  /** Guest RAM in bytes, a multiple of 4 KiB; at most 2 GiB - 24 MiB. */
   readonly memory: number;
   readonly engine: Engine;
   /** Executions of a block after which it is compiled, instead of the engine's: for tests. */

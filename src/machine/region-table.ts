@@ -5,7 +5,11 @@
  * Invariants: the region cache names live regions only; an entry holds under the code generation in it.
  */
 
-import { createDispatcher, type Dispatcher } from '../backend-wasm/dispatcher.ts';
+import {
+  createDispatcher,
+  type Dispatcher,
+  type DispatcherOptions,
+} from '../backend-wasm/dispatcher.ts';
 import {
   REGION_CACHE_BASE,
   REGION_CACHE_ENTRIES,
@@ -18,6 +22,17 @@ import { stateWord } from '../frontend-x86/state.ts';
 
 const EFLAGS_TF = 0x100;
 
+export const DISPATCH: DispatcherOptions = {
+  pc: stateWord('rip') * 4,
+  stopWord: stateWord('eflagsRest') * 4,
+  stopBits: EFLAGS_TF,
+};
+
+/** What a machine's regions are entered by. */
+export function createRegionDispatcher(mem: LinearMemory): Dispatcher {
+  return createDispatcher(mem.wasm, DISPATCH);
+}
+
 export class RegionTable {
   private readonly I32: Int32Array;
   private readonly dispatcher: Dispatcher;
@@ -25,13 +40,9 @@ export class RegionTable {
   private readonly free: number[] = [];
   private next = 0;
 
-  constructor(mem: LinearMemory) {
+  constructor(mem: LinearMemory, dispatcher: Dispatcher) {
     this.I32 = mem.I32;
-    this.dispatcher = createDispatcher(mem.wasm, {
-      pc: stateWord('rip') * 4,
-      stopWord: stateWord('eflagsRest') * 4,
-      stopBits: EFLAGS_TF,
-    });
+    this.dispatcher = dispatcher;
   }
 
   /** @param fn an exported function of a module @returns its slot */

@@ -45,9 +45,9 @@ export class WasmRegions {
     const env = cpu.helperEnv;
     this.I32 = env.I32;
     this.compiler = new WasmCompiler(env, HELPERS, SLOT_FNS, HELPER_LAYOUTS);
-    const alone = cpu.lockstep !== null;
-    this.batch = alone ? 1 : BATCH;
-    this.table = alone ? null : new RegionTable(env);
+    const { dispatcher } = cpu;
+    this.batch = dispatcher === null ? 1 : BATCH;
+    this.table = dispatcher === null ? null : new RegionTable(env, dispatcher);
   }
 
   emit(region: Region): RegionObject {

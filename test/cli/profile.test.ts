@@ -19,7 +19,7 @@ const CPU: readonly string[] = [...LOOP, 'run machine/cpu.ts', 'dispatch machine
 function stack(...frames: readonly string[]): Frame[] {
   return frames.map((text) => {
     const [, name = '', place = ''] = /^(.*?)(?: (\S+\.ts)?)?$/.exec(text) ?? [];
-    return { name, place, translated: place === '' && /_0x/.test(name) };
+    return { name, place, translated: place === '' && /_0x|^interpreter$|^dispatcher$/.test(name) };
   });
 }
 
@@ -52,6 +52,12 @@ test('guest code, its helpers and its TLB misses', () => {
   assert.is(phase(...interpreted), 'interpreter');
   assert.is(phase(...interpreted, 'read mmu/mmu.ts'), 'TLB misses');
   assert.is(phase(...CPU, 'fetch mmu/mmu.ts'), 'dispatcher');
+  const wasm = [...CPU, 'enter ir/interp.ts', 'interpreter'];
+  assert.is(phase(...wasm), 'interpreter');
+  assert.is(phase(...wasm, 'helper ir/interp.ts', 'div frontend-x86/divide.ts'), 'interpreter');
+  assert.is(phase(...wasm, 'write64 mmu/mmu.ts'), 'TLB misses');
+  assert.is(phase(...wasm, 'dispatcher'), 'dispatcher');
+  assert.is(phase(...wasm, 'dispatcher', 'memcpy_0x401230'), 'translated code: memcpy');
 });
 
 test('the kernel, by system call', () => {

@@ -11,6 +11,7 @@ import {
   ENG_FAULT_LO,
   ENG_TLB_GEN,
   ENG_VECTOR,
+  RAM_BASE,
   STATE_BASE,
   TLB_ADDEND,
   TLB_HI,
@@ -142,7 +143,7 @@ function goesOn(exit: number): boolean {
 
 export abstract class Engine {
   abstract readonly name: string;
-  protected readonly mem: LinearMemory = createLinearMemory(0x400000);
+  protected readonly mem: LinearMemory = createLinearMemory(RAM_BASE);
   protected readonly env: HelperEnv;
   protected readonly code: CodeSource;
 

@@ -12,6 +12,7 @@ import { type InterpBlock, Interpreter } from '../../src/ir/interp.ts';
 import { EXIT } from '../../src/ir/ops.ts';
 import { SLOT_FNS } from '../../src/ir/slot-ops.ts';
 import { formatBlock } from '../../src/ir/text.ts';
+import { type InterpreterName, interpretBy } from '../lib/interpreters.ts';
 import { Engine } from './engine.ts';
 import { CODE, type CpuState } from './state.ts';
 
@@ -21,11 +22,16 @@ export class InterpEngine extends Engine {
   private readonly interp: Interpreter;
   private readonly blocks = new Map<number, InterpBlock>();
 
-  constructor(passes: boolean) {
+  constructor(passes: boolean, by: InterpreterName = 'JavaScript') {
     super();
     this.passes = passes;
-    this.name = passes ? 'interpreter' : 'interpreter without passes';
-    this.interp = new Interpreter(this.env, X86_STATE, HELPERS, { arenaWords: 1 << 18 });
+    const language = by === 'JavaScript' ? '' : ` of ${by}`;
+    this.name = `interpreter${language}${passes ? '' : ' without passes'}`;
+    this.interp = new Interpreter(this.env, X86_STATE, HELPERS, {
+      // Ends below the code and the data of the cases.
+      arenaWords: 1 << 17,
+      ...interpretBy(by),
+    });
   }
 
   protected forget(): void {

@@ -41,6 +41,7 @@ export function allEngines(): Engine[] {
   return [
     new InterpEngine(false),
     new InterpEngine(true),
+    new InterpEngine(true, 'WebAssembly'),
     new JsEngine(false),
     new JsEngine(true),
     new WasmEngine(),

@@ -30,7 +30,7 @@ test('every row has vectors, for what is generated today', () => {
   assert.equal(others.map(keyOf), [], `the generator makes other states: ${AGAIN}`);
 });
 
-const ENGINES = [new InterpEngine(true), new JsEngine(false), new JsEngine(true), new WasmEngine()];
+const ENGINES = [new InterpEngine(true), new InterpEngine(true, 'WebAssembly'), new JsEngine(false), new JsEngine(true), new WasmEngine()];
 for (const engine of ENGINES) {
   test(engine.name, () => {
     assert.is(rows.flatMap((row) => wrong(row, engine)).join('\n'), '');

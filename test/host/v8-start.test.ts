@@ -13,7 +13,7 @@ function accepts(cachedData: Buffer, filename: string): boolean {
 test('the flags are as before when it has ended', () => {
   const script = new Script(SOURCE, { filename: 'made' });
   const before = script.createCachedData();
-  const end = startQuietly();
+  const end = startQuietly('js');
   try {
     assert.not(accepts(before, 'during'), 'it does change flags');
   } finally {

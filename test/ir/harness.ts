@@ -6,6 +6,7 @@ import {
   ENG_ERROR,
   ENG_TLB_GEN,
   ENG_VECTOR,
+  RAM_BASE,
   STATE_BASE,
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
@@ -13,6 +14,7 @@ import type { IrBlock } from '../../src/ir/block.ts';
 import type { GuestAccess, HelperEnv, HelperRow } from '../../src/ir/helpers.ts';
 import { Interpreter } from '../../src/ir/interp.ts';
 import type { StateLayout } from '../../src/ir/types.ts';
+import { type InterpreterName, interpretBy } from '../lib/interpreters.ts';
 
 const NAMES = ['r0', 'r1', 'r2', 'r3', 'pc', 'ccKind', 'ccA', 'ccB', 'ccC', 'fpEnv'];
 
@@ -36,7 +38,7 @@ export const TEST_LAYOUT: StateLayout = {
 };
 
 /** Guest addresses from here on are host offsets; below, every access faults. */
-export const DATA = 0x200000;
+export const DATA = RAM_BASE;
 
 /** Always takes the slow path: the TLB stays empty. */
 export function flatAccess(mem: LinearMemory): GuestAccess {
@@ -94,10 +96,14 @@ export interface Bench {
 export function newBench(
   helpers: readonly HelperRow[] = [],
   layout: StateLayout = TEST_LAYOUT,
+  interpreter: InterpreterName = 'JavaScript',
 ): Bench {
-  const mem = createLinearMemory(0x400000);
+  const mem = createLinearMemory(RAM_BASE + 0x200000);
   const env: HelperEnv = { ...mem, mem: flatAccess(mem), random: () => 0x89abcdef | 0 };
-  const interp = new Interpreter(env, layout, helpers, { arenaWords: 1 << 18 });
+  const interp = new Interpreter(env, layout, helpers, {
+    arenaWords: 1 << 18,
+    ...interpretBy(interpreter, { pc: STATE_BASE + 4 * 8, stopWord: STATE_BASE, stopBits: 0 }),
+  });
   const offset = (name: string): number => {
     const v = layout.vars.find((x) => x.name === name);
     if (v === undefined) throw new Error(`no variable ${name}`);

@@ -6,6 +6,7 @@ import { EXIT_LINK } from '../../src/ir/interp.ts';
 import { COND, EXIT, type IntOpName, OPS, type OpName, type OpRow } from '../../src/ir/ops.ts';
 import { NONE, varRef } from '../../src/ir/refs.ts';
 import { verifyBlock } from '../../src/ir/verify.ts';
+import { INTERPRETERS, type InterpreterName } from '../lib/interpreters.ts';
 import { assert, suite } from '../lib/suite.ts';
 import { DATA, newBench, TEST_LAYOUT } from './harness.ts';
 
@@ -117,135 +118,140 @@ function narrow(field: string | null, v: bigint): bigint {
   return field?.startsWith('i32') ? u(32, v) : v;
 }
 
-const bench = newBench();
 const b = new BlockBuilder();
 
-for (const row of OPS as readonly OpRow[]) {
-  if (row.cls !== 'int' || row.name === 'lea.i64') continue;
-  test(row.name, () => {
-    const reference = REFERENCE[row.name as IntOpName];
-    if (reference === undefined) throw new Error(`no reference for ${row.name}`);
+function addTests(interpreter: InterpreterName): void {
+  const bench = newBench([], TEST_LAYOUT, interpreter);
+
+  for (const row of OPS as readonly OpRow[]) {
+    if (row.cls !== 'int' || row.name === 'lea.i64') continue;
+    test(`${interpreter}: ${row.name}`, () => {
+      const reference = REFERENCE[row.name as IntOpName];
+      if (reference === undefined) throw new Error(`no reference for ${row.name}`);
+      for (let i = 0; i < 300; i++) {
+        const [x, y, z] = [value(), value(), rnd() % 2 === 0 ? 0n : value()];
+        const imm = row.imm === 'cond' ? i % 10 : 0;
+        // The destination is a fresh register, or one of the operands.
+        const d = [R3, R0, R1][i % 3] as number;
+        b.reset(0x1000, 0);
+        b.opTo(
+          d,
+          row.name as OpName,
+          R0,
+          row.b === null ? NONE : R1,
+          row.c === null ? NONE : R2,
+          imm,
+        );
+        b.opTo(NONE, 'exit', b.const64(0x1004, 0), NONE, NONE, EXIT.syscall);
+        const block = b.finish(4, 1);
+        assert.equal(verifyBlock(block, TEST_LAYOUT, 0), []);
+        bench.set('r0', x);
+        bench.set('r1', y);
+        bench.set('r2', z);
+        bench.set('r3', value());
+        assert.is(bench.run(block), EXIT.syscall);
+        const want = reference(narrow(row.a, x), narrow(row.b, y), narrow(row.c, z), imm);
+        const got = bench.get(['r3', 'r0', 'r1'][i % 3] as string);
+        assert.is(
+          got.toString(16),
+          want.toString(16),
+          `${row.name} ${x.toString(16)} ${y.toString(16)} ${z.toString(16)} ${imm}`,
+        );
+      }
+    });
+  }
+
+  test(`${interpreter}: lea adds base, scaled index and displacement`, () => {
     for (let i = 0; i < 300; i++) {
-      const [x, y, z] = [value(), value(), rnd() % 2 === 0 ? 0n : value()];
-      const imm = row.imm === 'cond' ? i % 10 : 0;
-      // The destination is a fresh register, or one of the operands.
-      const d = [R3, R0, R1][i % 3] as number;
+      const [x, y] = [value(), value()];
+      const scale = i & 3;
+      const disp = [0, 1, -1, 0x7fffffff, -0x80000000, 123456][i % 6] as number;
+      const useIndex = i % 5 !== 0;
+      const useBase = i % 7 !== 0;
       b.reset(0x1000, 0);
-      b.opTo(
-        d,
-        row.name as OpName,
-        R0,
-        row.b === null ? NONE : R1,
-        row.c === null ? NONE : R2,
-        imm,
-      );
+      b.opTo(R3, 'lea.i64', useBase ? R0 : NONE, useIndex ? R1 : NONE, scale, disp);
       b.opTo(NONE, 'exit', b.const64(0x1004, 0), NONE, NONE, EXIT.syscall);
-      const block = b.finish(4, 1);
-      assert.equal(verifyBlock(block, TEST_LAYOUT, 0), []);
       bench.set('r0', x);
       bench.set('r1', y);
-      bench.set('r2', z);
-      bench.set('r3', value());
-      assert.is(bench.run(block), EXIT.syscall);
-      const want = reference(narrow(row.a, x), narrow(row.b, y), narrow(row.c, z), imm);
-      const got = bench.get(['r3', 'r0', 'r1'][i % 3] as string);
-      assert.is(
-        got.toString(16),
-        want.toString(16),
-        `${row.name} ${x.toString(16)} ${y.toString(16)} ${z.toString(16)} ${imm}`,
-      );
+      bench.run(b.finish(4, 1));
+      const want = u(64, (useBase ? x : 0n) + (useIndex ? y << BigInt(scale) : 0n) + BigInt(disp));
+      assert.is(bench.get('r3'), want);
     }
+  });
+
+  test(`${interpreter}: loads and stores of every size, sign and alignment`, () => {
+    const LOADS: [OpName, number, boolean, number][] = [
+      ['ld8u', 8, false, 32],
+      ['ld8s', 8, true, 32],
+      ['ld16u', 16, false, 32],
+      ['ld16s', 16, true, 32],
+      ['ld32', 32, false, 32],
+      ['ld8s.i64', 8, true, 64],
+      ['ld16s.i64', 16, true, 64],
+      ['ld32s.i64', 32, true, 64],
+      ['ld64', 64, false, 64],
+    ];
+    for (const [name, bits, signed, to] of LOADS) {
+      for (let i = 0; i < 40; i++) {
+        const v = value();
+        const at = DATA + 0x100 + i;
+        b.reset(0x1000, 0);
+        b.opTo(R1, `st${bits}` as OpName, R0, NONE, 0, i);
+        b.opTo(R2, name, R0, R3, 3, i - 8);
+        b.opTo(NONE, 'exit', b.const64(0x1004, 0), NONE, NONE, EXIT.syscall);
+        bench.set('r0', BigInt(at));
+        bench.set('r1', v);
+        bench.set('r3', 1n);
+        assert.is(bench.run(b.finish(4, 1)), EXIT.syscall);
+        const x = u(bits, v);
+        assert.is(bench.get('r2'), signed ? u(to, s(bits, x)) : x, name);
+      }
+    }
+  });
+
+  test(`${interpreter}: a fault gives the pc of its instruction and the unused budget back`, () => {
+    b.reset(0xfffffff8, 0x12);
+    b.opTo(NONE, 'insn', NONE, NONE, 4, 0);
+    b.opTo(R0, 'add.i64', R0, b.const32(5));
+    b.opTo(NONE, 'insn', NONE, NONE, 4, 10);
+    b.opTo(R1, 'ld64', b.const32(8));
+    b.opTo(NONE, 'insn', NONE, NONE, 4, 14);
+    b.opTo(NONE, 'exit', b.const64(0, 0), NONE, NONE, EXIT.syscall);
+    bench.set('r0', 1n);
+    bench.set('r1', 7n);
+    assert.is(bench.run(b.finish(18, 3)), EXIT.exception);
+    assert.is(bench.get('pc'), 0x1300000002n);
+    assert.is(bench.get('r0'), 6n);
+    assert.is(bench.get('r1'), 7n);
+    assert.is(bench.mem.I32[ENG_BUDGET], 1_000_000 - 1);
+  });
+
+  test(`${interpreter}: links lead from block to block until the code generation changes`, () => {
+    b.reset(0x1000, 0);
+    b.opTo(R0, 'sub.i64', R0, b.const32(1));
+    const t = b.op('set.i64', R0, b.const32(0), NONE, COND.ne);
+    b.opTo(NONE, 'branch', b.const64(0x1000, 0), b.const64(0x2000, 0), t);
+    const { interp, mem } = bench;
+    const block = interp.add(b.finish(4, 2));
+    mem.I32[ENG_BUDGET] = 1000;
+    bench.set('r0', 3n);
+    assert.is(interp.enter(block), EXIT_LINK);
+    assert.is(bench.get('pc'), 0x1000n);
+    assert.is(bench.get('r0'), 2n);
+    interp.link(interp.at.p, block, 1);
+    bench.set('r0', 100n);
+    assert.is(interp.enter(block), EXIT_LINK);
+    assert.is(bench.get('pc'), 0x2000n);
+    assert.is(bench.get('r0'), 0n);
+    assert.is(mem.I32[ENG_BUDGET], 1000 - 2 - 200);
+    bench.set('r0', 10000n);
+    assert.is(interp.enter(block), EXIT.budget);
+    assert.is(bench.get('pc'), 0x1000n);
+    assert.ok((mem.I32[ENG_BUDGET] as number) < 2);
+    interp.kill(block);
+    assert.is(interp.enter(block), EXIT.next);
+    assert.is(bench.get('pc'), 0x1000n);
   });
 }
 
-test('lea adds base, scaled index and displacement', () => {
-  for (let i = 0; i < 300; i++) {
-    const [x, y] = [value(), value()];
-    const scale = i & 3;
-    const disp = [0, 1, -1, 0x7fffffff, -0x80000000, 123456][i % 6] as number;
-    const useIndex = i % 5 !== 0;
-    const useBase = i % 7 !== 0;
-    b.reset(0x1000, 0);
-    b.opTo(R3, 'lea.i64', useBase ? R0 : NONE, useIndex ? R1 : NONE, scale, disp);
-    b.opTo(NONE, 'exit', b.const64(0x1004, 0), NONE, NONE, EXIT.syscall);
-    bench.set('r0', x);
-    bench.set('r1', y);
-    bench.run(b.finish(4, 1));
-    const want = u(64, (useBase ? x : 0n) + (useIndex ? y << BigInt(scale) : 0n) + BigInt(disp));
-    assert.is(bench.get('r3'), want);
-  }
-});
-
-test('loads and stores of every size, sign and alignment', () => {
-  const LOADS: [OpName, number, boolean, number][] = [
-    ['ld8u', 8, false, 32],
-    ['ld8s', 8, true, 32],
-    ['ld16u', 16, false, 32],
-    ['ld16s', 16, true, 32],
-    ['ld32', 32, false, 32],
-    ['ld8s.i64', 8, true, 64],
-    ['ld16s.i64', 16, true, 64],
-    ['ld32s.i64', 32, true, 64],
-    ['ld64', 64, false, 64],
-  ];
-  for (const [name, bits, signed, to] of LOADS) {
-    for (let i = 0; i < 40; i++) {
-      const v = value();
-      const at = DATA + 0x100 + i;
-      b.reset(0x1000, 0);
-      b.opTo(R1, `st${bits}` as OpName, R0, NONE, 0, i);
-      b.opTo(R2, name, R0, R3, 3, i - 8);
-      b.opTo(NONE, 'exit', b.const64(0x1004, 0), NONE, NONE, EXIT.syscall);
-      bench.set('r0', BigInt(at));
-      bench.set('r1', v);
-      bench.set('r3', 1n);
-      assert.is(bench.run(b.finish(4, 1)), EXIT.syscall);
-      const x = u(bits, v);
-      assert.is(bench.get('r2'), signed ? u(to, s(bits, x)) : x, name);
-    }
-  }
-});
-
-test('a fault gives the pc of its instruction and the unused budget back', () => {
-  b.reset(0xfffffff8, 0x12);
-  b.opTo(NONE, 'insn', NONE, NONE, 4, 0);
-  b.opTo(R0, 'add.i64', R0, b.const32(5));
-  b.opTo(NONE, 'insn', NONE, NONE, 4, 10);
-  b.opTo(R1, 'ld64', b.const32(8));
-  b.opTo(NONE, 'insn', NONE, NONE, 4, 14);
-  b.opTo(NONE, 'exit', b.const64(0, 0), NONE, NONE, EXIT.syscall);
-  bench.set('r0', 1n);
-  bench.set('r1', 7n);
-  assert.is(bench.run(b.finish(18, 3)), EXIT.exception);
-  assert.is(bench.get('pc'), 0x1300000002n);
-  assert.is(bench.get('r0'), 6n);
-  assert.is(bench.get('r1'), 7n);
-  assert.is(bench.mem.I32[ENG_BUDGET], 1_000_000 - 1);
-});
-
-test('links lead from block to block until the code generation changes', () => {
-  b.reset(0x1000, 0);
-  b.opTo(R0, 'sub.i64', R0, b.const32(1));
-  const t = b.op('set.i64', R0, b.const32(0), NONE, COND.ne);
-  b.opTo(NONE, 'branch', b.const64(0x1000, 0), b.const64(0x2000, 0), t);
-  const { interp, mem } = bench;
-  const block = interp.add(b.finish(4, 2));
-  mem.I32[ENG_BUDGET] = 1000;
-  bench.set('r0', 3n);
-  assert.is(interp.enter(block), EXIT_LINK);
-  assert.is(bench.get('pc'), 0x1000n);
-  assert.is(bench.get('r0'), 2n);
-  interp.link(interp.at.p, block, 1);
-  bench.set('r0', 100n);
-  assert.is(interp.enter(block), EXIT_LINK);
-  assert.is(bench.get('pc'), 0x2000n);
-  assert.is(bench.get('r0'), 0n);
-  assert.is(mem.I32[ENG_BUDGET], 1000 - 2 - 200);
-  bench.set('r0', 10000n);
-  assert.is(interp.enter(block), EXIT.budget);
-  assert.is(bench.get('pc'), 0x1000n);
-  assert.ok((mem.I32[ENG_BUDGET] as number) < 2);
-  interp.kill(block);
-  assert.is(interp.enter(block), EXIT.next);
-  assert.is(bench.get('pc'), 0x1000n);
-});
+INTERPRETERS.forEach(addTests);

@@ -4,6 +4,7 @@
  * the same must find nothing.
  */
 
+import { RAM_BASE } from '../../src/common/layout.ts';
 import { createLinearMemory } from '../../src/common/memory.ts';
 import { PROT_READ, PROT_WRITE } from '../../src/kernel/mm/abi.ts';
 import type { AddressSpace } from '../../src/kernel/mm/address-space.ts';
@@ -34,7 +35,7 @@ interface Watched {
 
 /** A rig with an address space that has been looked at. */
 function watched(): Watched {
-  const memory = createLinearMemory(0x200000 + 1024 * P);
+  const memory = createLinearMemory(RAM_BASE + 1024 * P);
   const frames = new WatchedFrames(memory);
   const rig = rigOf(memory, new Paging(memory, frames));
   const audit = new IncrementalAudit(rig.paging, frames, () => {});

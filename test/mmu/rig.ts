@@ -6,6 +6,7 @@ import {
   ENG_FAULT_LO,
   ENG_VECTOR,
   PAGE_SIZE,
+  RAM_BASE,
 } from '../../src/common/layout.ts';
 import { createLinearMemory, type LinearMemory } from '../../src/common/memory.ts';
 import type { GuestAccess } from '../../src/ir/helpers.ts';
@@ -41,7 +42,7 @@ export interface Rig {
 
 /** A machine with `frames` frames of RAM (rounded up to 64 KiB). */
 export function makeRig(frames = 1024): Rig {
-  const memory = createLinearMemory(0x200000 + frames * PAGE_SIZE);
+  const memory = createLinearMemory(RAM_BASE + frames * PAGE_SIZE);
   return rigOf(memory, new Paging(memory));
 }
 

@@ -1,7 +1,7 @@
 /** The kernel's copies from and to a process: over pages in any order in memory, up to the first that cannot be accessed. */
 
 import fc from 'fast-check';
-import { PAGE_SIZE } from '../../src/common/layout.ts';
+import { PAGE_SIZE, RAM_BASE } from '../../src/common/layout.ts';
 import { EFAULT, ENAMETOOLONG } from '../../src/kernel/errno.ts';
 import { MAP_FIXED, MAP_SHARED, PROT_NONE, PROT_READ } from '../../src/kernel/mm/abi.ts';
 import { mmap } from '../../src/kernel/mm/mmap.ts';
@@ -49,7 +49,7 @@ test('partial copies end exactly at the first page without the right', () => {
         return n;
       };
       const { U8 } = rig.memory;
-      const scratch = 0x200000 + 100 * P;
+      const scratch = RAM_BASE + 100 * P;
       // Between processes and the page cache both sides are linear memory.
       const into = own ? U8 : new Uint8Array(scratch + length);
       const readable = reach(PROT_READ);

@@ -1,6 +1,6 @@
 /** Blocks, faults, traps and the instructions that the differential test leaves out. */
 
-import { ENG_ERROR, ENG_FAULT_LO, ENG_VECTOR } from '../../src/common/layout.ts';
+import { ENG_ERROR, ENG_FAULT_LO, ENG_VECTOR, RAM_BASE } from '../../src/common/layout.ts';
 import { cpuFeatures, cpuid } from '../../src/frontend-x86/cpuid.ts';
 import { readEflags, writeEflags } from '../../src/frontend-x86/flags.ts';
 import { HELPERS } from '../../src/frontend-x86/helpers-table.ts';
@@ -14,8 +14,10 @@ import { assert, suite } from '../lib/suite.ts';
 const test = suite('translation');
 const bench = newBench(HELPERS, X86_STATE);
 const { mem } = bench;
-const CODE = 0x210000;
-const DATA = 0x220000;
+const CODE = RAM_BASE + 0x10000;
+const DATA = RAM_BASE + 0x20000;
+/** Of memory. */
+const END = RAM_BASE + 0x200000;
 /** Code can be fetched from one page only. */
 const source = {
   U8: mem.U8,
@@ -162,26 +164,28 @@ test('indirect jumps, calls and returns', () => {
 
 test('a repeated move stops at its work limit and goes on', () => {
   const n = 0x30000;
-  bench.set('rsi', 0x300000n);
-  bench.set('rdi', 0x340000n);
+  const FROM = RAM_BASE + 0x100000;
+  const TO = RAM_BASE + 0x140000;
+  bench.set('rsi', BigInt(FROM));
+  bench.set('rdi', BigInt(TO));
   bench.set('rcx', BigInt(n));
   writeEflags(mem.I32, 0);
-  for (let i = 0; i < n; i++) mem.U8[0x300000 + i] = i * 7;
+  for (let i = 0; i < n; i++) mem.U8[FROM + i] = i * 7;
   let calls = 0;
   put(CODE, 0xf3, 0xa4);
   const block = translateBlock(source, CODE, 0);
   do bench.run(block);
   while (++calls < 100 && bench.get('rcx') !== 0n);
   assert.is(calls, 3);
-  assert.is(bench.get('rdi'), BigInt(0x340000 + n));
-  assert.equal(mem.U8.slice(0x340000, 0x340000 + n), mem.U8.slice(0x300000, 0x300000 + n));
+  assert.is(bench.get('rdi'), BigInt(TO + n));
+  assert.equal(mem.U8.slice(TO, TO + n), mem.U8.slice(FROM, FROM + n));
 });
 
 test('a repeated store that faults leaves the state between two iterations', () => {
-  bench.set('rdi', BigInt(0x400000 - 24));
+  bench.set('rdi', BigInt(END - 24));
   bench.set('rcx', 100n);
   assert.is(run([0xf3, 0x48, 0xab]), EXIT.exception);
-  assert.equal([bench.get('rdi'), bench.get('rcx'), rip()], [0x400000n, 97n, CODE]);
+  assert.equal([bench.get('rdi'), bench.get('rcx'), rip()], [BigInt(END), 97n, CODE]);
 });
 
 test('EFLAGS round trip; a program cannot clear IF or set IOPL', () => {

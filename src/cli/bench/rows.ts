@@ -193,6 +193,12 @@ const SPEEDS: readonly RowSpec[] = [
   row('interp-boot', 'interpreter: CPython, cold', ['speed-boot', 'speed'], null, null, {
     ...{ unit: 'M/s', engine: 'interp' },
   }),
+  row('interp-wasm-loops', 'interp-wasm: hot loops', ['speed-loops', 'speed'], null, null, {
+    ...{ unit: 'M/s', engine: 'interp-wasm' },
+  }),
+  row('interp-wasm-boot', 'interp-wasm: CPython, cold', ['speed-boot', 'speed'], null, null, {
+    ...{ unit: 'M/s', engine: 'interp-wasm' },
+  }),
 ];
 
 export const ROWS: readonly RowSpec[] = [

@@ -82,13 +82,20 @@ function phaseOf({ name, place }: Frame): Phase | null {
   return null;
 }
 
+/** Functions of WebAssembly that are no regions, by name: theirs end with an address. */
+const WASM_OWN: Readonly<Record<string, Phase>> = {
+  interpreter: 'interpreter',
+  dispatcher: 'dispatcher',
+};
+
 /** Who runs guest code; what the MMU does for them is a TLB miss. */
 const RUNS_GUEST: ReadonlySet<Phase> = new Set(['interpreter', 'translated code']);
 
 /** What a frame within a phase changes it to, or null. */
 function change(phase: Phase, frame: Frame): Phase | null {
   if (frame.place.startsWith('mmu/')) return RUNS_GUEST.has(phase) ? 'TLB misses' : null;
-  const own = V8_OWN[frame.name] ?? (frame.translated ? 'translated code' : phaseOf(frame));
+  const wasm = frame.translated ? (WASM_OWN[frame.name] ?? 'translated code') : null;
+  const own = V8_OWN[frame.name] ?? wasm ?? phaseOf(frame);
   // What the kernel has others do is its own work, but for running the guest.
   const lent = own === 'host' || (own === 'dispatcher' && frame.name !== 'run');
   return own === phase || (phase === 'kernel' && lent) ? null : own;
@@ -108,7 +115,7 @@ export function doing(stack: readonly Frame[]): Doing {
       phase = next;
       at = i;
     }
-    if (frame.translated) detail = symbolOf(frame.name);
+    if (phase === 'translated code' && frame.translated) detail = symbolOf(frame.name);
     else if (phase === 'kernel' && detail === '') detail = systemCall(frame.name, handling);
     if (frame.name === 'runHandler') handling = true;
   });

@@ -5,6 +5,7 @@
  */
 
 import { setFlagsFromString } from 'node:v8';
+import type { RegionBackend } from '../../machine/engines.ts';
 
 /** CPU time of a run after which large functions are optimized: the interpreter's has some 41,000 bytes. */
 const LARGE_AFTER_MS = 100;
@@ -23,12 +24,13 @@ function heedBranchHints(on: boolean): void {
 }
 
 /**
- * Puts both off. For a process that runs one guest: the flags are all of V8's.
+ * Puts both off, where the interpreter is JavaScript. For a process that runs one guest: the flags are all of V8's.
  * @returns makes them what they were: code that V8 keeps is accepted under the flags that it was made with only
  */
-export function startQuietly(): () => void {
-  const begun = process.cpuUsage();
+export function startQuietly(interpreter: RegionBackend): () => void {
   heedBranchHints(true);
+  if (interpreter === 'wasm') return () => heedBranchHints(false);
+  const begun = process.cpuUsage();
   setFlagsFromString('--max-optimized-bytecode-size=30000');
   setFlagsFromString('--no-use-osr');
   // The default values, as V8 compares them with those that kept code was made with.

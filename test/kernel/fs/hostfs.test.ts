@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { NodeHostDirectory } from '../../../src/host/node/host-directory.ts';
 import { EACCES, EEXIST, ENOENT, EPERM, EROFS, EXDEV } from '../../../src/kernel/errno.ts';
 import { HostFs } from '../../../src/kernel/fs/hostfs/hostfs.ts';
+import { frameHost } from '../../../src/mmu/frames.ts';
 import { assert, suite } from '../../lib/suite.ts';
 import { Machine, type User } from '../vfs/harness.ts';
 
@@ -166,7 +167,7 @@ test('files stay usable after they lost their name, and mapped pages agree with 
     const { inode } = m.vfs.lookup(u.task, null, '/vol/f', true);
     const pages = inode.pages!;
     const frame = pages.frame(0, false);
-    const host = 0x200000 + frame * 4096;
+    const host = frameHost(frame);
     assert.is(m.memory.U8[host], 'a'.charCodeAt(0));
     u.write(fd, 'Z');
     assert.is(m.memory.U8[host], 'Z'.charCodeAt(0));
