@@ -26,8 +26,8 @@ merged. A file that cannot be copied whole leaves what was there.
 
 Modes, times and, with -r, hard and symbolic links are kept; into an image also owners and devices.
 On this computer owners are kept for root only, times to the microsecond; devices, FIFOs and sockets
-are left out, with a message and exit status 1. Extended attributes are copied into an image (read by
-getfattr or python3, if installed), but not out of it: 'image export' has them in its archive.
+are left out, with a message and exit status 1. Extended attributes are copied, too, if getfattr and
+setfattr, or python3, are installed; what could not be set is named, with exit status 1.
 
 Examples:
   kevlar-jit image cp notes.txt disk.ext4:/root/
@@ -240,7 +240,9 @@ function copyOneOut(
   withBar('copying', (bar) => {
     const exporter = new Exporter(host, {
       ...progress(bar, total),
-      onSkip: (path) => leftOut(`${source.image}:${path}`),
+      onSkip: (path) => leftOut(`${source.image}:${path}: left out: a device, FIFO or socket`),
+      onLostXattrs: (path, why) =>
+        leftOut(`${source.image}:${path}: its extended attributes are left out: ${why}`),
       owners: process.geteuid?.() === 0,
       image: { dev, ino },
     });
@@ -250,8 +252,8 @@ function copyOneOut(
   });
 }
 
-function leftOut(path: string): void {
-  process.stderr.write(`kevlar-jit: ${path}: left out: a device, FIFO or socket\n`);
+function leftOut(line: string): void {
+  process.stderr.write(`kevlar-jit: ${line}\n`);
   process.exitCode = EXIT_LEFT_OUT;
 }
 

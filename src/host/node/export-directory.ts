@@ -1,6 +1,6 @@
 /**
  * Copies files of an image into a directory of the host: modes, times (to the microsecond, which is all
- * that Node sets), hard links, symbolic links and holes; as root also owners.
+ * that Node sets), hard links, symbolic links, holes and extended attributes; as root also owners.
  *
  * The image is not trusted. Every directory is entered from the one above it and never through a symbolic
  * link (NodeHostDirectory), so that what the image has put there cannot lead elsewhere. A file gets its
@@ -17,6 +17,7 @@ import type { Inode, Stat } from '../../kernel/vfs/types.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../kernel/vfs/types.ts';
 import { namesIn } from '../image-tools.ts';
 import type { NodeHostDirectory } from './host-directory.ts';
+import { type HostXattr, KEPT, writeXattrs } from './host-xattrs.ts';
 
 const CHUNK = 1 << 18;
 /** Directories nested deeper than this are a damaged image's. */
@@ -33,6 +34,8 @@ export interface ExportOptions {
   readonly onBytes?: (length: number) => void;
   /** A device, FIFO or socket, which Node cannot make and is left out. */
   readonly onSkip?: (path: string) => void;
+  /** Extended attributes of a file could not be set, and why. */
+  readonly onLostXattrs?: (path: string, why: string) => void;
   /** Keeps owners, and with them set-user-ID and set-group-ID. */
   readonly owners: boolean;
   /** The image itself, which must not be replaced. */
@@ -110,7 +113,10 @@ export class Exporter {
       if (first !== undefined) this.link(first, into.handle, temporary);
       else if (type === S_IFLNK) this.host.symlink(into.handle, temporary, inode.readlink());
       else this.makeFile(inode as Ext4Inode, into.handle, temporary);
-      if (first === undefined) this.finish(into.handle, temporary, stat);
+      if (first !== undefined) return;
+      this.finish(into.handle, temporary, stat, () =>
+        this.copyXattrs(inode, from, into.handle, temporary),
+      );
     });
     if (stat.nlink > 1 && first === undefined) this.copied.set(inode.ino, [...into.path, name]);
   }
@@ -125,7 +131,7 @@ export class Exporter {
     } finally {
       this.host.close(handle);
     }
-    this.finish(into.handle, name, stat);
+    this.finish(into.handle, name, stat, () => this.copyXattrs(dir, from, into.handle, name));
   }
 
   /** Lets `make` make a file under a name that nobody knows, which then becomes `name`. */
@@ -196,10 +202,21 @@ export class Exporter {
     this.host.truncate(file, size);
   }
 
-  /** Owner first: changing it takes set-user-ID away. */
-  private finish(dir: HostHandle, name: string, stat: Stat): void {
+  private copyXattrs(inode: Inode, from: string, dir: HostHandle, name: string): void {
+    const xattrs = inode
+      .listxattr()
+      .filter((key) => KEPT.test(key))
+      .map((key): HostXattr => [key, inode.getxattr(key) ?? new Uint8Array()]);
+    if (xattrs.length === 0) return;
+    const why = writeXattrs(this.host.pathOf(dir, name), xattrs);
+    if (why !== null) this.options.onLostXattrs?.(show(from), why);
+  }
+
+  /** Owner first: changing it takes set-user-ID and capabilities away. Attributes before a mode that forbids them. */
+  private finish(dir: HostHandle, name: string, stat: Stat, setXattrs: () => void): void {
     const { owners } = this.options;
     if (owners) this.host.changeOwner(dir, name, stat.uid, stat.gid);
+    setXattrs();
     const kept = stat.mode & (owners ? 0o7777 : 0o7777 & ~(S_ISUID | S_ISGID));
     const { atime, mtime } = stat;
     const mode = (stat.mode & S_IFMT) === S_IFLNK ? {} : { mode: kept };

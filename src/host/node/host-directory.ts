@@ -119,6 +119,14 @@ export class NodeHostDirectory implements HostDirectoryPort {
     return handle;
   }
 
+  /** A path of `name` that other processes of this user may use, for as long as the directory is open. */
+  pathOf(dir: HostHandle, name: string): Buffer {
+    const place = this.descriptors
+      ? Buffer.from(`/proc/${process.pid}/fd/${dir}`)
+      : this.place(dir);
+    return Buffer.concat([place, Buffer.from(`/${name}`, 'latin1')]);
+  }
+
   /** The path of an open directory. */
   private place(dir: HostHandle): Buffer {
     if (this.descriptors) return Buffer.from(`/proc/self/fd/${dir}`);

@@ -1,6 +1,6 @@
 /**
  * Extended attributes of the host's files. Node has no calls for them; getfattr(1) of package `attr`, or Python, reads
- * those of a whole tree at once.
+ * those of a whole tree at once, and setfattr(1), or Python, sets those of one file.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ export type HostXattrs = ReadonlyMap<string, readonly HostXattr[]>;
 
 const MAX_OUTPUT = 1 << 30;
 /** Those of other namespaces mean something to their own file system only. */
-const KEPT = /^(user\.|trusted\.|security\.|system\.posix_acl_(access|default)$)/;
+export const KEPT: RegExp = /^(user\.|trusted\.|security\.|system\.posix_acl_(access|default)$)/;
 
 /** getfattr's output, by Python where getfattr is not installed. */
 const SCRIPT = `
@@ -76,6 +76,62 @@ function parse(text: string, rootLength: number): HostXattrs {
     current.push([name, Buffer.from(line.slice(equals + 1).replace(/^0x/, ''), 'hex')]);
   }
   return all;
+}
+
+const SETTER = `
+import os, sys
+path = bytes.fromhex(sys.argv[1])
+for line in sys.stdin:
+    name, value = line.split(':')
+    try: os.setxattr(path, bytes.fromhex(name), bytes.fromhex(value), follow_symlinks=False)
+    except OSError as e: sys.exit(e.strerror)
+`;
+
+/** Programs that set attributes, with what they read. */
+const WRITERS: readonly ((path: Buffer, xattrs: readonly HostXattr[]) => [string[], string])[] = [
+  (path, xattrs) => {
+    const lines = xattrs.map(([name, value]) => `${quote(name)}=${hexValue(value)}\n`);
+    const input = `# file: ${quote(path.toString('latin1'))}\n${lines.join('')}\n`;
+    return [['setfattr', '-h', '--restore=-'], input];
+  },
+  (path, xattrs) => {
+    const lines = xattrs.map(
+      ([name, value]) => `${hex(Buffer.from(name, 'latin1'))}:${hex(value)}\n`,
+    );
+    return [['python3', '-c', SETTER, hex(path)], lines.join('')];
+  },
+];
+
+/** Sets attributes of a file, not of what it leads to. @returns why not all of them could be set, or null */
+export function writeXattrs(path: Buffer, xattrs: readonly HostXattr[]): string | null {
+  for (const writer of WRITERS) {
+    const [[program = '', ...args], input] = writer(path, xattrs);
+    const r = spawnSync(program, args, {
+      input: Buffer.from(input, 'latin1'),
+      encoding: 'latin1',
+      env: { ...process.env, LC_ALL: 'C' },
+    });
+    if ((r.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue;
+    if (r.error !== undefined) return r.error.message;
+    if (r.status === 0) return null;
+    // "setfattr: PATH: what was wrong"
+    return r.stderr.trim().split('\n').at(-1)?.replace(/^.*: /, '') || `${program} failed`;
+  }
+  return 'neither setfattr (package attr) nor python3 is installed';
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+/** setfattr takes no value of no digits. */
+function hexValue(value: Uint8Array): string {
+  return value.length === 0 ? '""' : `0x${hex(value)}`;
+}
+
+/** What `unquote` undoes. */
+function quote(text: string): string {
+  return text.replace(/[^!-<>-[\]-~]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 /** Backslash and three octal digits stand for a byte. */
