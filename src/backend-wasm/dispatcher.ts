@@ -4,16 +4,9 @@
  * not import the table: in Node 20 each import of a large table takes V8 some 0.5 ms.
  */
 
-import {
-  ENG_BUDGET,
-  ENG_CODE_GEN,
-  REGION_CACHE_BASE,
-  REGION_CACHE_ENTRIES,
-  REGION_CACHE_GEN,
-  REGION_CACHE_SHIFT,
-  REGION_CACHE_SLOT,
-} from '../common/layout.ts';
+import { ENG_BUDGET, REGION_CACHE_BASE, REGION_CACHE_SLOT } from '../common/layout.ts';
 import { EXIT } from '../ir/ops.ts';
+import { pushFound, REGION_CACHE } from './by-pc.ts';
 import { ByteWriter } from './encode.ts';
 import { FunctionBody } from './function-body.ts';
 import { TYPE, W } from './opcodes.ts';
@@ -79,24 +72,9 @@ function body({ pc, stopWord, stopBits }: DispatcherOptions): ByteWriter {
   f.op(W.i32And, W.i32Or);
   f.br(DONE, W.brIf);
   load(W.i64Load, pc);
-  f.tee(PC_LOCAL);
-  f.op(W.i32WrapI64);
-  f.get(PC_LOCAL);
-  f.i64(REGION_CACHE_SHIFT, 0);
-  f.op(W.i64ShrU, W.i32WrapI64, W.i32Xor);
-  f.i32(REGION_CACHE_ENTRIES - 1);
-  f.op(W.i32And);
-  f.i32(4);
-  f.op(W.i32Shl);
-  f.tee(ENTRY_LOCAL);
-  f.memory(W.i64Load, REGION_CACHE_BASE);
-  f.get(PC_LOCAL);
-  f.op(W.i64Ne);
-  f.br(DONE, W.brIf);
-  f.get(ENTRY_LOCAL);
-  f.memory(W.i32Load, REGION_CACHE_BASE + REGION_CACHE_GEN * 4);
-  load(W.i32Load, ENG_CODE_GEN * 4);
-  f.op(W.i32Ne);
+  f.set(PC_LOCAL);
+  pushFound(f, REGION_CACHE, PC_LOCAL, ENTRY_LOCAL);
+  f.op(W.i32Eqz);
   f.br(DONE, W.brIf);
   f.get(ENTRY_LOCAL);
   f.memory(W.i32Load, REGION_CACHE_BASE + REGION_CACHE_SLOT * 4);

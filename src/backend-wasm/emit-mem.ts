@@ -4,25 +4,14 @@
  * that the access is written once, a store's stores by itself.
  */
 
-import {
-  PAGE_SIZE,
-  TLB_ADDEND,
-  TLB_BASE,
-  TLB_ENTRIES,
-  TLB_ENTRY_SIZE,
-  TLB_READ,
-  TLB_WRITE,
-} from '../common/layout.ts';
+import { TLB_READ, TLB_WRITE } from '../common/layout.ts';
 import { MEM_ALIGN, type MemOpName, OPS, type OpRow } from '../ir/ops.ts';
 import { NONE, type Ref } from '../ir/refs.ts';
 import { ARG_BASE, type EmitContext } from './context.ts';
 import { pushAddress } from './emit-int.ts';
 import { V, W } from './opcodes.ts';
+import { pushTlbMiss, setTlbHost } from './tlb-check.ts';
 import type { AccessContext } from './values.ts';
-
-/** `(address >>> 7) & MASK` is the byte offset of its TLB entry. */
-const INDEX_SHIFT = 7;
-const INDEX_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
 
 export interface Load {
   readonly size: number;
@@ -72,35 +61,8 @@ function computeAddress(e: EmitContext, at: number, size: number): void {
 
 /** Pushes whether the TLB does not have the page for this access. */
 export function pushMiss(e: AccessContext, size: number, tag: number): void {
-  const { f } = e;
-  f.get(e.ea);
-  f.op(W.i32WrapI64);
-  f.i32(INDEX_SHIFT);
-  f.op(W.i32ShrU);
-  f.i32(INDEX_MASK);
-  f.op(W.i32And);
-  f.tee(e.entry);
-  f.memory(W.i64Load, TLB_BASE + tag * 4);
-  f.get(e.ea);
-  if (size > 1) {
-    f.i64(size - 1, 0);
-    f.op(W.i64Add);
-  }
-  f.i64(-PAGE_SIZE, -1);
-  f.op(W.i64And);
-  e.pushGeneration();
-  f.op(W.i64Or, W.i64Ne);
-}
-
-/** The host offset of a hit to `host`. */
-export function setHost(e: AccessContext): void {
-  const { f } = e;
-  f.get(e.ea);
-  f.op(W.i32WrapI64);
-  f.get(e.entry);
-  f.memory(W.i32Load, TLB_BASE + TLB_ADDEND * 4);
-  f.op(W.i32Add);
-  f.set(e.host);
+  const last = size > 1 ? (): void => e.f.i64(size - 1, 0) : null;
+  pushTlbMiss(e, tag, last, () => e.pushGeneration());
 }
 
 /** Pushes the halves of the address. */
@@ -133,7 +95,7 @@ export function emitLoad(e: EmitContext, at: number): void {
   f.close();
   e.loadGeneration();
   f.otherwise();
-  setHost(e);
+  setTlbHost(e);
   f.close();
   const d = code[at + 1]!;
   if (d !== NONE) emitValue(e, d, load, size);
@@ -175,7 +137,7 @@ export function emitStore(e: EmitContext, at: number): void {
   f.giveLocal('i32', failed);
   e.loadGeneration();
   f.otherwise();
-  setHost(e);
+  setTlbHost(e);
   fastStore(e, d, size);
   f.close();
 }

@@ -1,6 +1,7 @@
 /**
  * Status flags that a region finds as others left them, evaluated in WebAssembly: the helpers `eflags` and `condition`,
- * for the operations that programs test nearly always; and those after rotations, which keep some of them.
+ * for the operations that programs test nearly always; and those after rotations, which keep some of them, and after shifts
+ * by counts that are known late.
  */
 
 import {
@@ -9,6 +10,8 @@ import {
   CC_DEC,
   CC_INC,
   CC_LOGIC,
+  CC_SHL,
+  CC_SHR,
   CC_SUB,
   type FlagsLayout,
   STATUS_FLAGS,
@@ -104,8 +107,7 @@ function statusFlags(x: HelperCode, at: FlagsLayout): number {
 function evaluate(x: HelperCode, at: FlagsLayout, kind: number, flags: number): void {
   const which = x.op(W.i32ShrU, x.get(kind), x.i32(2));
   x.slowIf(x.op(W.i32Eqz, x.op(W.i32And, x.op(W.i32ShrU, x.i32(KNOWN), which), x.i32(1))));
-  const bits = x.op(W.i32Shl, x.i32(8), x.op(W.i32And, x.get(kind), x.i32(3)));
-  const up = x.let('i64', x.op(W.i64ExtendI32u, x.op(W.i32Sub, x.i32(64), bits)));
+  const up = upOf(x, kind);
   const a = x.let('i64', x.load(W.i64Load, x.i32(0), at.a));
   const b = x.let('i64', x.load(W.i64Load, x.i32(0), at.b));
   const highA = x.let('i64', x.op(W.i64Shl, x.get(a), x.get(up)));
@@ -124,6 +126,11 @@ function evaluate(x: HelperCode, at: FlagsLayout, kind: number, flags: number): 
       x.when(is(CC_DEC), () => step(x, o, to, 15, x.i64(-1, 0x7fffffff)));
     },
   );
+  x.set(flags, assembled(x, to, up));
+}
+
+/** Status flags from what differs by operation, and the result. */
+function assembled(x: HelperCode, to: Results, up: number): Expr {
   const low = x.op(W.i32WrapI64, x.op(W.i64ShrU, x.get(to.r), x.get(up)));
   const ones = x.op(W.i32Popcnt, x.op(W.i32And, low, x.i32(0xff)));
   const even = x.op(W.i32Eqz, x.op(W.i32And, ones, x.i32(1)));
@@ -136,9 +143,57 @@ function evaluate(x: HelperCode, at: FlagsLayout, kind: number, flags: number): 
     shifted(negative(x, x.get(to.r)), SHIFT.sf),
     shifted(x.get(to.of), SHIFT.of),
   ];
-  x.set(
-    flags,
-    parts.reduce((p, q) => x.op(W.i32Or, p, q)),
+  return parts.reduce((p, q) => x.op(W.i32Or, p, q));
+}
+
+/** Of an operand's size in bits, as an i64: how far the top of 64 bits is from its own. */
+function upOf(x: HelperCode, kind: number): number {
+  const bits = x.op(W.i32Shl, x.i32(8), x.op(W.i32And, x.get(kind), x.i32(3)));
+  return x.let('i64', x.op(W.i64ExtendI32u, x.op(W.i32Sub, x.i32(64), bits)));
+}
+
+/** Operands: the result, what was shifted, the count and (from bit 8 on) the kind. */
+function shiftFlags(x: HelperCode, at: FlagsLayout): void {
+  const packed = x.let('i32', x.argument(W.i32Load, 3));
+  const count = x.let('i64', x.op(W.i64ExtendI32u, x.op(W.i32And, x.get(packed), x.i32(0xff))));
+  x.when(
+    x.op(W.i64Eqz, x.get(count)),
+    () => setResult(x, x.get(statusFlags(x, at))),
+    () => {
+      const kind = x.let('i32', x.op(W.i32ShrS, x.get(packed), x.i32(8)));
+      const up = upOf(x, kind);
+      const high = (param: 1 | 2): number =>
+        x.let('i64', x.op(W.i64Shl, x.argument(W.i64Load, param), x.get(up)));
+      const zero = (): number => x.let('i32', x.i32(0));
+      const to: Results = { r: high(1), cf: zero(), af: zero(), of: zero() };
+      const a = high(2);
+      const op = x.let('i32', x.op(W.i32And, x.get(kind), x.i32(~3)));
+      const is = (cc: number): Expr => x.op(W.i32Eq, x.get(op), x.i32(cc));
+      const before = x.op(W.i64Sub, x.get(count), x.i64(1));
+      const bit = (v: Expr): Expr => x.op(W.i32And, x.op(W.i32WrapI64, v), x.i32(1));
+      x.when(
+        is(CC_SHL),
+        () => {
+          // The bit that left last is at 64 - count of those moved to the top; none with a larger count than bits.
+          const bits = x.op(W.i64Sub, x.i64(64), x.get(up));
+          x.when(x.op(W.i64LeU, x.get(count), bits), () =>
+            x.set(to.cf, bit(x.op(W.i64ShrU, x.get(a), x.op(W.i64Sub, x.i64(64), x.get(count))))),
+          );
+          x.set(to.of, x.op(W.i32Xor, negative(x, x.get(to.r)), x.get(to.cf)));
+        },
+        () => {
+          x.when(
+            is(CC_SHR),
+            () => {
+              x.set(to.cf, bit(x.op(W.i64ShrU, x.op(W.i64ShrU, x.get(a), x.get(up)), before)));
+              x.set(to.of, negative(x, x.op(W.i64Xor, x.get(to.r), x.get(a))));
+            },
+            () => x.set(to.cf, bit(x.op(W.i64ShrS, x.op(W.i64ShrS, x.get(a), x.get(up)), before))),
+          );
+        },
+      );
+      setResult(x, assembled(x, to, up));
+    },
   );
 }
 
@@ -197,4 +252,5 @@ export const FLAGS_EMITTERS: Readonly<Record<string, (x: HelperCode, at: FlagsLa
   eflags,
   condition,
   rotateFlags,
+  shiftFlags,
 };

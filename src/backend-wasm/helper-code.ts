@@ -4,13 +4,14 @@
  */
 
 import { FunctionBody } from './function-body.ts';
-import { W, type WasmType } from './opcodes.ts';
+import { MEMORY_COPY, MEMORY_FILL, W, type WasmType } from './opcodes.ts';
 
 /** Pushes a value. */
 export type Expr = () => void;
 
-/** Label of the block whose end is the slow way. */
+/** Label of the block whose end is the slow way; of loops. */
 const SLOW = 0;
+const LOOP = 1;
 
 export class HelperCode {
   readonly f: FunctionBody = new FunctionBody(4);
@@ -74,7 +75,7 @@ export class HelperCode {
   }
 
   /** The argument at a word index. */
-  argument(op: number, param: 1 | 2, words = 0): Expr {
+  argument(op: number, param: 1 | 2 | 3, words = 0): Expr {
     return this.load(op, this.op(W.i32Shl, this.get(param), this.i32(2)), words * 4);
   }
 
@@ -87,6 +88,26 @@ export class HelperCode {
       otherwise();
     }
     this.f.close();
+  }
+
+  /** Repeats while what the body returns is not 0. No loop within it. */
+  loop(body: () => Expr): void {
+    this.f.open(W.loop, LOOP);
+    body()();
+    this.f.br(LOOP, W.brIf);
+    this.f.close();
+  }
+
+  /** Copies bytes, which may overlap. */
+  copy(to: Expr, from: Expr, bytes: Expr): void {
+    for (const push of [to, from, bytes]) push();
+    this.f.op(...MEMORY_COPY);
+  }
+
+  /** Sets bytes to the low eight bits of a value. */
+  fill(to: Expr, value: Expr, bytes: Expr): void {
+    for (const push of [to, value, bytes]) push();
+    this.f.op(...MEMORY_FILL);
   }
 
   // Ends.

@@ -3,12 +3,13 @@
  * and how a body ends.
  */
 
-import { ARENA_BASE, ENG_BUDGET, ENG_TLB_GEN } from '../common/layout.ts';
+import { ARENA_BASE, ENG_BUDGET } from '../common/layout.ts';
 import { STRIDE } from '../ir/ops.ts';
 import type { StateLayout } from '../ir/types.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { FunctionBody } from './function-body.ts';
 import { V, W } from './opcodes.ts';
+import { pushGeneration } from './tlb-check.ts';
 import type { AccessContext, ValueContext } from './values.ts';
 
 /** Labels; bodies have those from BODY on. */
@@ -143,8 +144,7 @@ export class InterpreterCode implements ValueContext, AccessContext {
   }
 
   pushGeneration(): void {
-    this.f.i32(0);
-    this.f.memory(W.i64Load32u, ENG_TLB_GEN * 4);
+    pushGeneration(this.f);
   }
 
   // Ends of bodies.

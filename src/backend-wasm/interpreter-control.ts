@@ -6,19 +6,14 @@ import {
   ENG_INTERP_PASS,
   HITS_BASE,
   JUMP_CACHE_BASE,
-  JUMP_CACHE_ENTRIES,
-  JUMP_CACHE_GEN,
   JUMP_CACHE_P,
-  JUMP_CACHE_SHIFT,
   REGION_CACHE_BASE,
-  REGION_CACHE_ENTRIES,
-  REGION_CACHE_GEN,
-  REGION_CACHE_SHIFT,
   REGION_CACHE_SLOT,
 } from '../common/layout.ts';
 import { EXIT_LINK, EXIT_REGION } from '../ir/interp-words.ts';
 import { M_HEAD, RECENT_TARGETS } from '../ir/micro.ts';
 import { EXIT, STRIDE } from '../ir/ops.ts';
+import { JUMP_CACHE, pushFound, REGION_CACHE } from './by-pc.ts';
 import { MMU_CALLS } from './imports.ts';
 import { at, type InterpreterCode, LEAVE, NEXT } from './interpreter-code.ts';
 import { W } from './opcodes.ts';
@@ -121,7 +116,7 @@ function enterRegion(c: InterpreterCode): void {
   f.get(c.p);
   f.memory(W.i64Load, at(3));
   f.set(c.x);
-  find(c, REGION_CACHE_BASE, REGION_CACHE_ENTRIES, REGION_CACHE_SHIFT, REGION_CACHE_GEN);
+  pushFound(f, REGION_CACHE, c.x, c.i);
   f.op(W.i32And);
   f.openIf(true);
   c.storeBudget();
@@ -201,36 +196,10 @@ export function jumpIndirect(c: InterpreterCode): void {
   c.leave(EXIT.next);
 }
 
-/**
- * Looks the pc in `x` up in a cache by pc. Pushes whether it is there under the current code generation; `i` is
- * the byte offset of its entry.
- */
-function find(c: InterpreterCode, base: number, entries: number, shift: number, gen: number): void {
-  const { f } = c;
-  f.get(c.x);
-  f.op(W.i32WrapI64);
-  f.tee(c.i);
-  f.get(c.i);
-  f.i32(shift);
-  f.op(W.i32ShrU, W.i32Xor);
-  f.i32(entries - 1);
-  f.op(W.i32And);
-  f.i32(4);
-  f.op(W.i32Shl);
-  f.tee(c.i);
-  f.memory(W.i64Load, base);
-  f.get(c.x);
-  f.op(W.i64Eq);
-  f.get(c.i);
-  f.memory(W.i32Load, base + gen * 4);
-  c.load(W.i32Load, ENG_CODE_GEN * 4);
-  f.op(W.i32Eq, W.i32And);
-}
-
 /** Goes on at the block whose pc is in `x`, if the jump cache knows it. */
 function goTo(c: InterpreterCode): void {
   const { f } = c;
-  find(c, JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES, JUMP_CACHE_SHIFT, JUMP_CACHE_GEN);
+  pushFound(f, JUMP_CACHE, c.x, c.i);
   f.openIf(true);
   goToHead(c, () => {
     f.get(c.i);

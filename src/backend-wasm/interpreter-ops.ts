@@ -14,11 +14,12 @@ import {
   type SlotOpName,
 } from '../ir/ops.ts';
 import { INT_EMIT } from './emit-int.ts';
-import { LOADS, pushMiss, STORE_SIZE, setHost, VECTOR_SIZE } from './emit-mem.ts';
+import { LOADS, pushMiss, STORE_SIZE, VECTOR_SIZE } from './emit-mem.ts';
 import { VECTOR_EMIT } from './emit-vector.ts';
 import { MMU_CALLS, type MmuCall } from './imports.ts';
 import { A, at, B, C, D, IMM, type InterpreterCode } from './interpreter-code.ts';
 import { V, W } from './opcodes.ts';
+import { setTlbHost } from './tlb-check.ts';
 
 /** What is called with the micro operation's index: a helper's function, a slot operation's. */
 export const CALL_HELPER: number = MMU_CALLS.length;
@@ -142,7 +143,7 @@ export function loadOp(c: InterpreterCode, m: MicroOp): void {
   c.leave(EXIT.exception);
   f.close();
   f.otherwise();
-  setHost(c);
+  setTlbHost(c);
   f.close();
   c.slot(D);
   f.get(c.host);
@@ -172,7 +173,7 @@ export function storeOp(c: InterpreterCode, m: MicroOp): void {
   slowStore(c, size);
   c.leaveIfFailed();
   f.otherwise();
-  setHost(c);
+  setTlbHost(c);
   f.get(c.host);
   if (size >= 16) {
     c.pushV128(D);

@@ -5,6 +5,7 @@
 
 import type { FlagsLayout } from '../common/condition-codes.ts';
 import type { DivisionLayout } from '../common/division.ts';
+import type { StringLayout } from '../common/strings.ts';
 import type { X87Layout } from '../common/x87.ts';
 import { DIVISION_EMITTERS } from './division-functions.ts';
 import { FLAGS_EMITTERS } from './flags-functions.ts';
@@ -12,6 +13,7 @@ import type { Code, FunctionBody } from './function-body.ts';
 import { HelperCode } from './helper-code.ts';
 import { HELPER_PARAMS, MMU_CALLS, MMU_PARAMS, type MmuCall } from './imports.ts';
 import { encodeModule } from './module.ts';
+import { STRING_EMITTERS } from './string-functions.ts';
 import { X87Code } from './x87-code.ts';
 import { X87_EMITTERS } from './x87-functions.ts';
 import type { MmuStores } from './x87-store.ts';
@@ -20,6 +22,7 @@ export interface HelperLayouts {
   readonly flags: FlagsLayout;
   readonly x87: X87Layout;
   readonly division: DivisionLayout;
+  readonly strings: StringLayout;
 }
 
 const STORES: readonly MmuCall[] = ['write16', 'write32', 'write64', 'writeBytes'];
@@ -51,6 +54,7 @@ function group<At>(
 const GROUPS: readonly Group[] = [
   group(FLAGS_EMITTERS, ({ flags }) => flags),
   group(DIVISION_EMITTERS, ({ division }) => division),
+  group(STRING_EMITTERS, ({ strings }) => strings),
   {
     names: Object.keys(X87_EMITTERS),
     emit: (name, { x87 }, helper) => {

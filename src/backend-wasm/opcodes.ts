@@ -274,3 +274,7 @@ export const V = {
   f64x2Mul: 0xf2,
   f64x2Div: 0xf3,
 } as const;
+
+/** memory.copy and memory.fill of the only memory. */
+export const MEMORY_COPY: readonly number[] = [0xfc, 10, 0, 0];
+export const MEMORY_FILL: readonly number[] = [0xfc, 11, 0];

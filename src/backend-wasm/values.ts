@@ -2,6 +2,7 @@
 
 import type { Ref } from '../ir/refs.ts';
 import type { FunctionBody } from './function-body.ts';
+import type { Access } from './tlb-check.ts';
 
 export interface ValueContext {
   readonly f: FunctionBody;
@@ -23,12 +24,7 @@ export interface ValueContext {
   setF32(d: Ref): void;
 }
 
-/** Locals of memory accesses: address, its TLB entry, host offset. */
-export interface AccessContext {
-  readonly f: FunctionBody;
-  readonly ea: number;
-  readonly entry: number;
-  readonly host: number;
+export interface AccessContext extends Access {
   /** Pushes the TLB generation, as an i64. */
   pushGeneration(): void;
 }

@@ -1,7 +1,7 @@
 /**
  * Repeated string instructions (SDM vol. 2, REP): bulk work page by page, at most WORK_LIMIT bytes a call.
  *
- * Every helper is name(how, segment base) with how = size | addr32 << 8 | repne << 9 | once << 10, and returns 1
+ * Every helper is name(how, segment base) with the bits of REP in how, and returns 1
  * if the instruction is finished, 0 if it is to be executed again (work limit, or once: one iteration, after which
  * EFLAGS.TF traps). rcx, rsi and rdi always describe a state between two iterations: at a fault, at a store to
  * translated code, at the limit. The flags do too, but at a fault are those of before.
@@ -9,6 +9,7 @@
 
 import { CC_SUB } from '../common/condition-codes.ts';
 import { PAGE_SIZE } from '../common/layout.ts';
+import { REP, type StringLayout } from '../common/strings.ts';
 import type { HelperEnv, HelperFn, HelperRow } from '../ir/helpers.ts';
 import { W_A, W_B, W_KIND } from './flags.ts';
 import { CC_VARS } from './helpers-system.ts';
@@ -19,6 +20,14 @@ const RCX = stateWord('rcx');
 const RSI = stateWord('rsi');
 const RDI = stateWord('rdi');
 const DF = stateWord('df');
+
+export const STRING_LAYOUT: StringLayout = {
+  rax: RAX * 4,
+  rcx: RCX * 4,
+  rsi: RSI * 4,
+  rdi: RDI * 4,
+  df: DF * 4,
+};
 
 const WORK_LIMIT = 0x10000;
 const TWO32 = 0x100000000;
@@ -40,13 +49,13 @@ const op = {
 function start(env: HelperEnv, a: number, b: number): void {
   const { I32 } = env;
   const how = I32[a] as number;
-  op.size = how & 0xff;
-  op.addr32 = (how & 0x100) !== 0;
-  op.repne = (how & 0x200) !== 0;
+  op.size = how & REP.size;
+  op.addr32 = (how & REP.addr32) !== 0;
+  op.repne = (how & REP.repne) !== 0;
   op.segLo = I32[b] as number;
   op.segHi = I32[b + 1] as number;
   op.step = I32[DF] === 0 ? op.size : -op.size;
-  op.budget = (how & 0x400) === 0 ? WORK_LIMIT : op.size;
+  op.budget = (how & REP.once) === 0 ? WORK_LIMIT : op.size;
 }
 
 /** Iterations left, as far as they matter for one call. */

@@ -2,13 +2,14 @@
 
 import type { FlagsLayout } from '../common/condition-codes.ts';
 import type { DivisionLayout } from '../common/division.ts';
+import type { StringLayout } from '../common/strings.ts';
 import type { X87Layout } from '../common/x87.ts';
 import type { HelperRow } from '../ir/helpers.ts';
 import { FLAGS_LAYOUT } from './flags.ts';
 import { FP_HELPERS } from './helpers-fp.ts';
 import { DIVISION_LAYOUT, INT_HELPERS } from './helpers-int.ts';
 import { SEGMENT_HELPERS } from './helpers-segment.ts';
-import { STRING_HELPERS } from './helpers-string.ts';
+import { STRING_HELPERS, STRING_LAYOUT } from './helpers-string.ts';
 import { SYSTEM_HELPERS } from './helpers-system.ts';
 import { VEC_HELPERS } from './helpers-vec.ts';
 import { XSAVE_HELPERS } from './helpers-xsave.ts';
@@ -38,4 +39,5 @@ export const HELPER_LAYOUTS: {
   readonly flags: FlagsLayout;
   readonly x87: X87Layout;
   readonly division: DivisionLayout;
-} = { flags: FLAGS_LAYOUT, x87: X87_LAYOUT, division: DIVISION_LAYOUT };
+  readonly strings: StringLayout;
+} = { flags: FLAGS_LAYOUT, x87: X87_LAYOUT, division: DIVISION_LAYOUT, strings: STRING_LAYOUT };

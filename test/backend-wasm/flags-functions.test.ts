@@ -1,7 +1,14 @@
 /** Status flags as WebAssembly evaluates them are those of the helpers, for every operation, size and condition. */
 
 import { WasmCompiler } from '../../src/backend-wasm/compile.ts';
-import { CC_CARRY, CC_EFLAGS, CC_MUL } from '../../src/common/condition-codes.ts';
+import {
+  CC_CARRY,
+  CC_EFLAGS,
+  CC_MUL,
+  CC_SAR,
+  CC_SHL,
+  CC_SHR,
+} from '../../src/common/condition-codes.ts';
 import { TEMP_BASE } from '../../src/common/layout.ts';
 import { createLinearMemory } from '../../src/common/memory.ts';
 import { W_A, W_B, W_C, W_KIND } from '../../src/frontend-x86/flags.ts';
@@ -21,6 +28,7 @@ const { I32 } = env;
 const D = TEMP_BASE >> 2;
 const A = D + 4;
 const B = D + 8;
+const C = D + 12;
 
 type Native = (d: number, a: number, b: number, c: number) => number;
 
@@ -44,10 +52,10 @@ function setState(rng: Random, kind: number): void {
 function compare(name: string, what: string): void {
   const { fn } = HELPERS[HELPER[name]!]!;
   I32.fill(-1, D, D + 2);
-  assert.is(fn(env, D, A, B, 0), 0);
+  assert.is(fn(env, D, A, B, C), 0);
   const expected = [I32[D], I32[D + 1]];
   I32.fill(-1, D, D + 2);
-  assert.is(native(name)(D, A, B, 0), 0);
+  assert.is(native(name)(D, A, B, C), 0);
   assert.equal([I32[D], I32[D + 1]], expected, what);
 }
 
@@ -81,6 +89,24 @@ test('rotateFlags', () => {
       if (size < 8) I32[A + 1] = 0;
       if (size < 4) I32[A]! &= (1 << (size * 8)) - 1;
       compare('rotateFlags', `kind ${kind}, ${I32[A]} ${I32[A + 1]}, how ${I32[B]!.toString(16)}`);
+    }
+  }
+});
+
+test('shiftFlags', () => {
+  const rng = new Random(Date.now() >>> 0);
+  const word = (): number =>
+    rng.chance(30) ? EDGES[rng.below(EDGES.length)]! : Number(rng.value() & 0xffffffffn) | 0;
+  for (const kind of KINDS) {
+    for (let i = 0; i < 400; i++) {
+      setState(rng, kind);
+      const size = rng.below(4);
+      const count = rng.chance(20) ? 0 : 1 + rng.below(size === 3 ? 63 : 31);
+      const shift = [CC_SHL, CC_SHR, CC_SAR][rng.below(3)]!;
+      for (const w of [A, A + 1, B, B + 1]) I32[w] = word();
+      I32[C] = count | ((shift + size) << 8);
+      const operands = [A, A + 1, B, B + 1, C].map((w) => I32[w]!.toString(16)).join(' ');
+      compare('shiftFlags', `kind ${kind}, operands ${operands}`);
     }
   }
 });
