@@ -119,9 +119,12 @@ function write(c: InterpreterCode): void {
   c.reload();
   f.open(W.block, LEAVE);
   f.open(W.loop, NEXT);
+  // A number that there is not: micro code is damaged.
+  const bad = BODY + MICRO_OPS.length;
+  f.open(W.block, bad);
   for (const i of [...bodies].reverse()) f.open(W.block, BODY + i);
   c.field(0);
-  f.table([...bodyOf, bodyOf[0]!].map((i) => BODY + i));
+  f.table([...bodyOf.map((i) => BODY + i), bad]);
   for (const i of bodies) {
     f.close();
     const m = MICRO_OPS[i]!;
@@ -133,6 +136,8 @@ function write(c: InterpreterCode): void {
     // What ends a block has gone on.
     c.next();
   }
+  f.close();
+  f.op(W.unreachable);
   f.close();
   f.close();
   c.store(W.i32Store, ENG_INTERP_P * 4, () => {
