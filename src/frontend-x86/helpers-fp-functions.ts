@@ -4,7 +4,7 @@
  */
 
 import { C1, C2 } from '../common/x87.ts';
-import { PE, ZE } from '../ir/fp-env.ts';
+import { PE, UE, ZE } from '../ir/fp-env.ts';
 import type { HelperFn } from '../ir/helpers.ts';
 import { compareNum, invalid } from '../ir/softfloat/arith.ts';
 import { fromInt } from '../ir/softfloat/integer.ts';
@@ -15,6 +15,7 @@ import {
   EXP,
   F80,
   FINITE,
+  HI,
   INF,
   type Num,
   newNum,
@@ -74,11 +75,17 @@ function inUnit(x: Num): boolean {
   return x[EXP]! < 0 || compareNum(x, Y) === 0;
 }
 
+/** Whether CPUs take the result for inexact, though it may be exact. */
+let inexact = false;
+
 function deliver(I32: Int32Array, dst: number): void {
   if (!blocked(I32)) {
     roundTo(I32, R, F80);
+    // A denormal that counts as inexact is an underflow, too.
+    if (inexact && R[CLS] === FINITE && R[HI]! >>> 31 === 0) raiseFlags(UE);
     storeSt(I32, dst, R);
   }
+  inexact = false;
   complete(I32);
 }
 
@@ -238,5 +245,6 @@ function logarithm(sign: number, compute: () => void): void {
     compute();
     // CPUs report even the exact logarithm of a power of two as inexact.
     raiseFlags(PE);
+    inexact = true;
   } else setSpecial(R, Y[CLS]!, Y[SIGN]! ^ (sign < 0 ? 1 : 0));
 }
