@@ -1,6 +1,7 @@
 /* cgroups(7): the basic files of cgroup v2, and processes in groups. */
 #include "../contract.h"
 #include "mounts.h"
+#include "../ipc/asleep.h"
 
 #include <poll.h>
 #include <time.h>
@@ -69,11 +70,13 @@ static void show_members(const char *path, int wanted) {
   SAY("%s: %d, %s", path, n, found ? "with it" : "without it");
 }
 
+// It sleeps when this returns: a child that is killed at once would not have called pause.
 static int sleeper(void) {
   int pid = fork();
   if (pid == 0) {
     for (;;) pause();
   }
+  until_asleep(pid);
   return pid;
 }
 
