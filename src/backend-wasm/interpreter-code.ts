@@ -147,6 +147,16 @@ export class InterpreterCode implements ValueContext, AccessContext {
     pushGeneration(this.f);
   }
 
+  storeBudget(): void {
+    this.store(W.i32Store, ENG_BUDGET * 4, () => this.f.get(this.budget));
+  }
+
+  /** After something was called that may have changed engine words. */
+  reload(): void {
+    this.load(W.i32Load, ENG_BUDGET * 4);
+    this.f.set(this.budget);
+  }
+
   // Ends of bodies.
 
   step(): void {
@@ -190,17 +200,5 @@ export class InterpreterCode implements ValueContext, AccessContext {
       this.f.op(W.i32Shl);
       this.f.memory(W.i64Load, 0);
     });
-  }
-
-  // Bodies.
-
-  storeBudget(): void {
-    this.store(W.i32Store, ENG_BUDGET * 4, () => this.f.get(this.budget));
-  }
-
-  /** After something was called that may have changed engine words. */
-  reload(): void {
-    this.load(W.i32Load, ENG_BUDGET * 4);
-    this.f.set(this.budget);
   }
 }

@@ -60,7 +60,7 @@ export function slotCall(c: InterpreterCode): void {
 }
 
 export function vector(c: InterpreterCode, name: SlotOpName): void {
-  VECTOR_EMIT[name as keyof typeof VECTOR_EMIT]?.(c, { d: D, a: A, b: B, c: C, imm: 0 });
+  VECTOR_EMIT[name as keyof typeof VECTOR_EMIT]!(c, { d: D, a: A, b: B, c: C, imm: 0 });
 }
 
 /** Pushes the effective address. */
